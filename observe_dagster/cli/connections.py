@@ -1,0 +1,84 @@
+"""`observe connections`: what is declared, whether it is healthy, and whether it can be opened now."""
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.state import Document, State
+from observe_dagster.errors import WarehouseError
+
+
+@click.group()
+def connections() -> None:
+    """The databases and warehouses that rows come from and go to."""
+
+
+@connections.command("list")
+@common
+@click.pass_obj
+def list_connections(state: State) -> None:
+    """List every connection with its status."""
+    from observe_dagster.cli.answers import connection_document
+
+    rows = {row.id: row for row in state.ledger.connections()}
+    documents = [connection_document(declared, rows[declared.id]) for declared in state.project.connections]
+    if state.as_json:
+        write_json(documents)
+        return
+    columns = [("Connection", "left"), ("Provider", "left"), ("State", "left"), ("Status", "left"), ("Name", "left")]
+    write(table(columns, (_cells(document) for document in documents)))
+
+
+@connections.command("show")
+@click.argument("connection_id", metavar="CONNECTION")
+@common
+@click.pass_obj
+def show_connection(state: State, connection_id: str) -> None:
+    """Show one connection; secrets are masked."""
+    from observe_dagster.cli.answers import connection_document
+
+    declared = state.project.connection(connection_id)
+    document = connection_document(declared, state.ledger.connection_row(connection_id))
+    if state.as_json:
+        write_json(document)
+    else:
+        write(facts(document.items()))
+
+
+@connections.command("test")
+@click.argument("connection_ids", metavar="[CONNECTION]...", nargs=-1)
+@common
+@click.pass_obj
+@click.pass_context
+def test_connections(context: click.Context, state: State, connection_ids: tuple[str, ...]) -> None:
+    """Open each CONNECTION (default: all that are active) and ask the engine for its version."""
+    chosen = [state.project.connection(connection_id) for connection_id in connection_ids] or [
+        declared for declared in state.project.connections if declared.state == "active"
+    ]
+    documents = [_try(state, declared.id) for declared in chosen]
+    if state.as_json:
+        write_json(documents)
+    else:
+        columns = [("Connection", "left"), ("Status", "left"), ("Engine", "left")]
+        write(table(columns, ((item["id"], item["status"], item["engine"] or "-") for item in documents)))
+        for item in documents:
+            for error in item["errors"]:
+                click.echo(f"Error: {error['message']}", err=True)
+    if any(item["status"] == "faulted" for item in documents):
+        context.exit(1)
+
+
+def _try(state: State, connection_id: str) -> Document:
+    from observe_dagster.cli.failures import redact
+    from observe_dagster.warehouse import open_warehouse
+
+    answer: Document = {"id": connection_id, "status": "healthy", "engine": None, "errors": []}
+    try:
+        answer["engine"] = open_warehouse(state.project.connection(connection_id)).test()
+    except WarehouseError as error:
+        answer |= {"status": "faulted", "errors": [{"message": redact(str(error), state.secrets())}]}
+    return answer
+
+
+def _cells(document: Document) -> tuple[str, ...]:
+    return (document["id"], document["service_provider"], document["state"], document["status"], document["name"])

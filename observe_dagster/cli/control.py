@@ -1,0 +1,45 @@
+"""`observe pause` and `observe resume`."""
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import write_json
+from observe_dagster.cli.state import State
+
+
+@click.command()
+@click.argument("pipeline_id", metavar="PIPELINE")
+@common
+@click.pass_obj
+def pause(state: State, pipeline_id: str) -> None:
+    """Stop scheduled runs of PIPELINE until it is resumed.
+
+    A run in progress goes on to its end.
+    """
+    state.project.pipeline(pipeline_id)
+    state.ledger.pause(pipeline_id)
+    _answer(state, pipeline_id, "is paused: its schedule starts no more runs")
+
+
+@click.command()
+@click.argument("pipeline_id", metavar="PIPELINE")
+@common
+@click.pass_obj
+def resume(state: State, pipeline_id: str) -> None:
+    """Let the schedule of PIPELINE start runs again.
+
+    The next run reads all that came in the meantime.
+    """
+    state.project.pipeline(pipeline_id)
+    state.ledger.resume(pipeline_id)
+    _answer(state, pipeline_id, "is active: its schedule starts runs again")
+
+
+def _answer(state: State, pipeline_id: str, said: str) -> None:
+    from observe_dagster.cli.answers import pipeline_document
+
+    document = pipeline_document(state.project.pipeline(pipeline_id), state.ledger.pipeline(pipeline_id))
+    if state.as_json:
+        write_json(document)
+    else:
+        click.echo(f"Pipeline {pipeline_id} {said}.")

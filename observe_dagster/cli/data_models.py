@@ -1,0 +1,45 @@
+"""`observe data-models`: the SELECT behind each pipeline and whether it is valid."""
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.state import State
+
+
+@click.group("data-models")
+def data_models() -> None:
+    """The SELECTs that pipelines read."""
+
+
+@data_models.command("list")
+@common
+@click.pass_obj
+def list_data_models(state: State) -> None:
+    """List every data model with its status."""
+    from observe_dagster.cli.answers import data_model_document
+
+    rows = {row.id: row for row in state.ledger.data_models()}
+    documents = [data_model_document(declared, rows[declared.id]) for declared in state.project.data_models]
+    if state.as_json:
+        write_json(documents)
+        return
+    columns = [("Data model", "left"), ("State", "left"), ("Status", "left"), ("Name", "left")]
+    write(table(columns, ((item["id"], item["state"], item["status"], item["name"]) for item in documents)))
+
+
+@data_models.command("show")
+@click.argument("data_model_id", metavar="DATA_MODEL")
+@common
+@click.pass_obj
+def show_data_model(state: State, data_model_id: str) -> None:
+    """Show one data model with its SQL."""
+    from observe_dagster.cli.answers import data_model_document
+
+    declared = state.project.data_model(data_model_id)
+    document = data_model_document(declared, state.ledger.data_model_row(data_model_id))
+    if state.as_json:
+        write_json(document)
+        return
+    sql = document.pop("config")["sql_query"]
+    write(facts(document.items()), "", sql)

@@ -1,0 +1,183 @@
+"""Runs of one pipeline through Dagster, in this process and on the persistent instance, so that the UI shows them."""
+
+import os
+import signal
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from observe_dagster.cli.failures import RunFailedError
+from observe_dagster.cli.state import State, child_environment
+from observe_dagster.errors import NothingToSyncError
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from observe_dagster.spec import Pipeline
+
+_REPOSITORY = "__repository__@observe_dagster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the one who triggers wants read; nothing named means all that is new."""
+
+    from_: datetime | None = None
+    until: datetime | None = None
+    full_refresh: bool = False
+
+
+def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
+    """Run the asset of a pipeline now and wait for its end; returns the number of each execution, in order.
+
+    There is one, unless the pipeline is partitioned and windows that are not neighbours are missing. Raises
+    RunFailedError with the message of the run that failed.
+    """
+    from observe_dagster.orchestration.assets import run_config
+    from observe_dagster.orchestration.build import build_definitions
+    from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names
+    from observe_dagster.orchestration.partitions import is_partitioned
+
+    pipeline = state.project.pipeline(pipeline_id)
+    safe_name = safe_names(declared.id for declared in state.project.pipelines)[pipeline_id]
+    executions: list[int] = []
+    with _instance(state) as instance:
+        job = build_definitions(state.project, settings=state.settings).resolve_job_def(SYNC_JOB)
+        if is_partitioned(pipeline):
+            runs = _window_tags(state, pipeline, wanted, instance)
+            config = run_config(safe_name, full_refresh=wanted.full_refresh)
+        else:
+            runs = [{}]
+            config = run_config(
+                safe_name, from_=_text(wanted.from_), until=_text(wanted.until), full_refresh=wanted.full_refresh
+            )
+        for tags in runs:
+            result = job.execute_in_process(
+                instance=instance,
+                asset_selection=[destination_key(pipeline)],
+                run_config={**config, **_console_logger(state)},
+                tags={**_LABELS, **tags},
+                raise_on_error=False,
+            )
+            if not result.success:
+                if was_interrupted(result.all_events):
+                    raise KeyboardInterrupt
+                said = "\n".join(failure_messages(result.all_events))
+                raise RunFailedError(
+                    pipeline_id,
+                    said or f"Dagster run {result.run_id} failed; the UI shows why.",
+                    reason=failure_reason(result.all_events),
+                )
+            executions.extend(execution_ids(result.all_events))
+    return executions
+
+
+def failure_messages(events: "Iterable[dg.DagsterEvent]") -> Iterator[str]:
+    """The message of each failed step: its own description, or that of the innermost cause."""
+    for event in events:
+        if not event.is_step_failure:
+            continue
+        failure = event.step_failure_data
+        if failure.user_failure_data is not None and failure.user_failure_data.description:
+            yield failure.user_failure_data.description
+        elif failure.error is not None:
+            error = failure.error
+            while error.cause is not None:
+                error = error.cause
+            yield error.message.strip()
+
+
+def failure_reason(events: "Iterable[dg.DagsterEvent]") -> str | None:
+    """The name of the error that ended the first failed step, None where it is not one of this package's."""
+    for event in events:
+        if event.is_step_failure and event.step_failure_data.user_failure_data is not None:
+            reason = event.step_failure_data.user_failure_data.metadata.get("observe/error")
+            return None if reason is None else str(reason.value)
+    return None
+
+
+def was_interrupted(events: "Iterable[dg.DagsterEvent]") -> bool:
+    """Whether a step failed because this process was told to stop."""
+    failures = (event.step_failure_data.error for event in events if event.is_step_failure)
+    return any(error is not None and error.cls_name == "DagsterExecutionInterruptedError" for error in failures)
+
+
+def execution_ids(events: "Iterable[dg.DagsterEvent]") -> Iterator[int]:
+    """The ledger's number of each execution that was materialized, once."""
+    seen: set[int] = set()
+    for event in events:
+        if event.is_step_materialization:
+            value = event.step_materialization_data.materialization.metadata.get("observe/execution_id")
+            number = None if value is None else value.value
+            if isinstance(number, int) and number not in seen:
+                seen.add(number)
+                yield number
+
+
+# Without this label the run would be missing from the job's own list of runs in the UI.
+_LABELS = {".dagster/repository": _REPOSITORY}
+
+
+@contextmanager
+def _instance(state: State) -> "Generator[dg.DagsterInstance]":
+    from dagster import DagsterInstance
+    from dagster._core.errors import DagsterExecutionInterruptedError
+
+    from observe_dagster.orchestration.instance import prepare_dagster_home
+
+    home = prepare_dagster_home(state.settings)
+    os.environ.update(child_environment(state.settings, state.database_url, home))
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with DagsterInstance.get() as instance:
+            yield instance
+    except DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _console_logger(state: State) -> dict[str, object]:
+    level = "INFO" if state.debug else "CRITICAL"
+    return {"loggers": {"console": {"config": {"log_level": level}}}}
+
+
+def _window_tags(
+    state: State, pipeline: "Pipeline", wanted: Wanted, instance: "dg.DagsterInstance"
+) -> list[Mapping[str, str]]:
+    """The partitions to run, neighbours in one run: those between two times, or the closed ones that are missing."""
+    from observe_dagster.orchestration.names import destination_key
+    from observe_dagster.orchestration.partitions import missing_windows, partitions_of
+    from observe_dagster.spec import IntervalSchedule
+
+    definition, now = partitions_of(pipeline, state.project), datetime.now(UTC)
+    if definition is None or not isinstance(pipeline.schedule, IntervalSchedule):
+        return [{}]
+    again = wanted.full_refresh or wanted.from_ is not None or wanted.until is not None
+    done = set() if again else instance.get_materialized_partitions(destination_key(pipeline))
+    keys = {
+        key
+        for key in definition.get_partition_keys(current_time=now)
+        if not _between(definition.time_window_for_partition_key(key), wanted)
+    }
+    found = missing_windows(definition, pipeline.schedule, now=now, materialized=keys | done)
+    if not found:
+        raise NothingToSyncError(pipeline.id, f"Pipeline {pipeline.id} has no closed window that is to be read.")
+    return [
+        {
+            "dagster/asset_partition_range_start": windows.first_key,
+            "dagster/asset_partition_range_end": windows.last_key,
+        }
+        for windows in found
+    ]
+
+
+def _between(window: "dg.TimeWindow", wanted: Wanted) -> bool:
+    after_start = wanted.from_ is None or window.start >= wanted.from_
+    return after_start and (wanted.until is None or window.end <= wanted.until)
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()

@@ -1,0 +1,55 @@
+"""`observe pipelines`: what is kept in step with what, on which schedule, and how it stands."""
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.state import Document, State
+
+
+@click.group()
+def pipelines() -> None:
+    """The tables that are kept in step with data models."""
+
+
+@pipelines.command("list")
+@common
+@click.pass_obj
+def list_pipelines(state: State) -> None:
+    """List every pipeline with its status."""
+    from observe_dagster.cli.answers import pipeline_document
+
+    rows = {row.pipeline_id: row for row in state.ledger.pipelines()}
+    documents = [pipeline_document(declared, rows[declared.id]) for declared in state.project.pipelines]
+    if state.as_json:
+        write_json(documents)
+        return
+    columns = [("Pipeline", "left"), ("State", "left"), ("Status", "left"), ("Schedule", "left"), ("Writes", "left")]
+    write(table(columns, (_cells(document) for document in documents)))
+
+
+@pipelines.command("show")
+@click.argument("pipeline_id", metavar="PIPELINE")
+@common
+@click.pass_obj
+def show_pipeline(state: State, pipeline_id: str) -> None:
+    """Show one pipeline as it is declared, and how it stands."""
+    from observe_dagster.cli.answers import pipeline_document
+
+    declared = state.project.pipeline(pipeline_id)
+    document = pipeline_document(declared, state.ledger.pipeline(pipeline_id))
+    if state.as_json:
+        write_json(document)
+    else:
+        write(facts(document.items()))
+
+
+def _cells(document: Document) -> tuple[str, ...]:
+    schedule, destination = document["schedule"], document["destination"]
+    return (
+        document["id"],
+        document["state"],
+        document["status"],
+        schedule.get("frequency") or schedule["type"],
+        f"{destination['connection_id']}: {destination['schema']}.{destination['table']}",
+    )

@@ -1,0 +1,128 @@
+"""`observe report`, `observe runs` and `observe run`: what a pipeline did."""
+
+from datetime import datetime
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.state import Document, State
+from observe_dagster.cli.times import duration, first_moment, last_moment, to_the_second
+from observe_dagster.errors import NotFoundError
+
+
+@click.command()
+@click.argument("pipeline_id", metavar="PIPELINE")
+@common
+@click.pass_obj
+def report(state: State, pipeline_id: str) -> None:
+    """Show how PIPELINE stands and what its latest run did.
+
+    Its connection and its data model are part of it.
+    """
+    from observe_dagster.cli.answers import report_document
+
+    declared = state.project.pipeline(pipeline_id)
+    ledger = state.ledger
+    document = report_document(
+        ledger.pipeline(pipeline_id),
+        ledger.connection_row(declared.connection_id),
+        ledger.data_model_row(declared.data_model_id),
+        latest=ledger.latest_execution(pipeline_id),
+        latest_successful_id=ledger.latest_successful_execution_id(pipeline_id),
+    )
+    if state.as_json:
+        write_json(document)
+    else:
+        write(facts(document.items()))
+
+
+@click.command()
+@click.argument("pipeline_id", metavar="PIPELINE")
+@click.option("--page", default=1, show_default=True, type=click.IntRange(1, 10**9), help="Which page.")
+@click.option("--page-size", default=50, show_default=True, type=click.IntRange(1, 1000), help="Runs on a page.")
+@click.option("--start-date", metavar="TIME", callback=first_moment, help="The earliest logical date.")
+@click.option("--end-date", metavar="TIME", callback=last_moment, help="The last logical date; a date is a whole day.")
+@common
+@click.pass_obj
+def runs(
+    state: State,
+    pipeline_id: str,
+    *,
+    page: int,
+    page_size: int,
+    start_date: datetime | None,
+    end_date: datetime | None,
+) -> None:
+    """List the runs of PIPELINE, the oldest first.
+
+    TIME is such as 2022-07-01T16:00:00Z or 2022-07-01.
+    """
+    from observe_dagster.cli.answers import runs_document
+
+    if start_date is not None and end_date is not None and start_date > end_date:
+        raise click.UsageError("--start-date must not be after --end-date.")
+    state.project.pipeline(pipeline_id)
+    found = state.ledger.executions(
+        pipeline_id, page=page, page_size=page_size, start_date=start_date, end_date=end_date
+    )
+    document = runs_document(found)
+    if state.as_json:
+        write_json(document)
+    else:
+        _write_runs(document)
+
+
+@click.command()
+@click.argument("pipeline_id", metavar="PIPELINE")
+@click.argument("run_id", metavar="RUN_ID", type=click.IntRange(1, 2**63 - 1))
+@common
+@click.pass_obj
+def run(state: State, pipeline_id: str, run_id: int) -> None:
+    """Show one run of PIPELINE with all its counts."""
+    from observe_dagster.cli.answers import run_document
+
+    state.project.pipeline(pipeline_id)
+    execution = state.ledger.execution(run_id)
+    if execution.pipeline_id != pipeline_id:
+        raise NotFoundError(f"run of pipeline {pipeline_id}", str(run_id))
+    document = run_document(execution)
+    if state.as_json:
+        write_json(document)
+    else:
+        write(facts(document.items()))
+
+
+_COLUMNS = [
+    ("Run", "right"),
+    ("Type", "left"),
+    ("Status", "left"),
+    ("Logical date", "left"),
+    ("Took", "right"),
+    ("Successful", "right"),
+    ("Failed", "right"),
+]
+
+
+def _write_runs(document: Document) -> None:
+    items: list[Document] = document["items"]
+    if not items:
+        click.echo(f"No runs on page {document['current_page']}; there are {document['total_items']} such runs.")
+        return
+    write(table(_COLUMNS, (_cells(item) for item in items)))
+    for item in items:
+        for error in item["errors"]:
+            click.echo(f"Run {item['id']}: {error['message']}")
+    click.echo(f"\nPage {document['current_page']} of {document['total_pages']}, {document['total_items']} runs.")
+
+
+def _cells(item: Document) -> tuple[str, ...]:
+    return (
+        str(item["id"]),
+        item["type"],
+        item["status"],
+        to_the_second(item["logical_date"]),
+        duration(item["started_on"], item["ended_on"]),
+        f"{item['successful_records']:,}",
+        f"{item['failed_records']:,}",
+    )

@@ -1,0 +1,80 @@
+"""`observe trigger`: run a pipeline now, through Dagster, and wait for the end."""
+
+import sys
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import console, facts, write, write_json
+from observe_dagster.cli.state import State
+from observe_dagster.cli.times import first_moment
+from observe_dagster.errors import AlreadyInProgressError
+
+if TYPE_CHECKING:
+    from observe_dagster.cli.launch import Wanted
+    from observe_dagster.ledger import Ledger
+
+
+@click.command()
+@click.argument("pipeline_id", metavar="PIPELINE")
+@click.option("--from", "from_", metavar="TIME", callback=first_moment, help="Read again from this time on.")
+@click.option("--until", metavar="TIME", callback=first_moment, help="Read up to, not including, this time.")
+@click.option("--full-refresh", is_flag=True, help="Read everything, whatever has been read before.")
+@common
+@click.pass_obj
+def trigger(
+    state: State, pipeline_id: str, *, from_: datetime | None, until: datetime | None, full_refresh: bool
+) -> None:
+    """Run PIPELINE now and wait for its end.
+
+    Without options it reads what is new since the last run. An old range that is read again with --from moves the
+    watermark neither back nor forward. TIME is such as 2022-07-01T16:00:00Z or 2022-07-01.
+    """
+    from observe_dagster.cli.launch import Wanted
+
+    if full_refresh and (from_ is not None or until is not None):
+        raise click.UsageError("--full-refresh reads everything; leave out --from and --until.")
+    if from_ is not None and until is not None and from_ >= until:
+        raise click.UsageError("--from must be before --until.")
+    state.project.pipeline(pipeline_id)
+    _run_and_answer(state, pipeline_id, Wanted(from_=from_, until=until, full_refresh=full_refresh))
+
+
+def _run_and_answer(state: State, pipeline_id: str, wanted: "Wanted") -> None:
+    from observe_dagster.cli.answers import run_document
+    from observe_dagster.cli.launch import launch
+
+    _ = state.ledger  # migrated and in step before Dagster starts
+    with _alone(state.ledger, pipeline_id), _waiting(f"Running {pipeline_id} ..."):
+        numbers = launch(state, pipeline_id, wanted)
+    documents = [run_document(state.ledger.execution(number)) for number in numbers]
+    latest = documents[-1]
+    answer = {"pipeline_run_id": latest["id"], "status": latest["status"]}
+    if state.as_json:
+        write_json({**answer, "runs": documents})
+        return
+    for document in documents:
+        rest = {name: value for name, value in document.items() if name not in ("id", "status")}
+        write(facts([("pipeline_run_id", document["id"]), ("status", document["status"]), *rest.items()]))
+
+
+@contextmanager
+def _alone(ledger: "Ledger", pipeline_id: str) -> Generator[None]:
+    """Refuse at once a run that Dagster would queue behind another one, as it does where a DuckDB file is written."""
+    # No id has a colon in it, so this name is nobody's pipeline.
+    with ledger.pipeline_lock(f"{pipeline_id}:trigger") as only_trigger:
+        if not only_trigger:
+            raise AlreadyInProgressError(pipeline_id)
+        if ledger.open_executions(pipeline_id):
+            with ledger.pipeline_lock(pipeline_id) as free:
+                if not free:
+                    raise AlreadyInProgressError(pipeline_id)
+        yield
+
+
+def _waiting(text: str) -> AbstractContextManager[object]:
+    return console(stderr=True).status(text) if sys.stderr.isatty() else nullcontext()

@@ -1,0 +1,56 @@
+"""`observe migrate` and `observe validate`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import write_json
+from observe_dagster.cli.state import State
+
+
+@click.command()
+@common
+@click.pass_obj
+def migrate(state: State) -> None:
+    """Bring the database to this version's schema. Running it again changes nothing."""
+    from observe_dagster.ledger import migrate as upgrade
+
+    upgrade(state.database_url)
+    where = "embedded" if state.settings.database_url is None else "OBSERVE_DATABASE_URL"
+    if state.as_json:
+        write_json({"status": "migrated", "database": where})
+    else:
+        click.echo(f"The {where} database is at this version's schema.")
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
+@common
+@click.pass_obj
+def validate(state: State, path: Path | None) -> None:
+    """Check what is declared, without opening any connection.
+
+    PATH is a folder of YAML files; the default is OBSERVE_DEFS.
+    """
+    from observe_dagster.spec import load_project
+
+    folder = state.settings.defs if path is None else path
+    project = load_project(folder, environment=os.environ)
+    counts = {
+        "connections": len(project.connections),
+        "data_models": len(project.data_models),
+        "pipeline_types": len(project.pipeline_types),
+        "pipelines": len(project.pipelines),
+    }
+    if state.as_json:
+        write_json({"status": "valid", "path": str(folder), **counts})
+        return
+    said = ", ".join(_number_of(name, count) for name, count in counts.items())
+    click.echo(f"{folder} is valid: {said}.")
+
+
+def _number_of(name: str, count: int) -> str:
+    words = name.replace("_", " ")
+    return f"{count} {words.removesuffix('s') if count == 1 else words}"

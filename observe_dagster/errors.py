@@ -1,0 +1,182 @@
+"""The errors this package raises, as one tree.
+
+    ObserveError
+    ├── SpecError                 what a user declared cannot be used (all problems of all files at once)
+    ├── SettingsError             the environment cannot be used
+    ├── NotFoundError             no such connection, data model, pipeline or run
+    ├── WarehouseError            an engine refused or could not be reached
+    │   ├── ConnectionFailedError wrong credentials, unknown host, file locked by another process
+    │   ├── AdapterMissingError   the provider has no adapter installed
+    │   ├── DataModelError        the engine rejects the data model's SQL
+    │   ├── UnsupportedTypeError  the destination cannot hold a column
+    │   └── InterruptedTransferError  the rows that arrived are not the rows that were sent
+    ├── SyncError                 a run cannot go on
+    │   ├── AlreadyInProgressError
+    │   ├── NothingToSyncError
+    │   ├── LimitExceededError    max_rows_per_run, max_catchup, max_delete_percent
+    │   ├── SchemaChangedError    schema_change: freeze, or a change that cannot be followed
+    │   ├── NullIteratorError     null_iterator: fail
+    │   ├── WatermarkConflictError  another run committed in between
+    │   └── PipelineFaultedError
+    └── LedgerError
+        ├── LedgerConflictError   a verb was repeated with another body
+        └── LedgerSchemaError     the database is not at this version's schema
+
+Driver exceptions never leave `warehouse` and `ledger`; each error carries what a caller needs to act on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ObserveError(Exception):
+    """Anything this package reports on purpose: the message says what is wrong and the way out."""
+
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in one declared file.
+
+    `path` is the place in the document, such as `pipelines.2.schedule.frequency`; `line` and `column` count from 1.
+    """
+
+    file: str
+    message: str
+    path: str = ""
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}:{self.column or 1}"
+        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+class SpecError(ObserveError):
+    """The declared files cannot be used; `problems` has one entry for each mistake, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        heading = "1 problem" if count == 1 else f"{count} problems"
+        super().__init__("\n".join([f"{heading} in what is declared:", *(f"  {problem}" for problem in self.problems)]))
+
+
+class SettingsError(ObserveError):
+    """An environment variable has a value that cannot be used."""
+
+
+class NotFoundError(ObserveError):
+    """Nothing of that name is declared or recorded."""
+
+    def __init__(self, kind: str, name: str, suggestion: str | None = None) -> None:
+        self.kind, self.name, self.suggestion = kind, name, suggestion
+        hint = f" Did you mean {suggestion!r}?" if suggestion else ""
+        super().__init__(f"There is no {kind} {name!r}.{hint}")
+
+
+class WarehouseError(ObserveError):
+    """An engine refused a statement or could not be reached."""
+
+    def __init__(self, connection_id: str, message: str, *, transient: bool = False) -> None:
+        self.connection_id, self.transient = connection_id, transient
+        super().__init__(f"Connection {connection_id!r}: {message}")
+
+
+class ConnectionFailedError(WarehouseError):
+    """The connection could not be opened; `transient` tells whether waiting may help."""
+
+
+class AdapterMissingError(WarehouseError):
+    """The provider is known, but no adapter for it is installed."""
+
+
+class DataModelError(WarehouseError):
+    """The engine rejects a data model's SQL."""
+
+    def __init__(self, connection_id: str, data_model_id: str, message: str) -> None:
+        self.data_model_id = data_model_id
+        super().__init__(connection_id, f"data model {data_model_id!r} is invalid: {message}")
+
+
+class UnsupportedTypeError(WarehouseError):
+    """The destination cannot hold a column; raised before any row moves."""
+
+    def __init__(self, connection_id: str, column: str, type_name: str, reason: str) -> None:
+        self.column, self.type_name = column, type_name
+        super().__init__(connection_id, f"column {column!r} of type {type_name}: {reason}")
+
+
+class InterruptedTransferError(WarehouseError):
+    """The number of rows that arrived differs from the number sent; nothing was committed."""
+
+    def __init__(self, connection_id: str, *, sent: int, arrived: int) -> None:
+        self.sent, self.arrived = sent, arrived
+        super().__init__(
+            connection_id, f"{sent} rows were sent but {arrived} arrived; nothing was committed.", transient=True
+        )
+
+
+class SyncError(ObserveError):
+    """A run of one pipeline cannot go on; nothing was committed."""
+
+    def __init__(self, pipeline_id: str, message: str, *, transient: bool = False) -> None:
+        self.pipeline_id, self.transient = pipeline_id, transient
+        super().__init__(message)
+
+
+class AlreadyInProgressError(SyncError):
+    """Another run of the pipeline is in progress, here or on another machine."""
+
+    def __init__(self, pipeline_id: str) -> None:
+        super().__init__(pipeline_id, f"Pipeline {pipeline_id} is already in progress.")
+
+
+class NothingToSyncError(SyncError):
+    """No interval is open to be read: the next one has not closed yet, or `until` or `end` is reached."""
+
+
+class LimitExceededError(SyncError):
+    """A guard declared on the pipeline stopped the run before anything was changed."""
+
+    def __init__(self, pipeline_id: str, limit: str, message: str) -> None:
+        self.limit = limit
+        super().__init__(pipeline_id, message)
+
+
+class SchemaChangedError(SyncError):
+    """The source's columns differ from the destination's in a way the pipeline's policy refuses."""
+
+
+class NullIteratorError(SyncError):
+    """Rows have a null iterator and the pipeline says `null_iterator: fail`."""
+
+
+class WatermarkConflictError(SyncError):
+    """Another run of the pipeline committed between planning and commit; this run was rolled back."""
+
+    def __init__(self, pipeline_id: str, *, expected: str | None, found: str | None) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(
+            pipeline_id,
+            f"Pipeline {pipeline_id} was planned from watermark {expected} but the destination is at {found}: "
+            "another run committed in between. Nothing was committed; run it again.",
+            transient=True,
+        )
+
+
+class PipelineFaultedError(SyncError):
+    """The pipeline is faulted and this trigger may not clear it."""
+
+
+class LedgerError(ObserveError):
+    """The ledger database refused a verb or could not be reached."""
+
+
+class LedgerConflictError(LedgerError):
+    """The same execution was started or ended again with different facts."""
+
+
+class LedgerSchemaError(LedgerError):
+    """The ledger database is not at the schema this version needs: run `observe migrate`."""

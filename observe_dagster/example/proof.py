@@ -1,0 +1,136 @@
+"""Prove that a destination holds what its source holds: count and checksum over all columns, on both sides.
+
+Nothing of the sync's own code is used here. Each engine writes every value of a row as the same text, with its length
+before it so that neighbours cannot run into each other, and sums the first 60 bits of each row's md5.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import LiteralString, Protocol, cast
+
+from observe_dagster.example.source import connect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """How many rows there are and the sum of their hashes, in hexadecimal; equal rows in any order give equal sums."""
+
+    rows: int
+    checksum: str
+
+
+class Engine(Protocol):
+    """A database that can be asked for types, and for the fingerprint of what a SELECT gives."""
+
+    def columns(self, query: str) -> dict[str, str]:
+        """The columns of a SELECT and the engine's names of their types."""
+        ...
+
+    def fingerprint(self, query: str, columns: Sequence[str]) -> Fingerprint:
+        """Count and checksum of a SELECT over the named columns, in that order."""
+        ...
+
+
+class PostgresEngine:
+    """A PostgreSQL database at a URL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def columns(self, query: str) -> dict[str, str]:
+        """The columns of a SELECT and their types."""
+        with connect(self._url) as connection:
+            cursor = connection.execute(cast("LiteralString", f"SELECT * FROM ({query}) AS rows LIMIT 0"))  # noqa: S608
+            types = connection.adapters.types
+            described = {column.name: types.get(column.type_code) for column in cursor.description or ()}
+        return {name: "text" if info is None else info.name for name, info in described.items()}
+
+    def fingerprint(self, query: str, columns: Sequence[str]) -> Fingerprint:
+        """Count and checksum of a SELECT."""
+        types = self.columns(query)
+        encoded = _row([(name, types[name]) for name in columns], _POSTGRES)
+        statement = (
+            f"SELECT count(*), coalesce(sum(CAST(CAST('x' || substr(md5({encoded}), 1, 15) AS bit(60)) AS bigint)), 0)"  # noqa: S608
+            f" FROM ({query}) AS rows"
+        )
+        with connect(self._url) as connection:
+            row = connection.execute(cast("LiteralString", statement)).fetchone()
+        return _fingerprint(row)
+
+
+class DuckDBEngine:
+    """A DuckDB file, opened for reading and only as long as a question takes."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def columns(self, query: str) -> dict[str, str]:
+        """The columns of a SELECT and their types."""
+        return {str(row[0]): str(row[1]) for row in self._ask(f"DESCRIBE SELECT * FROM ({query}) AS rows")}  # noqa: S608
+
+    def fingerprint(self, query: str, columns: Sequence[str]) -> Fingerprint:
+        """Count and checksum of a SELECT."""
+        types = self.columns(query)
+        encoded = _row([(name, types[name]) for name in columns], _DUCKDB)
+        return _fingerprint(
+            self._ask(
+                f"SELECT count(*), coalesce(sum(CAST('0x' || substr(md5({encoded}), 1, 15) AS BIGINT)), 0)"  # noqa: S608
+                f" FROM ({query}) AS rows"
+            )[0]
+        )
+
+    def _ask(self, statement: str) -> list[tuple[object, ...]]:
+        import duckdb
+
+        with duckdb.connect(self._path, read_only=True) as connection:
+            return connection.execute(statement).fetchall()
+
+
+def _fingerprint(row: Sequence[object] | None) -> Fingerprint:
+    rows, total = row if row is not None else (0, 0)
+    return Fingerprint(rows=int(str(rows)), checksum=f"{int(str(total)) % 2**64:016x}")
+
+
+_Encodings = dict[str, Callable[[str], str]]
+
+
+def _as_text(column: str) -> str:
+    return f"CAST({column} AS text)"
+
+
+def _double(column: str) -> str:
+    """The shortest digits that give the same double back, where DuckDB writes `1.0` and PostgreSQL `1`."""
+    return rf"regexp_replace(lower(CAST({column} AS text)), '\.0$', '')"
+
+
+def _boolean(column: str) -> str:
+    return f"CASE WHEN {column} THEN 'true' WHEN NOT {column} THEN 'false' END"
+
+
+def _day(column: str) -> str:
+    return f"CAST({column} - DATE '1970-01-01' AS text)"
+
+
+_POSTGRES: _Encodings = {
+    "bool": _boolean,
+    "date": _day,
+    "float8": _double,
+    "timestamp": lambda column: f"CAST(CAST(extract(epoch FROM {column}) * 1000000 AS bigint) AS text)",
+    "timestamptz": lambda column: f"CAST(CAST(extract(epoch FROM {column}) * 1000000 AS bigint) AS text)",
+}
+_DUCKDB: _Encodings = {
+    "BOOLEAN": _boolean,
+    "DATE": lambda column: f"CAST(date_diff('day', DATE '1970-01-01', {column}) AS text)",
+    "DOUBLE": _double,
+    "TIMESTAMP": lambda column: f"CAST(epoch_us({column}) AS text)",
+    "TIMESTAMP WITH TIME ZONE": lambda column: f"CAST(epoch_us({column}) AS text)",
+}
+
+
+def _row(columns: Sequence[tuple[str, str]], encodings: _Encodings) -> str:
+    parts: list[str] = []
+    for name, type_name in columns:
+        quoted = '"' + name.replace('"', '""') + '"'
+        text = encodings.get(type_name, _as_text)(quoted)
+        parts.append(f"coalesce(CAST(length({text}) AS text) || ':' || {text}, '-')")
+    return " || ".join(parts)

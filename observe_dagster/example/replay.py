@@ -1,0 +1,89 @@
+"""Which runs the demo replays: those that the schedules would have had in the weeks before now.
+
+The last days are replayed hour by hour, the days before them with one tick a day, so that the demo stays short; a
+pipeline that missed ticks reads the whole gap in its next run, as after a downtime.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.spec.schedule import IntervalSchedule
+from observe_dagster.sync.intervals import fires_at, latest_closed
+
+_CALM_HOUR = 4
+"""When all of a day's daily runs are over, UTC: the replay's days begin here, so that none is cut in two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How many days are replayed, and how many of them, the last ones, hour by hour."""
+
+    days: int = 21
+    hourly_days: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Due:
+    """One scheduled run: when it is due, and of which pipeline."""
+
+    at: datetime
+    pipeline_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What is due by one simulated moment, in order; the source stands as it did then."""
+
+    at: datetime
+    due: tuple[Due, ...]
+
+
+def first_moment(now: datetime, pace: Pace) -> datetime:
+    """When the replay begins: in the calm hour of a day."""
+    calm = now.astimezone(UTC).replace(hour=_CALM_HOUR, minute=0, second=0, microsecond=0)
+    return (calm if calm <= now else calm - timedelta(days=1)) - timedelta(days=pace.days)
+
+
+def ticks(pipelines: Iterable[Pipeline], *, now: datetime, pace: Pace) -> list[Tick]:
+    """The first load of everything, then one tick a day, then one for each hour that has something due."""
+    start = first_moment(now, pace)
+    hourly_from = start + timedelta(days=pace.days - pace.hourly_days)
+    newest: dict[datetime, dict[str, Due]] = defaultdict(dict)
+    for pipeline in upstream_first(pipelines):
+        if isinstance(pipeline.schedule, IntervalSchedule):
+            for moment in _fires(pipeline.schedule, since=start, until=now):
+                newest[_slot(moment, start, hourly_from)][pipeline.id] = Due(at=moment, pipeline_id=pipeline.id)
+    first, *later = [newest[slot] for slot in sorted(newest)]
+    return [_tick(first.values()), *(_tick(sorted(due.values())) for due in later)]
+
+
+def upstream_first(pipelines: Iterable[Pipeline]) -> list[Pipeline]:
+    """Order pipelines so that those which read what another one writes come last."""
+    listed = list(pipelines)
+    written = {pipeline.destination.connection_id for pipeline in listed}
+    return sorted(listed, key=lambda pipeline: pipeline.connection_id in written)
+
+
+def _tick(due: Iterable[Due]) -> Tick:
+    ordered = tuple(due)
+    return Tick(at=max(each.at for each in ordered), due=ordered)
+
+
+def _fires(schedule: IntervalSchedule, *, since: datetime, until: datetime) -> Iterator[datetime]:
+    """When runs were due in `[since, until]`, and the last time before."""
+    index = latest_closed(schedule, since)
+    index = 0 if index is None else index
+    while (moment := fires_at(schedule, index)) <= until:
+        yield moment
+        index += 1
+
+
+def _slot(moment: datetime, start: datetime, hourly_from: datetime) -> datetime:
+    """What a moment is replayed with: everything before the start, its day, or its hour."""
+    if moment < start:
+        return start - timedelta(days=1)
+    step = timedelta(days=1) if moment < hourly_from else timedelta(hours=1)
+    return start + ((moment - start) // step) * step

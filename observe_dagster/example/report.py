@@ -1,0 +1,79 @@
+"""What the demo prints: a progress bar while it works and tables of what came of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from observe_dagster.example.changes import Changes
+from observe_dagster.example.comparison import Comparison
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from observe_dagster.example.runs import Moved
+
+EQUAL, DIFFERENT = "equal", "DIFFERENT"
+
+
+def progress_bar(console: "Console") -> "Progress":
+    """A progress bar with what is being done, how far it is and how long it took."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console
+    )
+
+
+def moved_table(moved: Mapping[str, "Moved"]) -> "Table":
+    """What each pipeline's runs moved, and how fast while they ran."""
+    table = _table("What moved", "pipeline")
+    for heading in ("runs", "read", "inserts", "updates", "soft deletes", "rows/s"):
+        table.add_column(heading, justify="right")
+    for pipeline_id, each in moved.items():
+        speed = each.total_rows / each.duration_seconds if each.duration_seconds else 0.0
+        counts = (each.runs, each.total_rows, each.inserts, each.updates, each.soft_deletes)
+        table.add_row(pipeline_id, *(f"{count:,}" for count in counts), f"{speed:,.0f}")
+    return table
+
+
+def comparison_table(comparisons: Iterable[Comparison]) -> "Table":
+    """Count and checksum of each pipeline's source and, below it, of its destination."""
+    table = _table("Sources and destinations, by count and by a checksum over all columns", "")
+    for heading in ("columns", "rows"):
+        table.add_column(heading, justify="right")
+    for heading in ("checksum", ""):
+        table.add_column(heading)
+    for each in comparisons:
+        columns, verdict = str(each.columns), EQUAL if each.equal else DIFFERENT
+        table.add_row(each.source_name, columns, f"{each.source.rows:,}", each.source.checksum, "")
+        table.add_row(each.table, columns, f"{each.destination.rows:,}", each.destination.checksum, verdict)
+    return table
+
+
+def changes_table(expected: Changes, reported: Mapping[str, Changes]) -> "Table":
+    """What was changed in the source and what each triggered run reported."""
+    table = _table("What was changed in the source, and what the runs report", "")
+    for heading in ("inserts", "updates", "soft deletes"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for name, changes in {"changed in the source": expected, **reported}.items():
+        verdict = "" if changes is expected else EQUAL if changes == expected else DIFFERENT
+        table.add_row(name, f"{changes.inserts:,}", f"{changes.updates:,}", f"{changes.soft_deletes:,}", verdict)
+    return table
+
+
+def _table(title: str, first_heading: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    table.add_column(first_heading, no_wrap=True)
+    return table

@@ -1,0 +1,80 @@
+"""A project in, Dagster definitions out: the core that `definitions.py` and the Component share."""
+
+import warnings
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from observe_dagster.orchestration.assets import pipeline_asset
+from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names, scoped
+from observe_dagster.orchestration.partitions import partitions_of
+from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.schedules import pipeline_schedule
+from observe_dagster.orchestration.sensors import once_sensor, reaper_sensor
+from observe_dagster.orchestration.translator import TableKeys, source_specs
+from observe_dagster.orchestration.upstream import upstream_of_all
+from observe_dagster.settings import Settings
+from observe_dagster.spec.project import Project
+from observe_dagster.spec.schedule import IntervalSchedule
+
+
+def build_definitions(
+    project: Project,
+    *,
+    settings: Settings | None = None,
+    observe: ObserveResource | None = None,
+    scope: str = "",
+) -> dg.Definitions:
+    """Make the assets, schedules, sensors and the job of a project; connects to nothing.
+
+    `observe` is the resource they use, by default one made from `settings` (or the environment). `scope` tells
+    several builds in one code location apart; such a build leaves the location's executor alone.
+    """
+    resource = observe or ObserveResource(project, settings or Settings.from_environment())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _build(project, resource, scope)
+
+
+def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Definitions:
+    names = safe_names(pipeline.id for pipeline in project.pipelines)
+    job_name, keys = scoped(SYNC_JOB, scope), TableKeys(project)
+    upstream = upstream_of_all(project, keys)
+    assets: list[dg.AssetsDefinition] = []
+    schedules: list[dg.ScheduleDefinition] = []
+    for pipeline in project.pipelines:
+        name, partitions = names[pipeline.id], partitions_of(pipeline, project)
+        deps = upstream[destination_key(pipeline)]
+        assets.append(pipeline_asset(pipeline, project, safe_name=name, deps=deps, partitions_def=partitions))
+        schedule = pipeline.schedule
+        if isinstance(schedule, IntervalSchedule):
+            schedules.append(
+                pipeline_schedule(pipeline, schedule, safe_name=name, job_name=job_name, partitions_def=partitions)
+            )
+    return dg.Definitions(
+        assets=[*assets, *source_specs(project, keys)],
+        jobs=[_job(project, job_name)] if project.pipelines else [],
+        schedules=schedules,
+        sensors=list(_sensors(project, job_name=job_name, scope=scope)),
+        resources={"observe": resource},
+        executor=None if scope else dg.in_process_executor,
+    )
+
+
+def _job(project: Project, job_name: str) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        job_name,
+        selection=dg.AssetSelection.assets(*(destination_key(pipeline) for pipeline in project.pipelines)),
+        executor_def=dg.in_process_executor,
+        description="Syncs the pipelines that are selected for the run.",
+    )
+
+
+def _sensors(project: Project, *, job_name: str, scope: str) -> Iterator[dg.SensorDefinition]:
+    if not project.pipelines:
+        return
+    once = once_sensor(project, job_name=job_name, scope=scope)
+    if once is not None:
+        yield once
+    yield reaper_sensor(scope=scope)

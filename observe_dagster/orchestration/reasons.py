@@ -1,0 +1,48 @@
+"""Why nothing may start a pipeline now, in a full sentence; decided from what is declared and recorded."""
+
+from typing import Protocol
+
+from observe_dagster.spec.pipeline import Pipeline
+
+
+class RecordedPipeline(Protocol):
+    """What the ledger knows of a pipeline, as far as it matters here."""
+
+    @property
+    def paused_by_user(self) -> bool:
+        """Somebody paused it from the command line."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """One of idle, running, faulted, stopped."""
+        ...
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Why it is faulted."""
+        ...
+
+
+def why_not_declared(pipeline: Pipeline) -> str | None:
+    """The reason that lies in what is declared: a state that is not active."""
+    if pipeline.state == "paused":
+        return f"Pipeline {pipeline.id} is paused in its declaration; set state: active to run it."
+    if pipeline.state == "new":
+        return f"Pipeline {pipeline.id} is new; set state: active to run it."
+    return None
+
+
+def why_not_recorded(pipeline: Pipeline, recorded: RecordedPipeline) -> str | None:
+    """The reason that lies in what happened: paused by hand, faulted, or running."""
+    if recorded.paused_by_user:
+        return f"Pipeline {pipeline.id} was paused by hand; `observe resume {pipeline.id}` lets it run again."
+    if recorded.status == "faulted":
+        cause = " ".join(recorded.errors) or "no message was recorded"
+        return (
+            f"Pipeline {pipeline.id} is faulted: {cause} Scheduled runs wait until its configuration changes or a "
+            "manual run succeeds."
+        )
+    if recorded.status == "running":
+        return f"Pipeline {pipeline.id} is already in progress."
+    return None

@@ -1,0 +1,75 @@
+"""What assets, schedules and sensors share in one process: the project, the ledger and the runner.
+
+Nothing is opened before it is used, so that definitions load without any database.
+"""
+
+import atexit
+import threading
+from typing import TYPE_CHECKING
+
+from observe_dagster.settings import Settings
+from observe_dagster.spec.project import Project
+from observe_dagster.sync.clock import Clock, utc_now
+
+if TYPE_CHECKING:
+    from observe_dagster.ledger import Ledger
+    from observe_dagster.sync.runner import SyncRunner
+
+
+class ObserveResource:
+    """Opens the ledger on first use, brings it in step with what is declared, and closes it at exit.
+
+    Not a configurable resource on purpose: its settings hold a password, and the UI shows a resource's config.
+    """
+
+    def __init__(self, project: Project, settings: Settings, *, clock: Clock = utc_now) -> None:
+        self.project, self.settings, self.clock = project, settings, clock
+        self._lock = threading.Lock()
+        self._ledger: Ledger | None = None
+
+    @property
+    def ledger(self) -> "Ledger":
+        """The ledger; raises LedgerError when it cannot be reached or is at another schema."""
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = self._open()
+                atexit.register(self.close)
+            return self._ledger
+
+    @property
+    def runner(self) -> "SyncRunner":
+        """What runs a sync."""
+        from observe_dagster.sync.runner import SyncRunner
+
+        return SyncRunner(self.project, self.ledger, self.settings, clock=self.clock)
+
+    def declare(self, project: Project) -> None:
+        """Work from another project from now on; the ledger follows when it is used next."""
+        self.close()
+        self.project = project
+
+    def close(self) -> None:
+        """Close the ledger if it is open; it opens again when used."""
+        with self._lock:
+            ledger, self._ledger = self._ledger, None
+        if ledger is not None:
+            atexit.unregister(self.close)
+            ledger.close()
+
+    def _open(self) -> "Ledger":
+        from observe_dagster.ledger import Ledger, migrate
+
+        url = self.settings.database_url
+        if url is None:
+            from observe_dagster.embedded import start_embedded
+
+            url = start_embedded(self.settings.home)
+            migrate(url)
+        ledger = Ledger.open(url)
+        try:
+            ledger.require_current()
+            ledger.synchronise(self.project, now=self.clock())
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger

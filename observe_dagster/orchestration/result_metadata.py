@@ -1,0 +1,115 @@
+"""What a run did, as the metadata of a materialization: numbers stay numbers, so that Dagster plots them."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import dagster as dg
+
+from observe_dagster.lineage import column_sources
+from observe_dagster.orchestration.names import instant_text
+from observe_dagster.orchestration.places import default_schema
+from observe_dagster.orchestration.translator import TableKeys, sources_of
+from observe_dagster.records import Column, SchemaChange, SyncResult, TableName
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.spec.project import Project
+
+
+def result_metadata(result: SyncResult, pipeline: Pipeline, project: Project) -> dict[str, Any]:
+    """Everything the UI shows of a run that ended well."""
+    metadata: dict[str, Any] = {
+        **result.metadata,
+        **_counts(result),
+        **_range(result),
+        "observe/execution_id": result.execution_id,
+        "observe/run_type": str(result.range.run_type),
+    }
+    if result.columns:
+        metadata["dagster/column_schema"] = column_schema(result.columns)
+    lineage = column_lineage(pipeline, project, result.columns)
+    if lineage is not None:
+        metadata["dagster/column_lineage"] = lineage
+    if result.schema_changes:
+        metadata["observe/schema_changes"] = dg.MetadataValue.md(_schema_changes(result.schema_changes))
+    if result.notes:
+        metadata["observe/notes"] = dg.MetadataValue.md("\n".join(f"- {note}" for note in result.notes))
+    return metadata
+
+
+def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
+    """The columns as the destination's engine describes them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.native,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+            )
+            for column in columns
+        ]
+    )
+
+
+def column_lineage(pipeline: Pipeline, project: Project, columns: Sequence[Column]) -> dg.TableColumnLineage | None:
+    """Which source columns each destination column is made from; None when the SQL cannot be followed."""
+    connection = project.connection(pipeline.connection_id)
+    tables = sources_of(pipeline, project)
+    renamed = {new: old for old, new in pipeline.field_transformation.rename.items()}
+    read = tuple(renamed.get(column.name, column.name) for column in columns)
+    known = {tables[0]: read} if len(tables) == 1 else {}
+    sql = project.data_model(pipeline.data_model_id).sql
+    keys = TableKeys(project)
+    sources = _column_sources(sql, connection.service_provider, default_schema(connection), tuple(known.items()))
+    deps = {
+        column.name: [
+            dg.TableColumnDep(asset_key=keys.key(connection, table), column_name=name)
+            for table, name in sources.get(read_name, ())
+        ]
+        for column, read_name in zip(columns, read, strict=True)
+        if sources.get(read_name)
+    }
+    return dg.TableColumnLineage(deps_by_column=deps) if deps else None
+
+
+@lru_cache(maxsize=256)
+def _column_sources(
+    sql: str, dialect: str, schema: str, known: tuple[tuple[TableName, tuple[str, ...]], ...]
+) -> Mapping[str, tuple[tuple[TableName, str], ...]]:
+    return column_sources(sql, dialect, schema, dict(known))
+
+
+def _counts(result: SyncResult) -> dict[str, Any]:
+    counts, seconds = result.counts, result.duration_seconds
+    metadata: dict[str, Any] = {
+        "observe/total_rows": counts.total_rows,
+        "observe/inserts": counts.inserts,
+        "observe/updates": counts.updates,
+        "observe/unchanged": counts.unchanged,
+        "observe/soft_deletes": counts.soft_deletes,
+        "observe/failed_records": counts.rejected,
+        "observe/late": counts.late,
+        "observe/bytes": counts.bytes,
+        "observe/duration_seconds": round(seconds, 3),
+        "observe/throughput_rows_per_second": round(counts.total_rows / seconds, 1) if seconds > 0 else 0.0,
+    }
+    if counts.table_rows is not None:
+        metadata["dagster/row_count"] = counts.table_rows
+    return metadata
+
+
+def _range(result: SyncResult) -> dict[str, Any]:
+    texts = {
+        "observe/watermark": result.watermark,
+        "observe/range_start": result.range.start,
+        "observe/range_end": result.range.end,
+        "observe/logical_date": instant_text(result.range.logical_date),
+    }
+    return {key: text for key, text in texts.items() if text is not None}
+
+
+def _schema_changes(changes: Sequence[SchemaChange]) -> str:
+    lines = ["| column | change | was | is | action |", "|---|---|---|---|---|"]
+    for change in changes:
+        cells = (change.column, change.change, change.old_type or "", change.new_type or "", change.action)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""Two sensors for all pipelines: one starts those that run once, one closes runs whose process is gone."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from observe_dagster.orchestration.names import (
+    LOGICAL_DATE_TAG,
+    ONCE_SENSOR,
+    REAPER_SENSOR,
+    RUN_TYPE_TAG,
+    destination_key,
+    instant_text,
+    run_tags,
+    scoped,
+)
+from observe_dagster.orchestration.reasons import why_not_declared, why_not_recorded
+from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.schedules import unfinished_run
+from observe_dagster.records import RunType
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.spec.project import Project, content_hash
+from observe_dagster.spec.schedule import OnceSchedule
+
+_SECONDS_BETWEEN_TICKS = 30
+_SECONDS_BETWEEN_REAPINGS = 60
+
+
+def once_sensor(project: Project, *, job_name: str, scope: str) -> dg.SensorDefinition | None:
+    """Make the sensor that starts the pipelines that run once; None when there is no such pipeline."""
+    pipelines = [pipeline for pipeline in project.pipelines if isinstance(pipeline.schedule, OnceSchedule)]
+    if not pipelines:
+        return None
+
+    @dg.sensor(
+        name=scoped(ONCE_SENSOR, scope),
+        job_name=job_name,
+        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Starts each pipeline whose schedule is once: {', '.join(each.id for each in pipelines)}.",
+    )
+    def start_once(
+        context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]
+    ) -> dg.SkipReason | list[dg.RunRequest]:
+        requests = list(_due_once(context.instance, observe, pipelines))
+        return requests or dg.SkipReason("Every pipeline that runs once has run, or cannot run now.")
+
+    return start_once
+
+
+def reaper_sensor(*, scope: str) -> dg.SensorDefinition:
+    """Make the sensor that closes the executions of processes that are gone."""
+
+    @dg.sensor(
+        name=scoped(REAPER_SENSOR, scope),
+        minimum_interval_seconds=_SECONDS_BETWEEN_REAPINGS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Closes runs whose process is gone: as succeeded where their rows were committed, else as failed.",
+    )
+    def close_abandoned(observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+        closed = observe.runner.reconcile()
+        if not closed:
+            return dg.SkipReason("No run was abandoned.")
+        return dg.SkipReason(f"Closed {len(closed)} abandoned {'run' if len(closed) == 1 else 'runs'}.")
+
+    return close_abandoned
+
+
+def _due_once(
+    instance: dg.DagsterInstance, observe: ObserveResource, pipelines: list[Pipeline]
+) -> Iterator[dg.RunRequest]:
+    now = observe.clock().astimezone(UTC)
+    recorded = {row.pipeline_id: row for row in observe.ledger.pipelines()}
+    for pipeline in pipelines:
+        row = recorded.get(pipeline.id)
+        if row is None or row.watermark is not None or why_not_declared(pipeline):
+            continue
+        if why_not_recorded(pipeline, row) or row.created_at + pipeline.schedule.delay > now:
+            continue
+        if unfinished_run(instance, pipeline) is None:
+            yield _request(pipeline, now)
+
+
+def _request(pipeline: Pipeline, now: datetime) -> dg.RunRequest:
+    """Request the run; a pipeline that was changed since its run failed is requested again."""
+    return dg.RunRequest(
+        run_key=f"{pipeline.id}/{content_hash(pipeline)[:16]}",
+        asset_selection=[destination_key(pipeline)],
+        tags={
+            **run_tags(pipeline),
+            RUN_TYPE_TAG: RunType.SCHEDULED.value,
+            LOGICAL_DATE_TAG: instant_text(now.replace(microsecond=0)),
+        },
+    )

@@ -1,0 +1,155 @@
+"""Frozen facts that travel between the folders: what was planned, what moved, what was seen."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from observe_dagster.datatypes import DataType
+
+
+class RunType(StrEnum):
+    """Why a run exists: `scheduled` and `manual` as in the Warehouse Sync document, and a backfill of an old range."""
+
+    SCHEDULED = "scheduled"
+    MANUAL = "manual"
+    BACKFILL = "backfill"
+
+
+class RunStatus(StrEnum):
+    """The life of one run, spelled as in the Warehouse Sync document."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    RETRYING = "retrying"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableName:
+    """A table in one connection, each part exactly as the engine stores it."""
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column as an engine describes it.
+
+    `native` is the engine's own spelling of the type; `data_type` is None where no other engine can hold it.
+    """
+
+    name: str
+    native: str
+    data_type: DataType | None
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRange:
+    """What one run covers: `[start, end)`, and which rows it reads to do so: iterator in `[read_from, read_until)`.
+
+    Values are kept as text in the iterator's own terms: ISO 8601 in UTC for times, a decimal number for integers.
+    `start` None covers everything from the beginning; `read_from` is `start` less the pipeline's `lag`; for an integer
+    iterator `end` is None until the source has been asked. A full sync covers up to its `end` but filters only by
+    what it declares, so its `read_from` and `read_until` may be None.
+    """
+
+    start: str | None
+    end: str | None
+    read_from: str | None
+    read_until: str | None
+    logical_date: datetime
+    run_type: RunType
+    moves_watermark: bool
+    full_refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What one run did, in rows; `total_rows` is what was read.
+
+    In every write mode `total_rows = inserts + updates + unchanged + soft_deletes + rejected`, except that `mirror`
+    counts as `soft_deletes` the rows that are gone at the source and so were not read. `superseded` (older rows of a
+    key that came twice) is part of `unchanged`; `late` (rows behind the watermark that led to a change) is part of
+    `inserts`, `updates` and `soft_deletes`.
+    """
+
+    total_rows: int = 0
+    inserts: int = 0
+    updates: int = 0
+    unchanged: int = 0
+    soft_deletes: int = 0
+    rejected: int = 0
+    superseded: int = 0
+    late: int = 0
+    bytes: int = 0
+    table_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLog:
+    """One statement that was sent to a warehouse."""
+
+    connection_id: str
+    started_at: datetime
+    ended_at: datetime
+    text: str
+    user: str
+    query_id: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaChange:
+    """One difference between the source's columns and the destination's, and what was done about it.
+
+    `change` is added, removed or type_changed; `action` is altered, kept, discarded or refused.
+    """
+
+    column: str
+    change: str
+    old_type: str | None
+    new_type: str | None
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedRun:
+    """A row of the destination's `_observe_sync_run`: a run whose rows are in the table."""
+
+    execution_key: str
+    range_start: str | None
+    range_end: str | None
+    watermark: str | None
+    committed_at: datetime
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """Everything known about a run that ended well."""
+
+    pipeline_id: str
+    execution_id: int
+    execution_key: str
+    range: SyncRange
+    counts: Counts
+    watermark: str | None
+    started_at: datetime
+    ended_at: datetime
+    columns: tuple[Column, ...]
+    schema_changes: tuple[SchemaChange, ...] = ()
+    notes: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def duration_seconds(self) -> float:
+        """Wall time of the run, seconds."""
+        return (self.ended_at - self.started_at).total_seconds()

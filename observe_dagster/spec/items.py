@@ -1,0 +1,144 @@
+"""The declared items of all documents: rendered, validated one by one, and kept with the place they came from.
+
+One wrong item does not hide the problems of another, nor of what refers to it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from observe_dagster.errors import Problem
+from observe_dagster.spec.connection import Connection
+from observe_dagster.spec.data_model import DataModel
+from observe_dagster.spec.declared import Declared, format_duration
+from observe_dagster.spec.document import Document
+from observe_dagster.spec.masking import literal_secrets
+from observe_dagster.spec.nodes import Path
+from observe_dagster.spec.pipeline import Pipeline, PipelineType
+from observe_dagster.spec.problems import problems_of
+from observe_dagster.spec.suggest import did_you_mean
+from observe_dagster.spec.templates import as_written, render
+
+
+class ProjectDocument(Declared):
+    """The `attributes` of a document of type `observe_dagster.WarehouseSync`."""
+
+    connections: tuple[Connection, ...] = ()
+    data_models: tuple[DataModel, ...] = ()
+    pipeline_types: tuple[PipelineType, ...] = ()
+    pipelines: tuple[Pipeline, ...] = ()
+
+
+KINDS: Mapping[str, tuple[str, Any]] = {
+    "connections": ("connection", Connection),
+    "data_models": ("data model", DataModel),
+    "pipeline_types": ("pipeline type", PipelineType),
+    "pipelines": ("pipeline", Pipeline),
+}
+"""Each list of a document: what one of its items is called, and its model."""
+
+_adapters: dict[str, TypeAdapter[Any]] = {}
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item(Generic[M]):
+    """One item of a list; `declared` is None when it is not valid, `key` is its id or name if that is a text."""
+
+    document: Document
+    kind: str
+    index: int
+    key: str | None
+    raw: Any
+    rendered: Any
+    declared: M | None
+
+    @property
+    def path(self) -> Path:
+        """Where the item stands in its document."""
+        return (self.kind, self.index)
+
+    @property
+    def place(self) -> str:
+        """The file and line, for a message about another item."""
+        if self.document.node is None:
+            return self.document.file
+        return f"{self.document.file}:{self.document.line(self.path)}"
+
+    @property
+    def valid(self) -> M:
+        """The item itself, where it is known to be valid."""
+        assert self.declared is not None
+        return self.declared
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """Say what is wrong at a path below the item."""
+        return self.document.problem((*self.path, *path), as_written(message, self.raw, self.rendered))
+
+
+def read_items(document: Document, environment: Mapping[str, str]) -> tuple[list[Item[Any]], list[Problem]]:
+    """Validate every item of a document."""
+    problems: list[Problem] = []
+    attributes = written(document.attributes)
+    for name in attributes:
+        if name not in KINDS:
+            hint = did_you_mean(str(name), KINDS)
+            message = f"unknown key{hint}; allowed: {', '.join(KINDS)}"
+            problems.append(document.problem((str(name),), message, key=True))
+    items = [
+        _item(document, (kind, index), raw, environment, problems)
+        for kind in KINDS
+        for index, raw in enumerate(_listed(document, kind, attributes.get(kind, ()), problems))
+    ]
+    return items, problems
+
+
+def _listed(document: Document, kind: str, value: Any, problems: list[Problem]) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        yield from value
+    else:
+        problems.append(document.problem((kind,), f"must be a list of {KINDS[kind][0]}s"))
+
+
+def _item(
+    document: Document, base: tuple[str, int], raw: Any, environment: Mapping[str, str], problems: list[Problem]
+) -> Item[Any]:
+    kind, index = base
+    before = len(problems)
+    rendered = render(raw, environment, lambda path, text: problems.append(document.problem((*base, *path), text)))
+    if kind == "connections":
+        problems.extend(document.problem((*base, *path), text) for path, text in literal_secrets(raw))
+    declared = None
+    if len(problems) == before:
+        declared = _validated(document, base, raw, rendered, problems)
+    key = rendered.get("name" if kind == "pipeline_types" else "id") if isinstance(rendered, Mapping) else None
+    name = key if isinstance(key, str) else None
+    return Item(document=document, kind=kind, index=index, key=name, raw=raw, rendered=rendered, declared=declared)
+
+
+def _validated(document: Document, base: tuple[str, int], raw: Any, rendered: Any, problems: list[Problem]) -> Any:
+    kind, model = base[0], KINDS[base[0]][1]
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(model)
+    try:
+        return _adapters[kind].validate_python(rendered)
+    except ValidationError as error:
+        problems.extend(problems_of(error, model, document=document, base=base, raw=raw, rendered=rendered))
+        return None
+
+
+def written(value: Any) -> Any:
+    """Give attributes that a program made (dates, durations, secrets, tuples) as a user would have written them."""
+    if isinstance(value, Mapping):
+        return {key: written(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [written(inner) for inner in value]
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return format_duration(value) if isinstance(value, timedelta) else value

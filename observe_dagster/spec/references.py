@@ -1,0 +1,122 @@
+"""Checks what items say about each other: unique ids, references, states, and tables that are written twice."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from observe_dagster.errors import Problem
+from observe_dagster.spec.connection import Connection
+from observe_dagster.spec.data_model import DataModel
+from observe_dagster.spec.items import KINDS, Item
+from observe_dagster.spec.nodes import Path
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.spec.queries import Query
+from observe_dagster.spec.select import DEFAULT_SCHEMAS, same_name, stored_name, tables
+from observe_dagster.spec.suggest import did_you_mean
+
+_REFERENCES: Sequence[tuple[str, Path]] = (
+    ("pipeline_types", ("pipeline_type_name",)),
+    ("connections", ("connection_id",)),
+    ("data_models", ("data_model_id",)),
+    ("connections", ("destination", "connection_id")),
+)
+_KEY = {"pipeline_types": "name"}
+
+
+def repeated(items: Iterable[Item[Any]]) -> list[Problem]:
+    """Name every item whose id another item of its kind already has, whatever file that is in."""
+    problems: list[Problem] = []
+    first: dict[tuple[str, str], Item[Any]] = {}
+    for item in items:
+        if item.key is None:
+            continue
+        earlier = first.setdefault((item.kind, item.key), item)
+        if earlier is not item:
+            message = f"the {KINDS[item.kind][0]} {item.key!r} is already declared in {earlier.place}"
+            problems.append(item.problem((_KEY.get(item.kind, "id"),), message))
+    return problems
+
+
+def unresolved(items: Sequence[Item[Any]]) -> list[Problem]:
+    """Name every reference of a pipeline to something that is declared nowhere, not even wrongly."""
+    declared: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for item in items:
+        if item.key is not None:
+            declared[item.kind].append(item.key)
+    problems: list[Problem] = []
+    for item in items:
+        for kind, path in _REFERENCES if item.kind == "pipelines" else ():
+            wanted = _value(item.rendered, path)
+            if isinstance(wanted, str) and wanted not in declared[kind]:
+                noun, known = KINDS[kind][0], declared[kind]
+                listed = f"; declared: {', '.join(sorted(known)[:10])}" if known else "; none is declared"
+                message = f"there is no {noun} {wanted!r}{did_you_mean(wanted, known) or listed}"
+                problems.append(item.problem(path, message))
+    return problems
+
+
+def _value(rendered: Any, path: Path) -> Any:
+    for name in path:
+        rendered = rendered.get(name) if isinstance(rendered, Mapping) else None
+    return rendered
+
+
+def inactive(
+    pipelines: Iterable[Item[Pipeline]], connections: Mapping[str, Connection], data_models: Mapping[str, DataModel]
+) -> list[Problem]:
+    """Name every active pipeline that depends on something inactive."""
+    problems: list[Problem] = []
+    for item in pipelines:
+        pipeline = item.declared
+        if pipeline is None or pipeline.state != "active":
+            continue
+        needed: Sequence[tuple[Path, str, Connection | DataModel | None]] = (
+            (("connection_id",), "connection", connections.get(pipeline.connection_id)),
+            (("data_model_id",), "data model", data_models.get(pipeline.data_model_id)),
+            (("destination", "connection_id"), "connection", connections.get(pipeline.destination.connection_id)),
+        )
+        for path, noun, found in needed:
+            if found is not None and found.state == "inactive":
+                message = f"the {noun} {found.id!r} is inactive but the pipeline is active; pause one or activate both"
+                problems.append(item.problem(path, message))
+    return problems
+
+
+def shared_tables(pipelines: Iterable[Item[Pipeline]], connections: Mapping[str, Connection]) -> list[Problem]:
+    """Name every pipeline that writes a table which an earlier one writes."""
+    problems: list[Problem] = []
+    first: dict[tuple[str, ...], Item[Pipeline]] = {}
+    for item in pipelines:
+        if item.declared is None:
+            continue
+        connection_id, *names = item.declared.table_key
+        connection = connections.get(connection_id)
+        dialect = connection.service_provider if connection is not None else ""
+        key = (connection_id, *(same_name(dialect, name) for name in names))
+        earlier = first.setdefault(key, item)
+        if earlier is not item:
+            table = ".".join(item.declared.table_key[1:])
+            message = f"the pipeline {earlier.key!r} in {earlier.place} already writes {table} of {connection_id!r}"
+            problems.append(item.problem(("destination", "table"), message))
+    return problems
+
+
+def own_sources(pipelines: Iterable[Item[Pipeline]], queries: Mapping[str, Query]) -> list[Problem]:
+    """Name every pipeline whose destination is a table that its own data model reads."""
+    problems: list[Problem] = []
+    for item in pipelines:
+        pipeline = item.declared
+        query = queries.get(pipeline.data_model_id) if pipeline is not None else None
+        if pipeline is None or query is None or pipeline.connection_id != pipeline.destination.connection_id:
+            continue
+        for dialect, select in query.selects.items():
+            target = tuple(same_name(dialect, name) for name in pipeline.table_key[1:])
+            if target in {_read_from(dialect, table) for table in tables(select)}:
+                message = f"the data model {pipeline.data_model_id!r} reads the table that the pipeline writes"
+                problems.append(item.problem(("destination", "table"), message))
+                break
+    return problems
+
+
+def _read_from(dialect: str, table: Any) -> tuple[str, str]:
+    schema = stored_name(table.args.get("db")) or DEFAULT_SCHEMAS.get(dialect, "")
+    return same_name(dialect, schema), same_name(dialect, stored_name(table.this))

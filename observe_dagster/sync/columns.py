@@ -1,0 +1,235 @@
+"""How a data model's columns become a table's: transformation, types, and the policy for schema changes. Pure."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from observe_dagster.datatypes import DataType, Kind, parse_data_type, widens
+from observe_dagster.errors import SchemaChangedError, SyncError
+from observe_dagster.records import Column, SchemaChange
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.warehouse.port import LoadColumn
+
+
+class TypeNames(Protocol):
+    """The part of a destination that names types."""
+
+    engine: str
+
+    def native_type(self, column: Column, *, source_engine: str) -> str:
+        """The type a new column gets."""
+        ...
+
+    def native_of(self, data_type: DataType, *, column: str) -> str:
+        """The engine's spelling of a type."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPlan:
+    """Which source columns are read, what is written, and how the table changes first."""
+
+    staged: tuple[Column, ...]
+    columns: tuple[LoadColumn, ...]
+    added: tuple[LoadColumn, ...]
+    widened: tuple[LoadColumn, ...]
+    changes: tuple[SchemaChange, ...]
+    iterator_position: int | None
+    iterator_column: str | None
+
+
+def plan_columns(
+    pipeline: Pipeline,
+    source: Sequence[Column],
+    existing: Sequence[Column] | None,
+    *,
+    names: TypeNames,
+    source_engine: str,
+    previous: Mapping[str, str] | None,
+) -> ColumnPlan:
+    """Plan the columns of one run.
+
+    `existing` is the table as it stands, None before the first run; `previous` are the source's columns (name to
+    type) of the last run, None if not known. Raises UnsupportedTypeError, SchemaChangedError, or SyncError when the
+    pipeline names a column that is not there.
+    """
+    transformation, iterator = pipeline.field_transformation, pipeline.sync_mode.iterator_field
+    _require_known(pipeline, source, iterator)
+    staged = tuple(column for column in source if column.name not in transformation.drop or column.name == iterator)
+    wanted = _wanted(pipeline, staged, names=names, source_engine=source_engine)
+    _require_targets(pipeline, wanted, engine=names.engine)
+    position = next((i for i, column in enumerate(staged) if column.name == iterator), None)
+    iterator_column = next(
+        (column.name for column in wanted if position is not None and column.position == position), None
+    )
+    columns, added, widened, changes = _against_table(pipeline, wanted, existing, names)
+    removed = _removed(pipeline, source, previous)
+    _refuse(pipeline, [*changes, *removed])
+    return ColumnPlan(
+        staged=staged,
+        columns=columns,
+        added=added,
+        widened=widened,
+        changes=(*changes, *removed),
+        iterator_position=position,
+        iterator_column=iterator_column,
+    )
+
+
+def _require_known(pipeline: Pipeline, source: Sequence[Column], iterator: str | None) -> None:
+    known = [column.name for column in source]
+    named = [("sync_mode.iterator_field", iterator)] if iterator is not None else []
+    named += [("field_transformation.drop", name) for name in pipeline.field_transformation.drop]
+    named += [("field_transformation.rename", name) for name in pipeline.field_transformation.rename]
+    for where, name in named:
+        if name not in known:
+            raise SyncError(
+                pipeline.id, f"{where} names {name!r}, which the data model does not give{_hint(name, known)}"
+            )
+
+
+def _wanted(
+    pipeline: Pipeline, staged: Sequence[Column], *, names: TypeNames, source_engine: str
+) -> tuple[LoadColumn, ...]:
+    transformation = pipeline.field_transformation
+    wanted: list[LoadColumn] = []
+    for position, column in enumerate(staged):
+        if column.name in transformation.drop:
+            continue
+        name = transformation.rename.get(column.name, column.name)
+        cast = transformation.cast.get(name)
+        data_type = column.data_type if cast is None else parse_data_type(cast)
+        native = (
+            names.native_type(column, source_engine=source_engine)
+            if cast is None or data_type is None
+            else names.native_of(data_type, column=name)
+        )
+        wanted.append(LoadColumn(name=name, native=native, data_type=data_type, position=position))
+    for name, value in transformation.constant.items():
+        cast = transformation.cast.get(name)
+        data_type = _type_of_constant(value) if cast is None else parse_data_type(cast)
+        native = names.native_of(data_type, column=name)
+        wanted.append(LoadColumn(name=name, native=native, data_type=data_type, position=None, constant=value))
+    return tuple(wanted)
+
+
+def _type_of_constant(value: object) -> DataType:
+    if isinstance(value, bool):
+        return DataType(kind=Kind.BOOLEAN)
+    if isinstance(value, int):
+        return DataType(kind=Kind.BIGINT)
+    return DataType(kind=Kind.DOUBLE if isinstance(value, float) else Kind.TEXT)
+
+
+def _require_targets(pipeline: Pipeline, wanted: Sequence[LoadColumn], *, engine: str) -> None:
+    known = [column.name for column in wanted]
+    folded = [_folded(name, engine) for name in known]
+    if twice := [name for name in known if folded.count(_folded(name, engine)) > 1]:
+        raise SyncError(
+            pipeline.id, f"The destination would get two columns named {twice[0]!r}; rename or drop one of them."
+        )
+    destination = pipeline.destination
+    named = [("destination.primary_key", name) for name in destination.primary_key]
+    named += [("destination.soft_delete_field", name) for name in [destination.soft_delete_field] if name is not None]
+    named += [("field_transformation.cast", name) for name in pipeline.field_transformation.cast]
+    for where, name in named:
+        if name not in known:
+            raise SyncError(pipeline.id, f"{where} names {name!r}, which is not written{_hint(name, known)}")
+
+
+def _against_table(
+    pipeline: Pipeline, wanted: Sequence[LoadColumn], existing: Sequence[Column] | None, names: TypeNames
+) -> tuple[tuple[LoadColumn, ...], tuple[LoadColumn, ...], tuple[LoadColumn, ...], list[SchemaChange]]:
+    if existing is None:
+        return tuple(wanted), (), (), []
+    table = {_folded(column.name, names.engine): column for column in existing}
+    columns: list[LoadColumn] = []
+    added: list[LoadColumn] = []
+    widened: list[LoadColumn] = []
+    changes: list[SchemaChange] = []
+    policy = pipeline.destination.schema_change
+    for column in wanted:
+        held = table.get(_folded(column.name, names.engine))
+        if held is None:
+            action = {"evolve": "altered", "freeze": "refused", "discard": "discarded"}[policy]
+            changes.append(_change(column.name, "added", None, column.native, action))
+            if policy == "evolve":
+                added.append(column)
+                columns.append(column)
+            continue
+        kept = _retyped(column, held)
+        if _holds(held, column):
+            columns.append(kept)
+            continue
+        grows = held.data_type is not None and column.data_type is not None and widens(held.data_type, column.data_type)
+        action = {"evolve": "altered" if grows else "refused", "freeze": "refused", "discard": "kept"}[policy]
+        changes.append(_change(column.name, "type_changed", held.native, column.native, action))
+        if action == "altered":
+            widened.append(column)
+        columns.append(column if action == "altered" else kept)
+    return tuple(columns), tuple(added), tuple(widened), changes
+
+
+def _holds(held: Column, column: LoadColumn) -> bool:
+    if held.native == column.native or held.data_type == column.data_type:
+        return True
+    if held.data_type is None or column.data_type is None:
+        return False
+    return widens(column.data_type, held.data_type)
+
+
+def _retyped(column: LoadColumn, held: Column) -> LoadColumn:
+    return LoadColumn(
+        name=held.name,
+        native=held.native,
+        data_type=held.data_type,
+        position=column.position,
+        constant=column.constant,
+    )
+
+
+def _removed(pipeline: Pipeline, source: Sequence[Column], previous: Mapping[str, str] | None) -> list[SchemaChange]:
+    now = {column.name for column in source}
+    action = "refused" if pipeline.destination.schema_change == "freeze" else "kept"
+    return [
+        _change(name, "removed", native, None, action) for name, native in (previous or {}).items() if name not in now
+    ]
+
+
+def _refuse(pipeline: Pipeline, changes: Sequence[SchemaChange]) -> None:
+    refused = [change for change in changes if change.action == "refused"]
+    if not refused:
+        return
+    lines = "; ".join(_in_words(change) for change in refused)
+    frozen = pipeline.destination.schema_change == "freeze"
+    way_out = (
+        "change the table or set schema_change to evolve or discard"
+        if frozen
+        else "declare a cast for it, change the table, or set schema_change to discard"
+    )
+    raise SchemaChangedError(
+        pipeline.id,
+        f"The source's columns do not fit {pipeline.destination.table!r}: {lines}. Nothing was changed; {way_out}.",
+    )
+
+
+def _in_words(change: SchemaChange) -> str:
+    if change.change == "added":
+        return f"{change.column!r} ({change.new_type}) is new"
+    if change.change == "removed":
+        return f"{change.column!r} ({change.old_type}) is gone"
+    return f"{change.column!r} was {change.old_type} and is now {change.new_type}"
+
+
+def _change(column: str, change: str, old: str | None, new: str | None, action: str) -> SchemaChange:
+    return SchemaChange(column=column, change=change, old_type=old, new_type=new, action=action)
+
+
+def _folded(name: str, engine: str) -> str:
+    return name.lower() if engine == "duckdb" else name
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(map(repr, known))}."

@@ -1,0 +1,193 @@
+"""Which rows a run reads: a pure function of the pipeline, its last committed watermark and the time.
+
+Ranges are half-open and start where the last committed one ended, so that they tile time: no gap, no overlap.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from observe_dagster.errors import LimitExceededError, NothingToSyncError, SyncError
+from observe_dagster.records import RunType, SyncRange
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.spec.schedule import FullSync, IncrementalSync, IntervalSchedule, OnceSchedule
+from observe_dagster.sync.intervals import boundary, latest_closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRequest:
+    """Why a run was asked for, and what the one who asked wants read.
+
+    `from_` and `until` name an old range; `window` is one or several partitions of a partitioned pipeline.
+    """
+
+    run_type: RunType = RunType.MANUAL
+    from_: datetime | None = None
+    until: datetime | None = None
+    full_refresh: bool = False
+    window: tuple[datetime, datetime] | None = None
+
+
+def plan(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: SyncRequest) -> SyncRange:
+    """Plan the range of one run.
+
+    Raises NothingToSyncError when no interval is open to be read, LimitExceededError when the gap is longer than
+    `max_catchup`, SyncError when the request does not fit the pipeline.
+    """
+    _check_request(pipeline, request)
+    if request.window is not None:
+        return _plan_window(request.window, request)
+    if request.from_ is not None:
+        return _plan_backfill(pipeline, watermark=watermark, now=now, request=request)
+    mode = pipeline.sync_mode
+    logical_date, end = _live_end(pipeline, watermark=watermark, now=now, request=request)
+    if isinstance(mode, FullSync):
+        return _full(mode, end=end, logical_date=logical_date, watermark=watermark, request=request)
+    if mode.iterator_data_type == "integer":
+        return _by_number(mode, logical_date=logical_date, watermark=watermark, request=request)
+    return _incremental(pipeline, mode, end=end, logical_date=logical_date, watermark=watermark, request=request)
+
+
+def to_text(instant: datetime) -> str:
+    """Write an instant as a watermark: ISO 8601 in UTC, which sorts as text within one precision."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_text(watermark: str) -> datetime:
+    """Read a watermark that `to_text` wrote."""
+    return datetime.fromisoformat(watermark).astimezone(UTC)
+
+
+def _check_request(pipeline: Pipeline, request: SyncRequest) -> None:
+    mode = pipeline.sync_mode
+    names_a_range = request.from_ is not None or request.until is not None
+    if names_a_range and not (isinstance(mode, IncrementalSync) and mode.iterator_data_type != "integer"):
+        raise SyncError(
+            pipeline.id, f"Pipeline {pipeline.id} does not read by time, so `from` and `until` have no meaning for it."
+        )
+    if names_a_range and request.full_refresh:
+        raise SyncError(pipeline.id, "`full_refresh` reads everything; leave out `from` and `until`.")
+    if request.from_ is not None and request.until is not None and request.from_ >= request.until:
+        raise SyncError(pipeline.id, "`from` must be before `until`.")
+
+
+def _live_end(
+    pipeline: Pipeline, *, watermark: str | None, now: datetime, request: SyncRequest
+) -> tuple[datetime, datetime]:
+    schedule = pipeline.schedule
+    if request.run_type is not RunType.SCHEDULED:
+        end = now if request.until is None else min(now, request.until)
+        return end, end
+    if isinstance(schedule, IntervalSchedule):
+        index = latest_closed(schedule, now)
+        if index is None or index < 0:
+            raise NothingToSyncError(
+                pipeline.id, f"The first interval of pipeline {pipeline.id} is due after {to_text(schedule.start)}."
+            )
+        return boundary(schedule, index - 1), boundary(schedule, index)
+    if isinstance(schedule, OnceSchedule) and watermark is not None:
+        raise NothingToSyncError(pipeline.id, f"Pipeline {pipeline.id} runs once, and has run.")
+    return now, now
+
+
+def _incremental(
+    pipeline: Pipeline,
+    mode: IncrementalSync,
+    *,
+    end: datetime,
+    logical_date: datetime,
+    watermark: str | None,
+    request: SyncRequest,
+) -> SyncRange:
+    if mode.until is not None:
+        end = min(end, mode.until)
+    committed = None if watermark is None or request.full_refresh else from_text(watermark)
+    start = committed if committed is not None else mode.from_
+    if start is not None and start >= end:
+        raise NothingToSyncError(
+            pipeline.id, f"Pipeline {pipeline.id} has read everything before {to_text(start)}; nothing is due yet."
+        )
+    if committed is not None and mode.max_catchup is not None and end - committed > mode.max_catchup:
+        raise LimitExceededError(
+            pipeline.id,
+            "max_catchup",
+            f"Pipeline {pipeline.id} is {end - committed} behind, more than max_catchup {mode.max_catchup}. "
+            "Raise max_catchup, or trigger the pipeline with full_refresh.",
+        )
+    lag = mode.lag if isinstance(mode.lag, timedelta) and committed is not None else timedelta(0)
+    return SyncRange(
+        start=None if start is None else to_text(start),
+        end=to_text(end),
+        read_from=None if start is None else to_text(start - lag),
+        read_until=to_text(end),
+        logical_date=logical_date,
+        run_type=request.run_type,
+        moves_watermark=True,
+        full_refresh=request.full_refresh,
+    )
+
+
+def _by_number(
+    mode: IncrementalSync, *, logical_date: datetime, watermark: str | None, request: SyncRequest
+) -> SyncRange:
+    start = None if request.full_refresh else watermark
+    lag = mode.lag if isinstance(mode.lag, int) else 0
+    return SyncRange(
+        start=start,
+        end=None,
+        read_from=None if start is None else str(int(start) - lag),
+        read_until=None,
+        logical_date=logical_date,
+        run_type=request.run_type,
+        moves_watermark=True,
+        full_refresh=request.full_refresh,
+    )
+
+
+def _full(
+    mode: FullSync, *, end: datetime, logical_date: datetime, watermark: str | None, request: SyncRequest
+) -> SyncRange:
+    if request.run_type is RunType.SCHEDULED and watermark is not None and from_text(watermark) >= end:
+        raise NothingToSyncError("", f"The interval that ended at {to_text(end)} has been read.")
+    return SyncRange(
+        start=None if mode.from_ is None else to_text(mode.from_),
+        end=to_text(end),
+        read_from=None if mode.from_ is None else to_text(mode.from_),
+        read_until=None if mode.until is None else to_text(mode.until),
+        logical_date=logical_date,
+        run_type=request.run_type,
+        moves_watermark=True,
+        full_refresh=request.full_refresh,
+    )
+
+
+def _plan_backfill(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: SyncRequest) -> SyncRange:
+    start = request.from_ or now
+    end = min(now, request.until or now)
+    if pipeline.destination.write_mode == "append":
+        committed = None if watermark is None else from_text(watermark)
+        if committed is None or start >= committed or (request.until is not None and request.until > committed):
+            at = watermark or "not set, for it has not run yet"
+            raise SyncError(
+                pipeline.id,
+                f"Pipeline {pipeline.id} appends, so only what is behind its watermark ({at}) can be read again.",
+            )
+        end = min(end, committed)
+    if start >= end:
+        raise NothingToSyncError(pipeline.id, f"`from` {to_text(start)} is not in the past.")
+    return _exactly(start, end, run_type=RunType.BACKFILL)
+
+
+def _plan_window(window: tuple[datetime, datetime], request: SyncRequest) -> SyncRange:
+    return _exactly(*window, run_type=request.run_type)
+
+
+def _exactly(start: datetime, end: datetime, *, run_type: RunType) -> SyncRange:
+    return SyncRange(
+        start=to_text(start),
+        end=to_text(end),
+        read_from=to_text(start),
+        read_until=to_text(end),
+        logical_date=start,
+        run_type=run_type,
+        moves_watermark=False,
+    )

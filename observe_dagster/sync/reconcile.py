@@ -1,0 +1,58 @@
+"""Closes executions whose process is gone, as what the destination says they became.
+
+Only the holder of a pipeline's lock may call this: whoever started them would be holding it still.
+"""
+
+from datetime import timedelta
+
+from observe_dagster.errors import ConnectionFailedError, NotFoundError
+from observe_dagster.ledger import ExecutionRow, Ledger
+from observe_dagster.records import CommittedRun, TableName
+from observe_dagster.spec.project import Project
+from observe_dagster.sync.clock import Clock
+from observe_dagster.warehouse import OpenOptions, open_warehouse
+
+_SHORTEST = timedelta(microseconds=1)
+_WAIT_SECONDS = 30.0
+_ABANDONED = "The process that ran this ended before it could finish; nothing of it was committed."
+
+
+def close_abandoned(project: Project, ledger: Ledger, pipeline_id: str, *, clock: Clock) -> list[ExecutionRow]:
+    """Close a pipeline's open executions; leaves them open while the destination cannot be asked."""
+    abandoned = ledger.open_executions(pipeline_id)
+    if not abandoned:
+        return []
+    try:
+        found = _committed(project, pipeline_id, abandoned)
+    except ConnectionFailedError:
+        return []
+    return [_close(ledger, execution, found.get(execution.execution_key), clock=clock) for execution in abandoned]
+
+
+def _committed(project: Project, pipeline_id: str, executions: list[ExecutionRow]) -> dict[str, CommittedRun]:
+    try:
+        target = project.pipeline(pipeline_id).destination
+    except NotFoundError:
+        return {}
+    table = TableName(schema=target.schema_, table=target.table)
+    warehouse = open_warehouse(project.connection(target.connection_id))
+    with warehouse.destination(OpenOptions(lock_wait_seconds=_WAIT_SECONDS)) as destination:
+        runs = {row.execution_key: destination.committed(row.execution_key, table) for row in executions}
+    return {key: run for key, run in runs.items() if run is not None}
+
+
+def _close(ledger: Ledger, execution: ExecutionRow, committed: CommittedRun | None, *, clock: Clock) -> ExecutionRow:
+    least = execution.start_date + _SHORTEST
+    if committed is None:
+        return ledger.fail_execution(
+            execution.execution_key, ended_at=max(clock(), least), errors=[*execution.retry_errors, _ABANDONED]
+        )
+    return ledger.succeed_execution(
+        execution.execution_key,
+        ended_at=max(committed.committed_at, least),
+        counts=committed.counts,
+        watermark=committed.watermark,
+        range_end=committed.range_end,
+        force_watermark=True,
+        clear_fault=True,
+    )

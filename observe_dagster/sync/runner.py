@@ -1,0 +1,322 @@
+"""Runs one pipeline once: takes its lock, plans, moves the rows with retries, and keeps the ledger true.
+
+The destination is the truth. The watermark is read from it, a run whose commit is found there has succeeded whatever
+happened afterwards, and the ledger is brought in step before each run.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import stamina
+
+from observe_dagster.errors import (
+    AlreadyInProgressError,
+    ConnectionFailedError,
+    DataModelError,
+    NothingToSyncError,
+    ObserveError,
+    PipelineFaultedError,
+    SyncError,
+)
+from observe_dagster.ledger import ExecutionRow, Ledger
+from observe_dagster.records import CommittedRun, RunType, SyncRange, SyncResult, TableName
+from observe_dagster.settings import Settings
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.spec.project import Project
+from observe_dagster.sync.clock import Clock, utc_now
+from observe_dagster.sync.ranges import SyncRequest, plan
+from observe_dagster.sync.reconcile import close_abandoned
+from observe_dagster.sync.transfer import Job, Moved, Progress, transfer
+from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
+
+_SOURCE_COLUMNS = "source_columns"
+_SHORTEST = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What stays the same over the attempts of one run."""
+
+    pipeline: Pipeline
+    request: SyncRequest
+    execution_key: str
+    dagster_run_id: str | None
+    queries: QueryRecorder
+    on_progress: Progress
+    began: float
+
+    @property
+    def table(self) -> TableName:
+        destination = self.pipeline.destination
+        return TableName(schema=destination.schema_, table=destination.table)
+
+
+class SyncRunner:
+    """Runs the pipelines of a project against its ledger."""
+
+    def __init__(self, project: Project, ledger: Ledger, settings: Settings, *, clock: Clock = utc_now) -> None:
+        self.project, self.ledger, self.settings, self.clock = project, ledger, settings, clock
+
+    def run(
+        self,
+        pipeline_id: str,
+        request: SyncRequest,
+        *,
+        execution_key: str,
+        dagster_run_id: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> SyncResult:
+        """Run a pipeline now and wait for the end.
+
+        Raises NothingToSyncError when no interval is open, AlreadyInProgressError when another run has the pipeline,
+        and other ObserveErrors after the last attempt has failed and the ledger knows.
+        """
+        pipeline = self.project.pipeline(pipeline_id)
+        self._require_runnable(pipeline, request)
+        with self.ledger.pipeline_lock(pipeline_id) as lock:
+            if not lock:
+                raise AlreadyInProgressError(pipeline_id)
+            close_abandoned(self.project, self.ledger, pipeline_id, clock=self.clock)
+            queries = QueryRecorder()
+            run = _Run(
+                pipeline=pipeline,
+                request=request,
+                execution_key=execution_key,
+                dagster_run_id=dagster_run_id,
+                queries=queries,
+                on_progress=on_progress or _ignore,
+                began=time.monotonic(),
+            )
+            return self._attempts(run)
+
+    def reconcile(self, pipeline_id: str | None = None) -> list[ExecutionRow]:
+        """Close the executions whose process is gone, as what the destination says they became."""
+        closed: list[ExecutionRow] = []
+        for name in sorted({row.pipeline_id for row in self.ledger.open_executions(pipeline_id)}):
+            with self.ledger.pipeline_lock(name) as lock:
+                if lock:
+                    closed += close_abandoned(self.project, self.ledger, name, clock=self.clock)
+        return closed
+
+    def _require_runnable(self, pipeline: Pipeline, request: SyncRequest) -> None:
+        for connection_id in (pipeline.connection_id, pipeline.destination.connection_id):
+            if self.project.connection(connection_id).state == "inactive":
+                raise SyncError(pipeline.id, f"Connection {connection_id!r} of pipeline {pipeline.id} is inactive.")
+        if request.run_type is not RunType.SCHEDULED:
+            return
+        row = self.ledger.pipeline(pipeline.id)
+        if row.errors:
+            raise PipelineFaultedError(
+                pipeline.id,
+                f"Pipeline {pipeline.id} is faulted: {'; '.join(row.errors)} "
+                "A changed declaration or a successful manual run clears it.",
+            )
+
+    def _attempts(self, run: _Run) -> SyncResult:
+        attempts = stamina.retry_context(
+            on=_is_transient,
+            attempts=self.settings.sync_attempts,
+            timeout=None,
+            wait_initial=self.settings.retry_wait_seconds,
+            wait_max=60.0,
+        )
+        started: list[ExecutionRow] = []
+        try:
+            for attempt in attempts:
+                with attempt:
+                    if started and attempt.num > 1:
+                        self.ledger.mark_running(run.execution_key)
+                    try:
+                        return self._attempt(run, started)
+                    except ObserveError as error:
+                        if started and error.transient and attempt.num < self.settings.sync_attempts:
+                            self.ledger.mark_retrying(run.execution_key, error=str(error), attempt=attempt.num + 1)
+                        raise
+        except NothingToSyncError:
+            raise
+        except ObserveError as error:
+            self._fail(run, started, error)
+            raise
+        except BaseException as error:
+            if started:
+                self._end_badly(run, started[0], [f"{type(error).__name__} ended the run."])
+            raise
+        raise AssertionError
+
+    def _attempt(self, run: _Run, started: list[ExecutionRow]) -> SyncResult:
+        options = OpenOptions(
+            lock_wait_seconds=self.settings.lock_wait_seconds,
+            batch_rows=self.settings.batch_rows,
+            queries=run.queries,
+        )
+        warehouse = open_warehouse(self.project.connection(run.pipeline.connection_id))
+        target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
+        with ExitStack() as sessions:
+            try:
+                destination = sessions.enter_context(target.destination(options))
+            except ConnectionFailedError:
+                self._start(run, started, None)
+                raise
+            committed = destination.committed(run.execution_key, run.table)
+            if committed is not None and started:
+                return self._found_committed(run, started[0], committed)
+            last = destination.last_commit(run.pipeline.id, run.table)
+            planned = self._start(run, started, last)
+            source = sessions.enter_context(warehouse.source(options))
+            job = Job(
+                pipeline=run.pipeline,
+                data_model=self.project.data_model(run.pipeline.data_model_id),
+                source_engine=warehouse.engine,
+                range=planned,
+                execution_key=run.execution_key,
+                expected_watermark=None if last is None else last.watermark,
+                previous_table_rows=None if last is None else last.counts.table_rows,
+                previous_columns=self._previous_columns(run.pipeline.id),
+                batch_rows=self.settings.batch_rows,
+            )
+            moved = transfer(job, source, destination, clock=self.clock, on_progress=run.on_progress)
+        return self._succeed(run, started[0], moved)
+
+    # The ledger's side
+
+    def _start(self, run: _Run, started: list[ExecutionRow], last: CommittedRun | None) -> SyncRange:
+        """Plan from what the destination says, and record the start on the first attempt."""
+        watermark = None if last is None else last.watermark
+        if last is not None and self.ledger.pipeline(run.pipeline.id).watermark != watermark:
+            self.ledger.set_watermark(run.pipeline.id, watermark)
+        now = self.clock()
+        planned = plan(run.pipeline, watermark=watermark, now=now, request=run.request)
+        if not started:
+            started.append(
+                self.ledger.start_execution(
+                    pipeline_id=run.pipeline.id,
+                    execution_key=run.execution_key,
+                    run_type=planned.run_type,
+                    logical_date=planned.logical_date,
+                    range_start=planned.start,
+                    range_end=planned.end,
+                    watermark=watermark,
+                    next_watermark=planned.end if planned.moves_watermark else watermark,
+                    started_at=now,
+                    moves_watermark=planned.moves_watermark,
+                    dagster_run_id=run.dagster_run_id,
+                )
+            )
+        return planned
+
+    def _previous_columns(self, pipeline_id: str) -> Mapping[str, str] | None:
+        number = self.ledger.latest_successful_execution_id(pipeline_id)
+        metadata = None if number is None else self.ledger.execution(number).execution_metadata
+        return None if metadata is None else metadata.get(_SOURCE_COLUMNS)
+
+    def _succeed(self, run: _Run, started: ExecutionRow, moved: Moved) -> SyncResult:
+        ended_at = self._ended_at(run, started)
+        columns = {column.name: column.native for column in moved.source_columns}
+        self.ledger.succeed_execution(
+            run.execution_key,
+            ended_at=ended_at,
+            counts=moved.counts,
+            watermark=moved.watermark,
+            range_end=moved.range.end,
+            metadata={"notes": list(moved.notes), **({_SOURCE_COLUMNS: columns} if columns else {})},
+            clear_fault=True,
+            force_watermark=True,
+            overrule_failure=True,
+        )
+        self.ledger.record_schema_changes(started.id, moved.schema_changes)
+        self._record_queries(run, started)
+        self._mark_healthy(run.pipeline)
+        return SyncResult(
+            pipeline_id=run.pipeline.id,
+            execution_id=started.id,
+            execution_key=run.execution_key,
+            range=moved.range,
+            counts=moved.counts,
+            watermark=moved.watermark if moved.range.moves_watermark else started.watermark,
+            started_at=started.start_date,
+            ended_at=ended_at,
+            columns=moved.columns,
+            schema_changes=moved.schema_changes,
+            notes=moved.notes,
+        )
+
+    def _found_committed(self, run: _Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:
+        """The last attempt's commit did reach the destination, although its answer did not reach us."""
+        planned = SyncRange(
+            start=committed.range_start,
+            end=committed.range_end,
+            read_from=committed.range_start,
+            read_until=committed.range_end,
+            logical_date=started.logical_date,
+            run_type=started.type,
+            moves_watermark=started.moves_watermark,
+        )
+        moved = Moved(
+            range=planned,
+            counts=committed.counts,
+            watermark=committed.watermark,
+            source_columns=(),
+            columns=(),
+            schema_changes=(),
+            notes=("The connection was lost during the commit; the destination shows that it succeeded.",),
+        )
+        return self._succeed(run, started, moved)
+
+    def _fail(self, run: _Run, started: list[ExecutionRow], error: ObserveError) -> None:
+        if not started:
+            self._record_failure_to_plan(run, started)
+        if started:
+            self._end_badly(run, started[0], [str(error)])
+        self.ledger.fault_pipeline(run.pipeline.id, [str(error)])
+        if isinstance(error, ConnectionFailedError):
+            self.ledger.fault_connection(error.connection_id, [str(error)])
+        if isinstance(error, DataModelError):
+            self.ledger.invalidate_data_model(error.data_model_id, [str(error)])
+
+    def _record_failure_to_plan(self, run: _Run, started: list[ExecutionRow]) -> None:
+        now = self.clock()
+        watermark = self.ledger.pipeline(run.pipeline.id).watermark
+        started.append(
+            self.ledger.start_execution(
+                pipeline_id=run.pipeline.id,
+                execution_key=run.execution_key,
+                run_type=run.request.run_type,
+                logical_date=now,
+                range_start=watermark,
+                range_end=None,
+                watermark=watermark,
+                next_watermark=watermark,
+                started_at=now,
+                moves_watermark=False,
+                dagster_run_id=run.dagster_run_id,
+            )
+        )
+
+    def _end_badly(self, run: _Run, started: ExecutionRow, errors: list[str]) -> None:
+        self.ledger.fail_execution(run.execution_key, ended_at=self._ended_at(run, started), errors=errors)
+        self._record_queries(run, started)
+
+    def _record_queries(self, run: _Run, started: ExecutionRow) -> None:
+        self.ledger.record_queries(started.id, run.queries.drain())
+
+    def _mark_healthy(self, pipeline: Pipeline) -> None:
+        faulted = {row.id for row in self.ledger.connections() if row.status == "faulted"}
+        for connection_id in faulted & {pipeline.connection_id, pipeline.destination.connection_id}:
+            self.ledger.clear_connection_fault(connection_id)
+        if self.ledger.data_model_row(pipeline.data_model_id).status != "valid":
+            self.ledger.validate_data_model(pipeline.data_model_id)
+
+    def _ended_at(self, run: _Run, started: ExecutionRow) -> datetime:
+        """The start and what has passed since, so that a clock set in between does not matter."""
+        return started.start_date + max(timedelta(seconds=time.monotonic() - run.began), _SHORTEST)
+
+
+def _ignore(rows: int, size: int) -> None:
+    del rows, size
+
+
+def _is_transient(error: Exception) -> bool:
+    return isinstance(error, ObserveError) and error.transient

@@ -1,0 +1,143 @@
+"""One DuckDB connection: waits its turn for the file, records every statement, turns driver errors into ours."""
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from observe_dagster.errors import ConnectionFailedError, WarehouseError
+from observe_dagster.spec.connection import DuckDBConnection
+from observe_dagster.warehouse.port import OpenOptions
+from observe_dagster.warehouse.query_log import StatementRecord
+
+_POLL_SECONDS = 0.1
+_IN_USE = ("Could not set lock", "different configuration", "being used by another process")
+_MEMORY_LIMIT = "512MB"
+
+USER = "duckdb"
+
+
+class DuckDBSession:
+    """A connection in autocommit, speaking UTC. Only one process at a time may write a file."""
+
+    def __init__(self, connection: DuckDBConnection, options: OpenOptions, *, writes: bool) -> None:
+        self.connection_id = connection.id
+        self.queries = options.queries
+        self.path = Path(connection.config.path).expanduser()
+        self._prepare_path(writes=writes)
+        self.driver = self._open(options.lock_wait_seconds, writes=writes)
+        for setting in (
+            "SET TimeZone = 'UTC'",
+            "SET preserve_insertion_order = false",
+            f"SET memory_limit = '{_MEMORY_LIMIT}'",
+        ):
+            self.driver.execute(setting)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.driver.close()
+
+    def _prepare_path(self, *, writes: bool) -> None:
+        if writes:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConnectionFailedError(
+                    self.connection_id, f"cannot create the folder of {self.path}: {error.strerror}"
+                ) from None
+        elif not self.path.exists():
+            raise ConnectionFailedError(self.connection_id, f"there is no DuckDB file at {self.path}")
+
+    def _open(self, wait_seconds: float, *, writes: bool) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                return self._connect(writes=writes)
+            except duckdb.Error as error:
+                text = " ".join(str(error).split())
+                if not any(sign in text for sign in _IN_USE):
+                    raise ConnectionFailedError(self.connection_id, f"cannot open {self.path}: {text}") from None
+                if time.monotonic() > deadline:
+                    raise ConnectionFailedError(
+                        self.connection_id,
+                        f"waited {wait_seconds:g} s for {self.path}, which another process holds: {text}",
+                        transient=True,
+                    ) from None
+            time.sleep(_POLL_SECONDS)
+
+    def _connect(self, *, writes: bool) -> duckdb.DuckDBPyConnection:
+        try:
+            return duckdb.connect(self.path, read_only=not writes)
+        except duckdb.ConnectionException:
+            if writes:
+                raise
+            return duckdb.connect(self.path)
+
+    def error(self, error: Exception) -> WarehouseError:
+        """Describe a statement's failure."""
+        transient = isinstance(error, duckdb.TransactionException)
+        return WarehouseError(self.connection_id, " ".join(str(error).split()), transient=transient)
+
+    @contextmanager
+    def recorded(self, text: str) -> Generator[StatementRecord]:
+        """Record the statement that runs inside the block and translate its failure."""
+        try:
+            with self.queries.statement(self.connection_id, text, USER) as record:
+                yield record
+        except duckdb.Error as error:
+            raise self.error(error) from None
+
+    def execute(self, text: str, parameters: Sequence[Any] | None = None) -> None:
+        """Run a statement."""
+        with self.recorded(text):
+            self.driver.execute(text, parameters)
+
+    def changed(self, text: str, parameters: Sequence[Any] | None = None) -> int:
+        """Run an INSERT, UPDATE or DELETE; return how many rows it touched."""
+        with self.recorded(text) as record:
+            (count,) = self.driver.execute(text, parameters).fetchone() or (0,)
+            record.rows = int(count)
+            return int(count)
+
+    def fetch(self, text: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query whose answer is small; return its rows."""
+        with self.recorded(text) as record:
+            rows = self.driver.execute(text, parameters).fetchall()
+            record.rows = len(rows)
+            return rows
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """Run a block in one transaction: all of it or nothing."""
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+
+def quoted(*parts: str) -> str:
+    """A quoted, qualified name."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def literal(value: object) -> str:
+    """A value as SQL, with its type spelt out."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        kind = "TIMESTAMP" if value.tzinfo is None else "TIMESTAMPTZ"
+        return f"{kind} '{value.isoformat(sep=' ')}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value)

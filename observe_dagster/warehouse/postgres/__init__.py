@@ -1,0 +1,50 @@
+"""PostgreSQL as a warehouse."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from observe_dagster.spec.connection import PostgresConnection
+from observe_dagster.warehouse.port import Destination, OpenOptions, Source
+from observe_dagster.warehouse.postgres.destination import PostgresDestination
+from observe_dagster.warehouse.postgres.session import PostgresSession
+from observe_dagster.warehouse.postgres.source import PostgresSource
+from observe_dagster.warehouse.query_log import QueryRecorder
+
+__all__ = ["PostgresWarehouse"]
+
+
+class PostgresWarehouse:
+    """A PostgreSQL database."""
+
+    engine = "postgres"
+    dialect = "postgres"
+    default_schema = "public"
+
+    def __init__(self, connection: PostgresConnection) -> None:
+        self.connection_id = connection.id
+        self._connection = connection
+
+    def test(self) -> str:
+        """Connect and return the server's version; raises ConnectionFailedError."""
+        with self._session(QueryRecorder()) as session:
+            return f"PostgreSQL {session.fetch('SHOW server_version')[0][0]}"
+
+    @contextmanager
+    def source(self, options: OpenOptions) -> Generator[Source]:
+        """Open a read-only session."""
+        with self._session(options.queries) as session:
+            yield PostgresSource(session)
+
+    @contextmanager
+    def destination(self, options: OpenOptions) -> Generator[Destination]:
+        """Open a session that writes."""
+        with self._session(options.queries) as session:
+            yield PostgresDestination(session)
+
+    @contextmanager
+    def _session(self, queries: QueryRecorder) -> Generator[PostgresSession]:
+        session = PostgresSession(self._connection, queries)
+        try:
+            yield session
+        finally:
+            session.close()

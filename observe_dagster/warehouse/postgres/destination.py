@@ -1,0 +1,300 @@
+"""Writing to PostgreSQL: stage beside the table, then merge and record the run in one transaction."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from observe_dagster.datatypes import DataType
+from observe_dagster.errors import UnsupportedTypeError, WatermarkConflictError
+from observe_dagster.records import Column, CommittedRun, Counts, TableName
+from observe_dagster.warehouse.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
+from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream
+from observe_dagster.warehouse.postgres.session import PostgresSession, raw
+from observe_dagster.warehouse.postgres.source import describe
+from observe_dagster.warehouse.postgres.statements import LoadStatements, create_sync_run, qualified
+from observe_dagster.warehouse.postgres.types import carrier_of, native_of
+from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_COUNTED_EXACTLY_UP_TO = 1_000_000
+
+
+class PostgresDestination:
+    """A session that writes."""
+
+    engine = "postgres"
+    formats: tuple[Format, ...] = ("pgcopy", "arrow")
+
+    def __init__(self, session: PostgresSession) -> None:
+        self.session = session
+        self.queries = session.queries
+
+    def table_columns(self, table: TableName) -> tuple[Column, ...] | None:
+        """The columns of a table as it stands, None where there is no such table."""
+        if not self._exists(table):
+            return None
+        query = sql.SQL("SELECT * FROM {} LIMIT 0").format(qualified(table))
+        return describe(self.session, self.session.text(query))
+
+    def native_type(self, column: Column, *, source_engine: str) -> str:
+        """The type a new column gets: the same in PostgreSQL's own rows, else our type's spelling."""
+        if source_engine == "postgres":
+            return column.native
+        if column.data_type is None:
+            raise UnsupportedTypeError(
+                self.session.connection_id, column.name, column.native, "PostgreSQL cannot hold it; cast it or drop it."
+            )
+        return self.native_of(column.data_type, column=column.name)
+
+    def native_of(self, data_type: DataType, *, column: str) -> str:
+        """PostgreSQL's spelling of a type; it has one for each."""
+        del column
+        return native_of(data_type)
+
+    def last_commit(self, pipeline_id: str, table: TableName) -> CommittedRun | None:
+        """The newest run of a pipeline that moved its watermark in a table that still exists."""
+        if not self._exists(table) or not self._exists(TableName(schema=table.schema, table=SYNC_RUN_TABLE)):
+            return None
+        return self._run(table, "moves_watermark AND pipeline_id = %s AND table_name = %s", (pipeline_id, table.table))
+
+    def committed(self, execution_key: str, table: TableName) -> CommittedRun | None:
+        """The run of that key, if its rows are in the table."""
+        if not self._exists(TableName(schema=table.schema, table=SYNC_RUN_TABLE)):
+            return None
+        return self._run(table, "execution_key = %s", (execution_key,))
+
+    def stage(self, load: Load, stream: RowStream) -> int:
+        """Put a stream's rows in an unlogged table beside the destination; return how many arrived."""
+        self._prepare_schema(load.table.schema)
+        self._drop_stages(load)
+        types = self._staged_types(load, stream.format)
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(f"c{i}"), raw(native)) for i, native in enumerate(types)
+        )
+        self.session.execute(
+            sql.SQL("CREATE UNLOGGED TABLE {} ({}{}rejected text) WITH (autovacuum_enabled = false)").format(
+                self._stage(load), columns, sql.SQL(", " if types else "")
+            )
+        )
+        return self._copy_in(load, stream) if stream.format == "pgcopy" else self._ingest(load, stream)
+
+    def commit(self, load: Load, *, now: datetime) -> Counts:
+        """Merge the staged rows and record the run, in one transaction."""
+        statements = LoadStatements(load, stage=self._stage(load), staged_types=self._stage_types(load))
+        with self.session.transaction():
+            self.session.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"observe:{load.pipeline_id}",)
+            )
+            self._compare_watermark(load)
+            rejected, superseded = self._check_rows(load, statements)
+            total = load.rows
+            written = self._write(load, statements, staged=total - rejected - superseded)
+            counts = Counts(
+                total_rows=total,
+                rejected=rejected,
+                superseded=superseded,
+                unchanged=total - rejected - written["inserts"] - written["updates"] - written["read_deletes"],
+                inserts=written["inserts"],
+                updates=written["updates"],
+                soft_deletes=written["read_deletes"] + written["gone"],
+                late=written["late"],
+                bytes=load.bytes,
+                table_rows=self._table_rows(load, inserted=written["inserts"]),
+            )
+            self._record(load, counts, now)
+            self.session.execute(sql.SQL("DROP TABLE {}").format(self._stage(load)))
+        return counts
+
+    def discard_stage(self, load: Load) -> None:
+        """Remove what was staged, if anything."""
+        self._drop_stages(load)
+
+    # Staging
+
+    def _prepare_schema(self, schema: str) -> None:
+        with self.session.transaction():
+            self.session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"observe-schema:{schema}",))
+            if not self.session.fetch("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)):
+                self.session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            if not self._exists(TableName(schema=schema, table=SYNC_RUN_TABLE)):
+                self.session.execute(create_sync_run(schema))
+
+    def _drop_stages(self, load: Load) -> None:
+        prefix = _stage_prefix(load.pipeline_id)
+        found = self.session.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) "
+            "AND relkind = 'r' AND starts_with(relname, %s)",
+            (load.table.schema, prefix),
+        )
+        for (name,) in found:
+            self.session.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(load.table.schema, name)))
+
+    def _stage(self, load: Load) -> sql.Identifier:
+        return sql.Identifier(load.table.schema, _stage_name(load))
+
+    def _staged_types(self, load: Load, row_format: Format) -> tuple[str, ...]:
+        if row_format == "pgcopy":
+            return tuple(column.native for column in load.staged)
+        return tuple("text" if column.data_type is None else carrier_of(column.data_type) for column in load.staged)
+
+    def _stage_types(self, load: Load) -> tuple[str, ...]:
+        rows = self.session.fetch(
+            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
+            "AND attname <> 'rejected' ORDER BY attnum",
+            (self._stage(load).as_string(self.session.driver),),
+        )
+        return tuple(name for (name,) in rows)
+
+    def _copy_in(self, load: Load, stream: RowStream) -> int:
+        names = sql.SQL(", ").join(sql.Identifier(f"c{i}") for i in range(len(load.staged)))
+        text = self.session.text(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(self._stage(load), names))
+        with self.session.recorded(text) as record:
+            cursor = self.session.driver.cursor()
+            with cursor.copy(text.encode()) as copy:
+                for block in stream.blocks or ():
+                    copy.write(block)
+            record.rows = cursor.rowcount
+            return cursor.rowcount
+
+    def _ingest(self, load: Load, stream: RowStream) -> int:
+        import pyarrow as pa
+        from adbc_driver_postgresql import dbapi
+
+        stage = _stage_name(load)
+        text = f'COPY "{load.table.schema}"."{stage}" FROM STDIN (FORMAT BINARY)'
+        schema = stream.schema or pa.schema([])
+        infinite: set[int] = set()
+
+        def batches() -> "Iterator[pa.RecordBatch]":
+            for batch in stream.batches or ():
+                infinite.update(i for i, column in enumerate(batch.columns) if has_positive_infinity(column))
+                yield remapped(batch, schema, ARROW_TO_POSTGRES)
+
+        reader = pa.RecordBatchReader.from_batches(schema, batches())
+        try:
+            with (
+                self.queries.statement(self.session.connection_id, text, self.session.user) as record,
+                dbapi.connect(self.session.dsn) as driver,
+                driver.cursor() as cursor,
+            ):
+                cursor.adbc_ingest(stage, reader, mode="append", db_schema_name=load.table.schema)
+                driver.commit()
+                record.rows = stream.sent
+        except dbapi.Error as error:
+            raise self.session.arrow_error(error) from None
+        for position in infinite:
+            self.session.execute(
+                sql.SQL("UPDATE {} SET {field} = 'infinity' WHERE {field} = {arrived}").format(
+                    self._stage(load), field=sql.Identifier(f"c{position}"), arrived=sql.Literal(ARRIVED_INFINITY)
+                )
+            )
+        return int(self.session.fetch(sql.SQL("SELECT count(*) FROM {}").format(self._stage(load)))[0][0])
+
+    # Merging
+
+    def _compare_watermark(self, load: Load) -> None:
+        if not load.range.moves_watermark:
+            return
+        found = self.last_commit(load.pipeline_id, load.table)
+        watermark = None if found is None else found.watermark
+        if watermark != load.expected_watermark:
+            raise WatermarkConflictError(load.pipeline_id, expected=load.expected_watermark, found=watermark)
+
+    def _check_rows(self, load: Load, statements: LoadStatements) -> tuple[int, int]:
+        marking, rejected, superseded = statements.mark_rejected(), 0, 0
+        if marking is not None:
+            rejected = self.session.execute(marking)
+        if rejected:
+            self.session.execute(statements.create_quarantine())
+            self.session.execute(statements.quarantine())
+        if load.primary_key and self.session.fetch(statements.has_duplicates())[0][0]:
+            superseded = self.session.execute(statements.mark_superseded())
+        return rejected, superseded
+
+    def _write(self, load: Load, statements: LoadStatements, *, staged: int) -> dict[str, int]:
+        done = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
+        if load.existing is None:
+            self.session.execute(statements.create_table())
+        for statement in statements.alter() if load.existing is not None else ():
+            self.session.execute(statement)
+        if load.write_mode == "mirror":
+            self.session.execute(statements.add_deleted_at())
+            done["gone"] = self._delete_gone(load, statements)
+        if load.write_mode == "replace" and load.existing is not None:
+            self.session.execute(sql.SQL("DELETE FROM {}").format(statements.table))
+        if load.delete_from is not None or load.delete_until is not None:
+            self.session.execute(statements.delete_range())
+        if load.existing is None or load.write_mode in ("append", "replace"):
+            done["inserts"] = self.session.execute(statements.insert()) if staged else 0
+        else:
+            self._upsert(load, statements, done)
+        if load.existing is None and load.primary_key:
+            self.session.execute(statements.add_key())
+        return done
+
+    def _upsert(self, load: Load, statements: LoadStatements, done: dict[str, int]) -> None:
+        if load.soft_delete_field is not None or load.late_before is not None:
+            done["read_deletes"], done["late"] = self.session.fetch(statements.count_special())[0]
+        inserted, updated = self.session.fetch(statements.upsert())[0]
+        done["inserts"], done["updates"] = inserted, updated - done["read_deletes"]
+
+    def _delete_gone(self, load: Load, statements: LoadStatements) -> int:
+        if load.existing is None:
+            return 0
+        gone, live = self.session.fetch(statements.count_gone())[0]
+        check_deletes(load, gone=gone, live=live)
+        return self.session.execute(statements.delete_gone()) if gone else 0
+
+    def _table_rows(self, load: Load, *, inserted: int) -> int:
+        known = load.previous_table_rows
+        if known is not None and known > _COUNTED_EXACTLY_UP_TO and load.write_mode in ("upsert", "mirror"):
+            return known + inserted
+        return int(self.session.fetch(sql.SQL("SELECT count(*) FROM {}").format(qualified(load.table)))[0][0])
+
+    # The record of committed runs
+
+    def _record(self, load: Load, counts: Counts, now: datetime) -> None:
+        table = sql.Identifier(load.table.schema, SYNC_RUN_TABLE)
+        names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+        places = sql.SQL(", ").join([sql.Placeholder()] * len(COLUMNS))
+        self.session.execute(
+            sql.SQL(
+                "INSERT INTO {table} (sequence, {names}) SELECT coalesce(max(sequence), 0) + 1, {places} FROM {table} "
+                "WHERE pipeline_id = {pipeline} AND table_name = {name}"
+            ).format(
+                table=table,
+                names=names,
+                places=places,
+                pipeline=sql.Literal(load.pipeline_id),
+                name=sql.Literal(load.table.table),
+            ),
+            values_of(load, counts, now),
+        )
+
+    def _run(self, table: TableName, condition: str, parameters: tuple[Any, ...]) -> CommittedRun | None:
+        rows = self.session.fetch(
+            sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY sequence DESC LIMIT 1").format(
+                sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+                sql.Identifier(table.schema, SYNC_RUN_TABLE),
+                raw(condition),
+            ),
+            parameters,
+        )
+        return committed_run(rows[0]) if rows else None
+
+    def _exists(self, table: TableName) -> bool:
+        name = qualified(table).as_string(self.session.driver)
+        return bool(self.session.fetch("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0])
+
+
+def _stage_prefix(pipeline_id: str) -> str:
+    return f"_observe_stage_{hashlib.sha256(pipeline_id.encode()).hexdigest()[:12]}_"
+
+
+def _stage_name(load: Load) -> str:
+    return _stage_prefix(load.pipeline_id) + hashlib.sha256(load.execution_key.encode()).hexdigest()[:12]

@@ -1,0 +1,148 @@
+"""One PostgreSQL connection: opened with care, every statement recorded, driver errors turned into ours."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import conninfo, sql
+
+from observe_dagster.errors import ConnectionFailedError, WarehouseError
+from observe_dagster.spec.connection import PostgresConnection
+from observe_dagster.spec.masking import redact, secrets_of
+from observe_dagster.warehouse.port import Bound
+from observe_dagster.warehouse.query_log import QueryRecorder, StatementRecord
+
+_DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "application_name": "observe_dagster",
+}
+_NEVER_MENDS_ITSELF = ("28", "3D", "08P01")
+_MAY_PASS = ("08", "40", "53", "55", "57P", "58")
+
+
+class PostgresSession:
+    """A psycopg connection in autocommit, speaking UTC."""
+
+    def __init__(self, connection: PostgresConnection, queries: QueryRecorder) -> None:
+        self.connection_id = connection.id
+        self.queries = queries
+        self._secrets = secrets_of(connection)
+        self.dsn = dsn_of(connection)
+        try:
+            self.driver = psycopg.connect(self.dsn, autocommit=True)
+        except psycopg.Error as error:
+            raise self.connection_error(error) from None
+        self.user = self.driver.info.user
+
+    def close(self) -> None:
+        """Give the connection back to the server; safe on a broken one."""
+        self.driver.close()
+
+    def connection_error(self, error: Exception) -> ConnectionFailedError:
+        """Describe why the server could not be reached, without secrets."""
+        text = redact(" ".join(str(error).split()), self._secrets)
+        state = getattr(error, "sqlstate", None) or ""
+        hopeless = state.startswith(_NEVER_MENDS_ITSELF) or any(
+            sign in text for sign in ("password authentication failed", "no pg_hba.conf entry", "does not exist")
+        )
+        return ConnectionFailedError(self.connection_id, f"cannot connect: {text}", transient=not hopeless)
+
+    def error(self, error: Exception) -> WarehouseError:
+        """Describe a statement's failure, without secrets."""
+        text = redact(" ".join(str(error).split()), self._secrets)
+        state = getattr(error, "sqlstate", None)
+        lost = state is None and isinstance(error, psycopg.OperationalError)
+        return WarehouseError(self.connection_id, text, transient=lost or (state or "").startswith(_MAY_PASS))
+
+    def arrow_error(self, error: Exception) -> WarehouseError:
+        """Describe the failure of the Arrow driver, which is transient unless the server gave another reason."""
+        text = redact(" ".join(str(error).split()), self._secrets)
+        state = getattr(error, "sqlstate", None) or ""
+        lost = not state.strip("\0 ") and "connection" in text.lower()
+        return WarehouseError(self.connection_id, text, transient=lost or state.startswith(_MAY_PASS))
+
+    @contextmanager
+    def recorded(self, text: str) -> Generator[StatementRecord]:
+        """Record the statement that runs inside the block and translate its failure."""
+        try:
+            with self.queries.statement(self.connection_id, text, self.user) as record:
+                yield record
+        except psycopg.Error as error:
+            raise self.error(error) from None
+
+    def text(self, statement: "sql.Composable | str") -> str:
+        """The statement as the server gets it."""
+        return statement if isinstance(statement, str) else statement.as_string(self.driver)
+
+    def execute(self, statement: "sql.Composable | str", parameters: Sequence[Any] | None = None) -> int:
+        """Run a statement; return how many rows it touched."""
+        text = self.text(statement)
+        with self.recorded(text) as record:
+            cursor = self.driver.execute(text.encode(), parameters)
+            record.rows = cursor.rowcount
+            return cursor.rowcount
+
+    def fetch(
+        self, statement: "sql.Composable | str", parameters: Sequence[Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a query whose answer is small; return its rows."""
+        text = self.text(statement)
+        with self.recorded(text) as record:
+            rows = self.driver.execute(text.encode(), parameters).fetchall()
+            record.rows = len(rows)
+            return rows
+
+    @contextmanager
+    def transaction(self, how: str = "") -> Generator[None]:
+        """Run a block in one transaction: all of it or nothing."""
+        self.execute(f"BEGIN {how}".strip())
+        try:
+            yield
+        except BaseException:
+            if not self.driver.closed and not self.driver.broken:
+                self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+
+def raw(text: str) -> sql.SQL:
+    """SQL that is not ours to quote: a data model's query, or a type as PostgreSQL spelt it."""
+    return sql.SQL(cast("LiteralString", text))
+
+
+def literal(value: Bound) -> sql.Composable:
+    """A bound as SQL, with its type spelt out."""
+    if isinstance(value, datetime):
+        kind = "timestamp" if value.tzinfo is None else "timestamptz"
+        return sql.SQL("{}::{}").format(sql.Literal(value.isoformat(sep=" ")), raw(kind))
+    if isinstance(value, date):
+        return sql.SQL("{}::date").format(sql.Literal(value.isoformat()))
+    return sql.Literal(value)
+
+
+def dsn_of(connection: PostgresConnection) -> str:
+    """The libpq connection string, with UTC and patient keepalives; it holds the password."""
+    config = connection.config
+    options = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1"
+    if config.url is not None:
+        try:
+            given = conninfo.conninfo_to_dict(config.url.get_secret_value())
+        except psycopg.Error:
+            raise ConnectionFailedError(connection.id, "config.url is not a PostgreSQL URL.") from None
+        merged: dict[str, Any] = {**_DEFAULTS, **given, "options": f"{given.get('options') or ''} {options}".strip()}
+        return conninfo.make_conninfo(**merged)
+    return conninfo.make_conninfo(
+        **_DEFAULTS,
+        host=config.host,
+        port=config.port,
+        dbname=config.database,
+        user=config.user,
+        password=None if config.password is None else config.password.get_secret_value(),
+        sslmode=config.sslmode,
+        options=options,
+    )

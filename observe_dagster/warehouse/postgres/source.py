@@ -1,0 +1,252 @@
+"""Reading from PostgreSQL: one read-only snapshot, streamed as binary COPY or as Arrow batches."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from observe_dagster.datatypes import DataType, Kind
+from observe_dagster.errors import ConnectionFailedError
+from observe_dagster.records import Column
+from observe_dagster.warehouse.infinity import POSTGRES_TO_ARROW, remapped
+from observe_dagster.warehouse.port import Format, RowStream, Selection
+from observe_dagster.warehouse.postgres.session import PostgresSession, literal, raw
+from observe_dagster.warehouse.postgres.types import data_type_of, travels_as_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BATCH_BYTES = 4 * 1024 * 1024
+_POLL_SECONDS = 0.05
+
+_OPEN_TRANSACTIONS = """
+SELECT least(clock_timestamp(),
+             (SELECT min(xact_start) FROM pg_stat_activity
+              WHERE datname = current_database() AND pid <> pg_backend_pid()
+                AND backend_type NOT IN ('autovacuum worker', 'walsender')),
+             (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database())),
+       (SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+          AND query = '<insufficient privilege>')
+"""
+
+_TYPES = """
+SELECT g.i, format_type(g.oid, CASE WHEN t.typtype = 'd' THEN NULL ELSE g.modifier END),
+       t.typtype::text, t.typbasetype::int8, t.typtypmod, t.typelem::int8, t.typcategory::text, t.oid::int8
+FROM unnest(%s::int8[]::oid[], %s::int4[]) WITH ORDINALITY AS g(oid, modifier, i)
+JOIN pg_type t ON t.oid = g.oid ORDER BY g.i
+"""
+
+
+class PostgresSource:
+    """A read-only session."""
+
+    formats: tuple[Format, ...] = ("pgcopy", "arrow")
+
+    def __init__(self, session: PostgresSession) -> None:
+        self.session = session
+        self.queries = session.queries
+        self.notes: list[str] = []
+        self._snapshot: str | None = None
+
+    def describe(self, query: str) -> tuple[Column, ...]:
+        """The columns a SELECT would give; raises WarehouseError when PostgreSQL rejects it."""
+        return describe(self.session, f"SELECT * FROM (\n{query}\n) AS model LIMIT 0")
+
+    def settled_until(self) -> datetime:
+        """The start of the oldest open transaction of this database, or the server's clock.
+
+        A row stamped by the server with its transaction's time is at or after that, if it is not visible yet.
+        """
+        settled, hidden = self.session.fetch(_OPEN_TRANSACTIONS)[0]
+        if hidden:
+            self.notes.append(
+                f"{hidden} sessions hide their transactions from this user; grant pg_read_all_stats, or declare a lag, "
+                "so that rows committed late are not missed."
+            )
+        return settled.astimezone(UTC)
+
+    def open_snapshot(self, *, settle_seconds: float | None = None) -> None:
+        """Fix what the session sees.
+
+        With `settle_seconds`, first wait that long for the transactions open now to end; raises WarehouseError when
+        they do not.
+        """
+        if settle_seconds is not None:
+            self._await_open_transactions(settle_seconds)
+        self.session.execute(f"BEGIN {_SNAPSHOT}")
+        self._snapshot = str(self.session.fetch("SELECT pg_export_snapshot()")[0][0])
+
+    def greatest(self, query: str, iterator: str) -> int | None:
+        """The greatest whole number in a SELECT's iterator column."""
+        statement = sql.SQL("SELECT max({})::text FROM (\n{}\n) AS model").format(sql.Identifier(iterator), raw(query))
+        (greatest,) = self.session.fetch(statement)[0]
+        return None if greatest is None else int(greatest)
+
+    def count(self, selection: Selection) -> int:
+        """How many rows a selection has."""
+        statement = sql.SQL("SELECT count(*) FROM {}").format(self._rows(selection))
+        return int(self.session.fetch(statement)[0][0])
+
+    def read(self, selection: Selection, row_format: Format, *, batch_rows: int) -> RowStream:
+        """Stream a selection's rows in bounded memory, as COPY blocks or Arrow batches of a bounded size in bytes."""
+        del batch_rows
+        if row_format == "pgcopy":
+            return self._copy_out(selection)
+        return self._arrow_out(selection)
+
+    def _copy_out(self, selection: Selection) -> RowStream:
+        fields = [_copied(column) for column in selection.columns]
+        statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT BINARY)").format(
+            sql.SQL(", ").join(fields), self._rows(selection)
+        )
+        stream = RowStream(format="pgcopy", columns=selection.columns)
+        stream.blocks = self._blocks(self.session.text(statement), stream)
+        return stream
+
+    def _blocks(self, text: str, stream: RowStream) -> Iterator[bytes]:
+        with self.session.recorded(text) as record:
+            cursor = self.session.driver.cursor()
+            with cursor.copy(text.encode()) as copy:
+                for block in copy:
+                    stream.bytes += len(block)
+                    yield bytes(block)
+            stream.sent = record.rows = cursor.rowcount
+
+    def _arrow_out(self, selection: Selection) -> RowStream:
+        from adbc_driver_postgresql import dbapi
+
+        fields = [_carried(column, position) for position, column in enumerate(selection.columns)]
+        text = self.session.text(sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(fields), self._rows(selection)))
+        stream = RowStream(format="arrow", columns=selection.columns)
+        try:
+            driver = dbapi.connect(self.session.dsn)
+        except dbapi.Error as error:
+            raise self.session.arrow_error(error) from None
+        cursor = driver.cursor(adbc_stmt_kwargs={"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
+        try:
+            cursor.execute(f"SET TRANSACTION {_SNAPSHOT}")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
+            with self.session.queries.statement(self.session.connection_id, text, self.session.user) as record:
+                cursor.execute(text)
+                reader = cursor.fetch_record_batch()
+        except dbapi.Error as error:
+            driver.close()
+            raise self.session.arrow_error(error) from None
+        stream.schema = _plain_schema(reader.schema)
+
+        def batches() -> "Iterator[pa.RecordBatch]":
+            try:
+                for batch in reader:
+                    stream.sent += batch.num_rows
+                    stream.bytes += batch.nbytes
+                    record.rows = stream.sent
+                    yield _plain(batch, stream.schema)
+            except (dbapi.Error, OSError) as error:
+                raise self.session.arrow_error(error) from None
+
+        def release() -> None:
+            reader.close()
+            cursor.close()
+            driver.close()
+
+        stream.release = release
+        stream.batches = batches()
+        return stream
+
+    def _rows(self, selection: Selection) -> sql.Composable:
+        rows = sql.SQL("(\n{}\n) AS model").format(raw(selection.sql))
+        if selection.iterator is None:
+            return rows
+        field = sql.Identifier(selection.iterator)
+        tests: list[sql.Composable] = []
+        if selection.read_from is not None:
+            tests.append(sql.SQL("{} >= {}").format(field, literal(selection.read_from)))
+        if selection.read_until is not None:
+            tests.append(sql.SQL("{} < {}").format(field, literal(selection.read_until)))
+        if not tests:
+            return rows
+        condition = sql.SQL(" AND ").join(tests)
+        if selection.include_null_iterator:
+            condition = sql.SQL("({}) OR {} IS NULL").format(condition, field)
+        return sql.SQL("{} WHERE {}").format(rows, condition)
+
+    def _await_open_transactions(self, seconds: float) -> None:
+        held = {row[0] for row in self.session.fetch(_TRANSACTION_IDS)}
+        deadline = time.monotonic() + seconds
+        while held:
+            held &= {row[0] for row in self.session.fetch(_TRANSACTION_IDS)}
+            if held and time.monotonic() > deadline:
+                raise ConnectionFailedError(
+                    self.session.connection_id,
+                    f"{len(held)} transactions that were open when the run began are still open after {seconds:g} s; "
+                    "what they wrote could be missed.",
+                    transient=True,
+                )
+            if held:
+                time.sleep(_POLL_SECONDS)
+
+
+_TRANSACTION_IDS = """
+SELECT virtualtransaction FROM pg_locks
+WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()
+  AND pid IN (SELECT pid FROM pg_stat_activity
+              WHERE datname = current_database() AND backend_type NOT IN ('autovacuum worker', 'walsender'))
+"""
+
+
+def describe(session: PostgresSession, query: str) -> tuple[Column, ...]:
+    """The columns of a query that returns no rows."""
+    with session.recorded(query):
+        cursor = session.driver.execute(query.encode())
+        result = cursor.pgresult
+    if result is None:
+        return ()
+    oids = [result.ftype(i) for i in range(result.nfields)]
+    modifiers = [result.fmod(i) for i in range(result.nfields)]
+    names = [(result.fname(i) or b"").decode() for i in range(result.nfields)]
+    types = session.fetch(_TYPES, (oids, modifiers))
+    return tuple(
+        _column(session, name, modifier, row) for name, modifier, row in zip(names, modifiers, types, strict=True)
+    )
+
+
+def _column(session: PostgresSession, name: str, modifier: int, row: tuple[object, ...]) -> Column:
+    _, native, typtype, base_oid, base_modifier, element_oid, category, oid = row
+    if typtype == "d":
+        inner = session.fetch(_TYPES, ([base_oid], [base_modifier]))[0]
+        return _column(session, name, int(str(base_modifier)), inner)
+    if typtype == "e":
+        return Column(name=name, native="text", data_type=DataType(kind=Kind.TEXT))
+    element = int(str(element_oid)) if category == "A" else 0
+    return Column(name=name, native=str(native), data_type=data_type_of(int(str(oid)), modifier, element))
+
+
+def _copied(column: Column) -> sql.Composable:
+    return sql.SQL("{}::{}").format(sql.Identifier(column.name), raw(column.native))
+
+
+def _carried(column: Column, position: int) -> sql.Composable:
+    alias = sql.Identifier(f"c{position}")
+    field = sql.Identifier(column.name)
+    data_type = column.data_type
+    if data_type is None:
+        return sql.SQL("{}::text AS {}").format(field, alias)
+    array = data_type.kind is Kind.ARRAY
+    kind = data_type.element.kind if array and data_type.element is not None else data_type.kind
+    if travels_as_text(data_type) or kind is Kind.TEXT:
+        return sql.SQL("{}::{} AS {}").format(field, sql.SQL("text[]" if array else "text"), alias)
+    if kind is Kind.BIGINT and not array:
+        return sql.SQL("{}::int8 AS {}").format(field, alias)
+    return sql.SQL("{} AS {}").format(field, alias)
+
+
+def _plain_schema(schema: "pa.Schema") -> "pa.Schema":
+    return schema.remove_metadata()
+
+
+def _plain(batch: "pa.RecordBatch", schema: "pa.Schema | None") -> "pa.RecordBatch":
+    return remapped(batch, schema, POSTGRES_TO_ARROW)

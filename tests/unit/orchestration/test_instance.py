@@ -1,0 +1,59 @@
+"""Dagster's home and storage."""
+
+from pathlib import Path
+
+import pytest
+from dagster._core.storage.config import pg_config
+from dagster._serdes import ConfigurableClassData
+
+from observe_dagster.errors import SettingsError
+from observe_dagster.orchestration import instance as instance_module
+from observe_dagster.orchestration.instance import prepare_dagster_home
+from observe_dagster.orchestration.storage import PostgresFromEnvironment
+from observe_dagster.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+DATA = ConfigurableClassData(
+    "observe_dagster.orchestration.storage", "PostgresFromEnvironment", "url_env: OBSERVE_DATABASE_URL"
+)
+
+
+def test_the_repository_s_dagster_yaml_is_the_packaged_one():
+    packaged = Path(instance_module.__file__).with_name("dagster.yaml")
+
+    assert (ROOT / "dagster.yaml").read_text() == packaged.read_text()
+
+
+def test_a_home_is_made_once_and_brought_up_to_date(tmp_path):
+    settings = Settings(home=tmp_path / "observe", defs=tmp_path)
+    home = prepare_dagster_home(settings)
+    written = (home / "dagster.yaml").read_text()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: true}")
+
+    assert prepare_dagster_home(settings) == home == tmp_path / "observe" / "dagster"
+    assert (home / "dagster.yaml").read_text() == written
+
+
+def test_the_storage_uses_the_driver_that_comes_with_dagster_postgres(monkeypatch, database):
+    monkeypatch.setenv("OBSERVE_DATABASE_URL", database)
+
+    storage = DATA.rehydrate(as_type=object)
+
+    try:
+        assert storage.postgres_url == database.replace("postgresql://", "postgresql+psycopg2://")
+        assert storage.inst_data == DATA
+        assert storage.run_storage.get_runs_count() == 0
+    finally:
+        storage.dispose()
+
+
+def test_without_its_variable_the_storage_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("OBSERVE_DATABASE_URL", raising=False)
+
+    with pytest.raises(SettingsError, match="OBSERVE_DATABASE_URL is not set"):
+        PostgresFromEnvironment.from_config_value(DATA, {"url_env": "OBSERVE_DATABASE_URL"})
+
+
+def test_the_storage_is_configured_by_a_variable_s_name_alone():
+    assert set(PostgresFromEnvironment.config_type()) == {"url_env"}
+    assert "url_env" not in pg_config()

@@ -1,0 +1,54 @@
+"""What the documentation says must be true: links lead somewhere, and the YAML can be used."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from observe_dagster.spec import load_project
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+_YAML = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_to_a_file(page):
+    links = _LINK.findall(_FENCED.sub("", page.read_text()))
+    broken = [
+        link
+        for link in links
+        if "://" not in link and not link.startswith("#") and not (page.parent / link.split("#")[0]).exists()
+    ]
+
+    assert broken == []
+
+
+def test_the_pipeline_in_the_readme_can_be_used_as_it_is(tmp_path):
+    (snippet,) = _YAML.findall((ROOT / "README.md").read_text())
+    (tmp_path / "orders.yaml").write_text(snippet)
+
+    project = load_project(tmp_path, environment={"SHOP_URL": "postgresql://reader:secret@db.example/shop"})
+
+    assert [pipeline.id for pipeline in project.pipelines] == ["orders-hourly"]
+    assert project.connection("lake").config.path == "lake.duckdb"
+    assert len(snippet.splitlines()) <= 25
+    assert yaml.safe_load(snippet)["type"] == "observe_dagster.WarehouseSync"
+
+
+def test_the_readme_names_every_variable_that_is_read():
+    read = set(re.findall(r"\"(OBSERVE_[A-Z_]+)\"", (ROOT / "observe_dagster" / "settings.py").read_text()))
+
+    assert read
+    assert {name for name in read if f"`{name}`" not in (ROOT / "README.md").read_text()} == set()
+
+
+def test_the_tour_passes_through_every_folder_of_the_package():
+    tour = (ROOT / "docs" / "tour.md").read_text()
+    folders = {path.parent.name for path in (ROOT / "observe_dagster").glob("*/__init__.py")}
+
+    assert folders
+    assert {folder for folder in folders if f"observe_dagster/{folder}/" not in tour} == set()
