@@ -29,7 +29,8 @@ def build_definitions(
     """Make the assets, schedules, sensors and the job of a project; connects to nothing.
 
     `observe` is the resource they use, by default one made from `settings` (or the environment). `scope` tells
-    several builds in one code location apart; such a build leaves the location's executor alone.
+    several builds in one code location apart. Such a build leaves the location's executor alone, and the source
+    tables to Dagster, which shows each that is read by any of them.
     """
     resource = observe or ObserveResource(project, settings or Settings.from_environment())
     with warnings.catch_warnings():
@@ -39,7 +40,7 @@ def build_definitions(
 
 def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Definitions:
     names = safe_names(pipeline.id for pipeline in project.pipelines)
-    job_name, keys = scoped(SYNC_JOB, scope), TableKeys(project)
+    job_name, keys = scoped(SYNC_JOB, scope), TableKeys(resource.project)
     upstream = upstream_of_all(project, keys)
     assets: list[dg.AssetsDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
@@ -53,7 +54,7 @@ def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Defini
                 pipeline_schedule(pipeline, schedule, safe_name=name, job_name=job_name, partitions_def=partitions)
             )
     return dg.Definitions(
-        assets=[*assets, *source_specs(project, keys)],
+        assets=[*assets, *([] if scope else source_specs(project, keys))],
         jobs=[_job(project, job_name)] if project.pipelines else [],
         schedules=schedules,
         sensors=list(_sensors(project, job_name=job_name, scope=scope)),

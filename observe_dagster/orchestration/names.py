@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -23,8 +23,6 @@ RANGE_START_TAG = "observe/range_start"
 RANGE_END_TAG = "observe/range_end"
 WINDOWS_TAG = "observe/windows"
 """On runs of partitions only: several are requested at once, and the instance lets them through one by one."""
-
-_LONGEST_TAG = 63
 
 
 def asset_key(connection_id: str, table: TableName) -> dg.AssetKey:
@@ -78,16 +76,6 @@ def safe_group(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 
-def safe_owner(owner: str) -> str:
-    """An owner that Dagster accepts: an e-mail address or `team:…`; a bare name is read as a team."""
-    return owner if owner.startswith("team:") or re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", owner) else f"team:{owner}"
-
-
-def safe_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Asset tags that Dagster accepts: other characters become `_`, longer texts are cut."""
-    return {_safe_tag_key(key): _safe_tag(value) for key, value in tags.items()}
-
-
 def run_tags(pipeline: Pipeline) -> dict[str, str]:
     """The tags by which runs of a pipeline are found and limited."""
     return {PIPELINE_TAG: pipeline.id, CONNECTION_TAG: pipeline.destination.connection_id}
@@ -110,12 +98,3 @@ def instant_text(instant: datetime) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _safe_tag(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:_LONGEST_TAG]
-
-
-def _safe_tag_key(key: str) -> str:
-    namespace, slash, name = key.partition("/")
-    return f"{_safe_tag(namespace)}/{_safe_tag(name) or '_'}" if slash and namespace else _safe_tag(key) or "_"

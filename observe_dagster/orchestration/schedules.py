@@ -17,7 +17,6 @@ from observe_dagster.orchestration.names import (
     instant_text,
     range_tags,
     run_tags,
-    safe_owner,
     schedule_name,
 )
 from observe_dagster.orchestration.partitions import Windows, missing_windows
@@ -61,7 +60,7 @@ def pipeline_schedule(
         description=f"{pipeline.name}: {describe_schedule(pipeline)}",
         default_status=dg.DefaultScheduleStatus.RUNNING if active else dg.DefaultScheduleStatus.STOPPED,
         metadata={PIPELINE_TAG: pipeline.id},
-        owners=[safe_owner(owner) for owner in pipeline.owners],
+        owners=list(pipeline.owners),
     )
 
 

@@ -12,8 +12,6 @@ from observe_dagster.orchestration.names import (
     destination_key,
     group_name,
     safe_group,
-    safe_owner,
-    safe_tags,
 )
 from observe_dagster.orchestration.places import default_schema, qualified_name, table_uri
 from observe_dagster.orchestration.wording import describe_pipeline
@@ -69,8 +67,8 @@ def destination_spec(
         description=describe_pipeline(pipeline, project.data_model(pipeline.data_model_id)),
         group_name=group_name(pipeline),
         kinds={source.service_provider, destination.service_provider},
-        owners=[safe_owner(owner) for owner in pipeline.owners],
-        tags=safe_tags(pipeline.tags),
+        owners=list(pipeline.owners),
+        tags=dict(pipeline.tags),
         metadata=_pipeline_metadata(pipeline, project, destination),
         partitions_def=partitions_def,
         skippable=True,

@@ -282,6 +282,8 @@ def _move(
         stream = source.read(selection, row_format, batch_rows=job.batch_rows)
         try:
             arrived = destination.stage(load, _reporting(stream, on_progress))
+        except WarehouseError as error:
+            raise stream.failure or error from None
         finally:
             stream.release()
         if arrived != stream.sent:

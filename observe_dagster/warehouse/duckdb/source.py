@@ -49,6 +49,8 @@ class DuckDBSource:
 
     def read(self, selection: Selection, row_format: Format, *, batch_rows: int) -> RowStream:
         """Stream a selection's rows in bounded memory, as Arrow batches."""
+        import pyarrow as pa
+
         fields = ", ".join(
             f"{_field(column, row_format)} AS c{position}" for position, column in enumerate(selection.columns)
         )
@@ -68,8 +70,9 @@ class DuckDBSource:
                     stream.bytes += batch.nbytes
                     record.rows = stream.sent
                     yield batch
-            except (duckdb.Error, OSError) as error:
-                raise self.session.error(error) from None
+            except (duckdb.Error, OSError, pa.ArrowException) as error:
+                stream.failure = self.session.error(error)
+                raise stream.failure from None
 
         stream.release = reader.close
         stream.batches = batches()

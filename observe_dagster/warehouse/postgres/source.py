@@ -1,7 +1,7 @@
 """Reading from PostgreSQL: one read-only snapshot, streamed as binary COPY or as Arrow batches."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BATCH_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 256 * 1024
 _POLL_SECONDS = 0.05
 
 _OPEN_TRANSACTIONS = """
@@ -111,12 +112,13 @@ class PostgresSource:
         with self.session.recorded(text) as record:
             cursor = self.session.driver.cursor()
             with cursor.copy(text.encode()) as copy:
-                for block in copy:
+                for block in _joined(copy):
                     stream.bytes += len(block)
-                    yield bytes(block)
+                    yield block
             stream.sent = record.rows = cursor.rowcount
 
     def _arrow_out(self, selection: Selection) -> RowStream:
+        import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
         fields = [_carried(column, position) for position, column in enumerate(selection.columns)]
@@ -145,8 +147,9 @@ class PostgresSource:
                     stream.bytes += batch.nbytes
                     record.rows = stream.sent
                     yield _plain(batch, stream.schema)
-            except (dbapi.Error, OSError) as error:
-                raise self.session.arrow_error(error) from None
+            except (dbapi.Error, OSError, pa.ArrowException) as error:
+                stream.failure = self.session.arrow_error(error)
+                raise stream.failure from None
 
         def release() -> None:
             reader.close()
@@ -223,6 +226,20 @@ def _column(session: PostgresSession, name: str, modifier: int, row: tuple[objec
         return Column(name=name, native="text", data_type=DataType(kind=Kind.TEXT))
     element = int(str(element_oid)) if category == "A" else 0
     return Column(name=name, native=str(native), data_type=data_type_of(int(str(oid)), modifier, element))
+
+
+def _joined(rows: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
+    """Join rows, which the server sends one by one, to blocks that are worth sending on."""
+    held: list[bytes] = []
+    size = 0
+    for row in rows:
+        held.append(bytes(row))
+        size += len(held[-1])
+        if size >= _BLOCK_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
 
 
 def _copied(column: Column) -> sql.Composable:

@@ -29,8 +29,13 @@ class Engine:
 
     @property
     def connection(self) -> dict[str, Any]:
-        config = {"url": self.place} if self.name == "postgres" else {"path": self.place}
-        return {"service_provider": self.name, "config": config}
+        field = "url" if self.name == "postgres" else "path"
+        return {"service_provider": self.name, "config": {field: f"{{{{ env.{self.variable} }}}}"}}
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that says where the database is."""
+        return f"ENGINE_{id(self)}"
 
     def run(self, *statements: str) -> Rows:
         """Run statements; return the rows of the last one, if it has any."""
@@ -75,7 +80,8 @@ class World:
             "data_models": [{"id": "m", "name": "M", "state": "active", "type": "sql", "config": {"sql_query": sql}}],
             "pipelines": [declared],
         }
-        self.project = project_from_attributes(attributes, source="test.yaml", base_dir=Path(), environment={})
+        places = {engine.variable: engine.place for engine in (self.source, self.target)}
+        self.project = project_from_attributes(attributes, source="test.yaml", base_dir=Path(), environment=places)
         self.ledger.synchronise(self.project, now=self.now)
 
     @property

@@ -34,7 +34,27 @@ def graph(definitions: dg.Definitions) -> dict[str, Any]:
 
 
 def test_the_asset_graph_joins_chains_of_pipelines(definitions):
-    assert graph(definitions) == snapshot()
+    assert graph(definitions) == snapshot(
+        {
+            "lake/analytics/customers": {
+                "from": ["ops/public/customers"],
+                "group": "crm",
+                "kinds": ["duckdb", "postgres"],
+            },
+            "lake/analytics/orders": {
+                "from": ["ops/sales/orders"],
+                "group": "analytics",
+                "kinds": ["duckdb", "postgres"],
+            },
+            "ops/public/customers": {"from": [], "group": "ops", "kinds": ["postgres"]},
+            "ops/reports/daily": {
+                "from": ["lake/analytics/customers", "lake/analytics/orders"],
+                "group": "reports",
+                "kinds": ["duckdb", "postgres"],
+            },
+            "ops/sales/orders": {"from": [], "group": "ops", "kinds": ["postgres"]},
+        }
+    )
 
 
 def test_definitions_are_loadable(definitions):
@@ -47,7 +67,7 @@ def test_one_job_and_one_schedule_for_each_interval_pipeline(definitions):
     assert [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")] == ["sync"]
     assert {
         schedule.name: (schedule.cron_schedule, schedule.default_status.value) for schedule in repository.schedule_defs
-    } == snapshot()
+    } == snapshot({"customers_schedule": ("15 * * * *", "STOPPED"), "orders_schedule": ("15 * * * *", "RUNNING")})
 
 
 def test_every_asset_schedule_and_sensor_describes_itself(definitions):
@@ -86,6 +106,11 @@ def test_two_builds_with_scopes_live_in_one_code_location(project, tmp_path):
 
     names = {job.name for job in both.get_repository_def().get_all_jobs()}
     assert {"warehouse_sync_crm", "warehouse_sync_reports"} <= names
+    asset_graph = both.resolve_asset_graph()
+    assert asset_graph.get(dg.AssetKey(["ops", "reports", "daily"])).parent_keys == {
+        dg.AssetKey(["lake", "analytics", "orders"]),
+        dg.AssetKey(["lake", "analytics", "customers"]),
+    }
 
 
 @pytest.mark.parametrize(

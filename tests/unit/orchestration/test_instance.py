@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from dagster._core.storage.config import pg_config
 from dagster._serdes import ConfigurableClassData
 
 from observe_dagster.errors import SettingsError
@@ -39,12 +38,9 @@ def test_the_storage_uses_the_driver_that_comes_with_dagster_postgres(monkeypatc
 
     storage = DATA.rehydrate(as_type=object)
 
-    try:
-        assert storage.postgres_url == database.replace("postgresql://", "postgresql+psycopg2://")
-        assert storage.inst_data == DATA
-        assert storage.run_storage.get_runs_count() == 0
-    finally:
-        storage.dispose()
+    assert storage.postgres_url == database.replace("postgresql://", "postgresql+psycopg2://")
+    assert storage.inst_data == DATA
+    assert storage.run_storage.get_runs_count() == 0
 
 
 def test_without_its_variable_the_storage_says_what_to_set(monkeypatch):
@@ -52,8 +48,3 @@ def test_without_its_variable_the_storage_says_what_to_set(monkeypatch):
 
     with pytest.raises(SettingsError, match="OBSERVE_DATABASE_URL is not set"):
         PostgresFromEnvironment.from_config_value(DATA, {"url_env": "OBSERVE_DATABASE_URL"})
-
-
-def test_the_storage_is_configured_by_a_variable_s_name_alone():
-    assert set(PostgresFromEnvironment.config_type()) == {"url_env"}
-    assert "url_env" not in pg_config()

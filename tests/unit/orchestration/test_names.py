@@ -2,10 +2,7 @@
 
 import string
 
-import dagster as dg
-import pytest
-from dagster._core.definitions.utils import check_valid_name, validate_asset_owner
-from dagster._utils.tags import normalize_tags
+from dagster._core.definitions.utils import check_valid_name
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +10,6 @@ from observe_dagster.orchestration.names import (
     op_name,
     safe_group,
     safe_names,
-    safe_owner,
-    safe_tags,
     schedule_name,
     scoped,
 )
@@ -42,20 +37,6 @@ def test_an_id_that_is_a_name_keeps_it_and_the_other_gets_a_digest():
 
     assert (names["a_b"], names["c-d"]) == ("a_b", "c_d")
     assert names["a-b"].startswith("a_b_")
-
-
-@given(st.dictionaries(st.text(max_size=80), st.text(max_size=80), max_size=5))
-def test_every_tag_is_one_that_dagster_accepts(tags):
-    normalize_tags(safe_tags(tags), strict=True)
-
-
-@pytest.mark.parametrize(
-    ("owner", "shown"),
-    [("team:data", "team:data"), ("ann@example.com", "ann@example.com"), ("data", "team:data"), ("a@b", "team:a@b")],
-)
-def test_an_owner_is_an_address_or_a_team(owner, shown):
-    assert safe_owner(owner) == shown
-    validate_asset_owner(shown, dg.AssetKey("x"))
 
 
 def test_a_group_has_only_letters_digits_and_underscores():

@@ -10,7 +10,7 @@ from observe_dagster.errors import SpecError
 from observe_dagster.orchestration.partitions import missing_windows, partitions_of
 from observe_dagster.spec import IntervalSchedule, Pipeline, Project
 from observe_dagster.sync.intervals import boundary
-from tests.unit.orchestration.conftest import ATTRIBUTES, declare, pipeline
+from tests.unit.orchestration.chain_project import ATTRIBUTES, declare, pipeline
 
 NOW = datetime(2024, 3, 1, 12, 10, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ _STARTS = st.datetimes(datetime(2023, 1, 1), datetime(2024, 12, 28)).map(lambda 
 @example(start=datetime(2024, 3, 29), frequency="daily", zone="Europe/Berlin")
 def test_windows_are_the_intervals_of_the_schedule(start, frequency, zone):
     assume(frequency != "monthly" or 2 <= start.day <= 27)
-    assume(zone == "UTC" or frequency == "hourly" or not 5 <= start.hour <= 8 and not 0 <= start.hour <= 3)
+    assume(zone == "UTC" or frequency == "hourly" or (not 5 <= start.hour <= 8 and not 0 <= start.hour <= 3))
     project, declared, schedule = partitioned(start=start.isoformat() + "Z", frequency=frequency, timezone=zone)
     definition = partitions_of(declared, project)
     assert definition is not None

@@ -11,28 +11,43 @@ from observe_dagster.orchestration.upstream import without_circles
 from observe_dagster.orchestration.wording import describe_duration, describe_pipeline, describe_schedule
 from observe_dagster.records import TableName
 from observe_dagster.spec import DataModel, parse_duration
-from tests.unit.orchestration.conftest import ATTRIBUTES, declare
+from tests.unit.orchestration.chain_project import ATTRIBUTES, declare
 
 
 def test_a_description_says_what_is_read_how_it_is_written_when_and_the_sql(project):
     pipeline = project.pipeline("orders")
 
-    assert describe_pipeline(pipeline, project.data_model("orders")) == snapshot()
+    assert describe_pipeline(pipeline, project.data_model("orders")) == snapshot("""\
+**Orders**
+
+Reads from `ops` the rows whose `updated_at` moved on and upserts them by `id` into `lake`, table `analytics.orders`.
+
+Runs every hour, 15 minutes after the interval has closed, from 2024-03-01T00:00:00Z.
+
+Data model `orders`:
+
+```sql
+SELECT id, total, updated_at FROM sales.orders
+```\
+""")
 
 
-@pytest.mark.parametrize("name", ["customers", "daily-report"])
-def test_states_modes_and_triggers_are_put_in_words(project, name):
-    pipeline = project.pipeline(name)
+def test_a_paused_incremental_pipeline_is_put_in_words(project):
+    pipeline = project.pipeline("customers")
 
-    said = describe_pipeline(pipeline, project.data_model(pipeline.data_model_id)).split("\n\n")[1:3]
+    _, moving, when, *_ = describe_pipeline(pipeline, project.data_model("customers")).split("\n\n")
 
-    assert (
-        said
-        == {
-            "customers": snapshot(),
-            "daily-report": snapshot(),
-        }[name]
-    )
+    assert moving.startswith("Reads from `ops` the rows whose `updated_at` moved on and upserts them by `id`")
+    assert when.endswith("from 2024-03-01T00:00:00Z. The pipeline is paused: nothing starts it.")
+
+
+def test_a_mirror_on_demand_is_put_in_words(project):
+    pipeline = project.pipeline("daily-report")
+
+    _, moving, when, *_ = describe_pipeline(pipeline, project.data_model("report")).split("\n\n")
+
+    assert moving.startswith("Reads all rows from `lake` and mirrors them by `id` in `ops`, table `reports.daily`;")
+    assert when == "Runs on demand."
 
 
 def test_sql_with_fences_stays_inside_its_own():
@@ -62,7 +77,18 @@ def test_a_partitioned_schedule_says_so(project):
 def test_the_metadata_of_a_destination_says_where_it_is_and_holds_no_password(project):
     spec = destination_spec(project.pipeline("orders"), project, deps=[])
 
-    assert {key: value for key, value in spec.metadata.items() if isinstance(value, str)} == snapshot()
+    assert {key: value for key, value in spec.metadata.items() if isinstance(value, str)} == snapshot(
+        {
+            "dagster/table_name": "analytics.orders",
+            "dagster/uri": "duckdb:///data/lake.duckdb/analytics/orders",
+            "observe/pipeline": "orders",
+            "observe/data_model": "orders",
+            "observe/write_mode": "upsert",
+            "observe/sync_mode": "incremental",
+            "observe/environment": "production",
+            "observe/primary_key": "id",
+        }
+    )
     assert "open-sesame" not in repr(spec)
 
 
@@ -70,7 +96,7 @@ def test_owners_and_tags_are_those_that_were_declared(project):
     spec = destination_spec(project.pipeline("orders"), project, deps=[])
 
     assert list(spec.owners) == ["team:sales", "ann@example.com"]
-    assert spec.tags["tier"] == "gold_plated"
+    assert spec.tags["tier"] == "gold"
 
 
 def test_code_references_point_to_the_line_of_the_pipeline(tmp_path):
