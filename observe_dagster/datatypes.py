@@ -105,9 +105,8 @@ def widens(old: DataType, new: DataType) -> bool:
     if old.kind in _INTEGERS:
         if new.kind in _INTEGERS:
             return _INTEGERS.index(old.kind) <= _INTEGERS.index(new.kind)
-        return new.kind is Kind.DECIMAL and (
-            new.precision is None or new.precision - (new.scale or 0) >= _INTEGER_DIGITS[old.kind]
-        )
+        digits = DataType(kind=Kind.DECIMAL, precision=_INTEGER_DIGITS[old.kind], scale=0)
+        return new.kind is Kind.DECIMAL and _decimal_widens(digits, new)
     if old.kind is Kind.DECIMAL and new.kind is Kind.DECIMAL:
         return _decimal_widens(old, new)
     if old.kind is Kind.ARRAY and new.kind is Kind.ARRAY:

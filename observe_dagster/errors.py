@@ -12,6 +12,7 @@
     │   └── InterruptedTransferError  the rows that arrived are not the rows that were sent
     ├── SyncError                 a run cannot go on
     │   ├── AlreadyInProgressError
+    │   ├── RequestError          what was asked for does not fit the pipeline
     │   ├── NothingToSyncError
     │   ├── LimitExceededError    max_rows_per_run, max_catchup, max_delete_percent
     │   ├── SchemaChangedError    schema_change: freeze, or a change that cannot be followed
@@ -131,6 +132,10 @@ class AlreadyInProgressError(SyncError):
 
     def __init__(self, pipeline_id: str) -> None:
         super().__init__(pipeline_id, f"Pipeline {pipeline_id} is already in progress.")
+
+
+class RequestError(SyncError):
+    """What was asked for does not fit the pipeline; nothing was recorded, and the pipeline is as it was."""
 
 
 class NothingToSyncError(SyncError):

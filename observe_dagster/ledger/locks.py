@@ -74,9 +74,10 @@ def pipeline_lock(engine: sa.Engine, pipeline_id: str) -> Generator[PipelineLock
             fail(error, engine.url)
         yield PipelineLock(row is not None and bool(row[0]), session, key)
     finally:
-        # Ending the session releases the lock.
+        # Ending the session releases the lock too, but some time after we have gone on.
         with suppress(psycopg.Error):
-            session.close()
+            session.execute("SELECT pg_advisory_unlock_all()")
+        session.close()
 
 
 def _open_session(engine: sa.Engine) -> psycopg.Connection[Any]:

@@ -3,24 +3,25 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from observe_dagster.errors import LedgerError, LedgerSchemaError
 from observe_dagster.ledger.database import advisory_key, open_engine, reporting
 from observe_dagster.ledger.tables import SCHEMA
 from observe_dagster.ledger.tables_observed import metadata
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _FOLDER = Path(__file__).parent / "migrations"
 
 
 def migrate(url: str) -> None:
     """Create or upgrade the ledger's schema; two processes at once are fine, and so is doing it again."""
+    from alembic import command
+
     with _migrating(url) as config:
         _upgradable(config.attributes["connection"])
         command.upgrade(config, "head")
@@ -28,17 +29,23 @@ def migrate(url: str) -> None:
 
 def downgrade(url: str, revision: str) -> None:
     """Go back to an older revision, `base` for none; what newer tables hold is lost."""
+    from alembic import command
+
     with _migrating(url) as config:
         command.downgrade(config, revision)
 
 
 def current_revision(connection: sa.Connection) -> str | None:
     """The revision the database is at, None before the first migration."""
+    from alembic.runtime.migration import MigrationContext
+
     return MigrationContext.configure(connection, opts=migration_options()).get_current_revision()
 
 
 def require_current(engine: sa.Engine) -> None:
     """Raise LedgerSchemaError unless the database is at this version's schema."""
+    from alembic.script import ScriptDirectory
+
     wanted = ScriptDirectory(str(_FOLDER)).get_current_head()
     with reporting(engine), engine.connect() as connection:
         found = current_revision(connection)
@@ -67,7 +74,9 @@ def migration_options() -> dict[str, Any]:
 
 
 @contextmanager
-def _migrating(url: str) -> Generator[Config]:
+def _migrating(url: str) -> Generator["Config"]:
+    from alembic.config import Config
+
     engine = open_engine(url, pool=sa.NullPool)
     with reporting(engine), engine.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(advisory_key("migrate"))))
@@ -80,6 +89,8 @@ def _migrating(url: str) -> Generator[Config]:
 
 
 def _upgradable(connection: sa.Connection) -> None:
+    from alembic.script import ScriptDirectory
+
     found = current_revision(connection)
     known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
     if found is not None and found not in known:

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from observe_dagster.errors import NothingToSyncError, ObserveError, SyncError
+from observe_dagster.errors import NothingToSyncError, ObserveError, RequestError
 from observe_dagster.orchestration.names import RUN_TYPE_TAG, op_name, range_tags, run_tags
 from observe_dagster.orchestration.partitions import is_partitioned
 from observe_dagster.orchestration.resources import ObserveResource
@@ -116,7 +116,7 @@ def _request(context: dg.AssetExecutionContext, pipeline: Pipeline) -> SyncReque
     if not is_partitioned(pipeline):
         return SyncRequest(run_type=run_type, from_=from_, until=until, full_refresh=config["full_refresh"])
     if from_ is not None or until is not None or config["full_refresh"]:
-        raise SyncError(
+        raise RequestError(
             pipeline.id,
             f"Pipeline {pipeline.id} is partitioned: choose the partitions to read instead of `from`, `until` "
             "and `full_refresh`.",
@@ -134,7 +134,9 @@ def _instant(config: Mapping[str, Any], name: str, pipeline: Pipeline) -> dateti
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
-        raise SyncError(pipeline.id, f"`{name}` is {text!r}; write a time with its zone, such as 2024-03-01T00:00:00Z.")
+        raise RequestError(
+            pipeline.id, f"`{name}` is {text!r}; write a time with its zone, such as 2024-03-01T00:00:00Z."
+        )
     return instant.astimezone(UTC)
 
 
@@ -175,7 +177,7 @@ def _log(context: dg.AssetExecutionContext, result: SyncResult) -> None:
     context.log.info(
         f"Read {counts.total_rows} rows: {counts.inserts} inserts, {counts.updates} updates, {counts.unchanged} "
         f"unchanged, {counts.soft_deletes} soft deletes, {counts.rejected} rejected; "
-        f"{result.duration_seconds:.1f} s; watermark {result.watermark}."
+        f"{result.duration_seconds:.1f} s; watermark {result.watermark or 'not set'}."
     )
     for change in result.schema_changes:
         context.log.warning(

@@ -1,6 +1,8 @@
-"""Moving rows: plan the range, extract, stage, merge, commit."""
+"""Moving rows: plan the range, extract, stage, merge, commit.
+
+`runner.SyncRunner` is imported where it is used, for it brings the drivers.
+"""
 
 from observe_dagster.sync.ranges import SyncRequest, plan
-from observe_dagster.sync.runner import SyncRunner
 
-__all__ = ["SyncRequest", "SyncRunner", "plan"]
+__all__ = ["SyncRequest", "plan"]

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from observe_dagster.spec.schedule import IteratorDataType
 from observe_dagster.sync.ranges import from_text
+from observe_dagster.sync.wall_clock import earliest_wall_clock_from
 
 Bound = datetime | date | int
 
 _WITH_ZONE = ("timestamptz", "datetime_tz", "timestamp_ltz", "timestamp_tz")
-_LONGEST_CLOCK_CHANGE = timedelta(hours=24)
 
 
 def bound(watermark: str, data_type: IteratorDataType, zone: str) -> Bound:
@@ -31,33 +31,9 @@ def bound(watermark: str, data_type: IteratorDataType, zone: str) -> Bound:
         return _microseconds(instant) // 1_000_000
     if data_type == "timestamp_unixtime_ms":
         return _microseconds(instant) // 1_000
-    wall = _earliest_wall_clock_from(instant, ZoneInfo(zone))
+    wall = earliest_wall_clock_from(instant, ZoneInfo(zone))
     return wall.date() if data_type == "date" else wall
 
 
 def _microseconds(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def _earliest_wall_clock_from(instant: datetime, zone: ZoneInfo) -> datetime:
-    """The smallest wall clock reading at or after `instant`: where clocks go back, the reading they go back to."""
-    wall = _wall_clock(instant, zone)
-    later = instant + _LONGEST_CLOCK_CHANGE
-    if _offset(later, zone) >= _offset(instant, zone):
-        return wall
-    before, after = instant, later
-    while after - before > timedelta(microseconds=1):
-        middle = before + (after - before) // 2
-        if _offset(middle, zone) >= _offset(instant, zone):
-            before = middle
-        else:
-            after = middle
-    return min(wall, _wall_clock(after, zone))
-
-
-def _wall_clock(instant: datetime, zone: ZoneInfo) -> datetime:
-    return instant.astimezone(zone).replace(tzinfo=None, fold=0)
-
-
-def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
-    return instant.astimezone(zone).utcoffset() or timedelta(0)

@@ -1,6 +1,7 @@
 """How a data model's columns become a table's: transformation, types, and the policy for schema changes. Pure."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +10,10 @@ from observe_dagster.datatypes import DataType, Kind, parse_data_type, widens
 from observe_dagster.errors import SchemaChangedError, SyncError
 from observe_dagster.records import Column, SchemaChange
 from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.warehouse.port import LoadColumn
+from observe_dagster.warehouse.port import DELETED_AT, LoadColumn
+
+_A_TO_Z = re.compile("[A-Z]+")
+_TEXT_LIMIT = re.compile(r"character varying\((\d+)\)")
 
 
 class TypeNames(Protocol):
@@ -60,12 +64,13 @@ def plan_columns(
     wanted = _wanted(pipeline, staged, names=names, source_engine=source_engine)
     _require_targets(pipeline, wanted, engine=names.engine)
     position = next((i for i, column in enumerate(staged) if column.name == iterator), None)
-    iterator_column = next(
-        (column.name for column in wanted if position is not None and column.position == position), None
-    )
     columns, added, widened, changes = _against_table(pipeline, wanted, existing, names)
     removed = _removed(pipeline, source, previous)
     _refuse(pipeline, [*changes, *removed])
+    _require_kept(pipeline, columns)
+    iterator_column = next(
+        (column.name for column in columns if position is not None and column.position == position), None
+    )
     return ColumnPlan(
         staged=staged,
         columns=columns,
@@ -130,6 +135,10 @@ def _require_targets(pipeline: Pipeline, wanted: Sequence[LoadColumn], *, engine
             pipeline.id, f"The destination would get two columns named {twice[0]!r}; rename or drop one of them."
         )
     destination = pipeline.destination
+    if destination.write_mode == "mirror" and _folded(DELETED_AT, engine) in folded:
+        raise SyncError(
+            pipeline.id, f"A mirror keeps the column {DELETED_AT!r} for itself; rename or drop the source's."
+        )
     named = [("destination.primary_key", name) for name in destination.primary_key]
     named += [("destination.soft_delete_field", name) for name in [destination.soft_delete_field] if name is not None]
     named += [("field_transformation.cast", name) for name in pipeline.field_transformation.cast]
@@ -162,7 +171,9 @@ def _against_table(
         if _holds(held, column):
             columns.append(kept)
             continue
-        grows = held.data_type is not None and column.data_type is not None and widens(held.data_type, column.data_type)
+        grows = _is_longer(column.native, held.native) or (
+            held.data_type is not None and column.data_type is not None and widens(held.data_type, column.data_type)
+        )
         action = {"evolve": "altered" if grows else "refused", "freeze": "refused", "discard": "kept"}[policy]
         changes.append(_change(column.name, "type_changed", held.native, column.native, action))
         if action == "altered":
@@ -172,21 +183,45 @@ def _against_table(
 
 
 def _holds(held: Column, column: LoadColumn) -> bool:
-    if held.native == column.native or held.data_type == column.data_type:
+    if held.native == column.native:
         return True
+    if _is_longer(column.native, held.native):
+        return False
     if held.data_type is None or column.data_type is None:
         return False
     return widens(column.data_type, held.data_type)
 
 
+def _is_longer(native: str, held: str) -> bool:
+    """Tell whether a text type takes longer values than another of the same engine."""
+    limit, held_limit = _TEXT_LIMIT.fullmatch(native), _TEXT_LIMIT.fullmatch(held)
+    if held_limit is None:
+        return False
+    return native in ("text", "character varying") or (limit is not None and int(limit[1]) > int(held_limit[1]))
+
+
 def _retyped(column: LoadColumn, held: Column) -> LoadColumn:
     return LoadColumn(
-        name=held.name,
+        name=column.name,
         native=held.native,
         data_type=held.data_type,
         position=column.position,
         constant=column.constant,
     )
+
+
+def _require_kept(pipeline: Pipeline, columns: Sequence[LoadColumn]) -> None:
+    """A column that is discarded because the table does not have it may be one that cannot be done without."""
+    destination, kept = pipeline.destination, {column.name for column in columns}
+    needed = [("destination.primary_key", name) for name in destination.primary_key]
+    needed += [("destination.soft_delete_field", name) for name in [destination.soft_delete_field] if name is not None]
+    for where, name in needed:
+        if name not in kept:
+            raise SyncError(
+                pipeline.id,
+                f"{where} names {name!r}, which {destination.table!r} does not have and schema_change discard leaves "
+                "out; add the column, or set schema_change to evolve.",
+            )
 
 
 def _removed(pipeline: Pipeline, source: Sequence[Column], previous: Mapping[str, str] | None) -> list[SchemaChange]:
@@ -227,7 +262,8 @@ def _change(column: str, change: str, old: str | None, new: str | None, action: 
 
 
 def _folded(name: str, engine: str) -> str:
-    return name.lower() if engine == "duckdb" else name
+    """A name in the form in which the engine compares names: DuckDB takes only A to Z as a to z."""
+    return _A_TO_Z.sub(lambda letters: letters[0].lower(), name) if engine == "duckdb" else name
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

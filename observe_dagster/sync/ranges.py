@@ -6,7 +6,7 @@ Ranges are half-open and start where the last committed one ended, so that they 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from observe_dagster.errors import LimitExceededError, NothingToSyncError, SyncError
+from observe_dagster.errors import LimitExceededError, NothingToSyncError, RequestError, SyncError
 from observe_dagster.records import RunType, SyncRange
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.schedule import FullSync, IncrementalSync, IntervalSchedule, OnceSchedule
@@ -31,7 +31,7 @@ def plan(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: S
     """Plan the range of one run.
 
     Raises NothingToSyncError when no interval is open to be read, LimitExceededError when the gap is longer than
-    `max_catchup`, SyncError when the request does not fit the pipeline.
+    `max_catchup`, RequestError when the request does not fit the pipeline.
     """
     _check_request(pipeline, request)
     if request.window is not None:
@@ -41,9 +41,9 @@ def plan(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: S
     mode = pipeline.sync_mode
     logical_date, end = _live_end(pipeline, watermark=watermark, now=now, request=request)
     if isinstance(mode, FullSync):
-        return _full(mode, end=end, logical_date=logical_date, watermark=watermark, request=request)
+        return _full(pipeline, mode, end=end, logical_date=logical_date, watermark=watermark, request=request)
     if mode.iterator_data_type == "integer":
-        return _by_number(mode, logical_date=logical_date, watermark=watermark, request=request)
+        return _by_number(pipeline, mode, logical_date=logical_date, watermark=watermark, request=request)
     return _incremental(pipeline, mode, end=end, logical_date=logical_date, watermark=watermark, request=request)
 
 
@@ -61,13 +61,13 @@ def _check_request(pipeline: Pipeline, request: SyncRequest) -> None:
     mode = pipeline.sync_mode
     names_a_range = request.from_ is not None or request.until is not None
     if names_a_range and not (isinstance(mode, IncrementalSync) and mode.iterator_data_type != "integer"):
-        raise SyncError(
+        raise RequestError(
             pipeline.id, f"Pipeline {pipeline.id} does not read by time, so `from` and `until` have no meaning for it."
         )
     if names_a_range and request.full_refresh:
-        raise SyncError(pipeline.id, "`full_refresh` reads everything; leave out `from` and `until`.")
+        raise RequestError(pipeline.id, "`full_refresh` reads everything; leave out `from` and `until`.")
     if request.from_ is not None and request.until is not None and request.from_ >= request.until:
-        raise SyncError(pipeline.id, "`from` must be before `until`.")
+        raise RequestError(pipeline.id, "`from` must be before `until`.")
 
 
 def _live_end(
@@ -100,7 +100,7 @@ def _incremental(
 ) -> SyncRange:
     if mode.until is not None:
         end = min(end, mode.until)
-    committed = None if watermark is None or request.full_refresh else from_text(watermark)
+    committed = None if watermark is None or request.full_refresh else _time_of(pipeline, watermark)
     start = committed if committed is not None else mode.from_
     if start is not None and start >= end:
         raise NothingToSyncError(
@@ -113,11 +113,14 @@ def _incremental(
             f"Pipeline {pipeline.id} is {end - committed} behind, more than max_catchup {mode.max_catchup}. "
             "Raise max_catchup, or trigger the pipeline with full_refresh.",
         )
-    lag = mode.lag if isinstance(mode.lag, timedelta) and committed is not None else timedelta(0)
+    read_from = start
+    if committed is not None and isinstance(mode.lag, timedelta):
+        lagged = committed - mode.lag
+        read_from = lagged if mode.from_ is None else min(committed, max(lagged, mode.from_))
     return SyncRange(
         start=None if start is None else to_text(start),
         end=to_text(end),
-        read_from=None if start is None else to_text(start - lag),
+        read_from=None if read_from is None else to_text(read_from),
         read_until=to_text(end),
         logical_date=logical_date,
         run_type=request.run_type,
@@ -127,14 +130,19 @@ def _incremental(
 
 
 def _by_number(
-    mode: IncrementalSync, *, logical_date: datetime, watermark: str | None, request: SyncRequest
+    pipeline: Pipeline,
+    mode: IncrementalSync,
+    *,
+    logical_date: datetime,
+    watermark: str | None,
+    request: SyncRequest,
 ) -> SyncRange:
-    start = None if request.full_refresh else watermark
+    start = None if watermark is None or request.full_refresh else _number_of(pipeline, watermark)
     lag = mode.lag if isinstance(mode.lag, int) else 0
     return SyncRange(
-        start=start,
+        start=None if start is None else str(start),
         end=None,
-        read_from=None if start is None else str(int(start) - lag),
+        read_from=None if start is None else str(start - lag),
         read_until=None,
         logical_date=logical_date,
         run_type=request.run_type,
@@ -144,10 +152,19 @@ def _by_number(
 
 
 def _full(
-    mode: FullSync, *, end: datetime, logical_date: datetime, watermark: str | None, request: SyncRequest
+    pipeline: Pipeline,
+    mode: FullSync,
+    *,
+    end: datetime,
+    logical_date: datetime,
+    watermark: str | None,
+    request: SyncRequest,
 ) -> SyncRange:
-    if request.run_type is RunType.SCHEDULED and watermark is not None and from_text(watermark) >= end:
-        raise NothingToSyncError("", f"The interval that ended at {to_text(end)} has been read.")
+    read_until = None if watermark is None or not _is_time(watermark) else from_text(watermark)
+    if request.run_type is RunType.SCHEDULED and read_until is not None and read_until >= end:
+        raise NothingToSyncError(
+            pipeline.id, f"Pipeline {pipeline.id} has read everything before {to_text(read_until)}; nothing is due yet."
+        )
     return SyncRange(
         start=None if mode.from_ is None else to_text(mode.from_),
         end=to_text(end),
@@ -164,10 +181,10 @@ def _plan_backfill(pipeline: Pipeline, *, watermark: str | None, now: datetime, 
     start = request.from_ or now
     end = min(now, request.until or now)
     if pipeline.destination.write_mode == "append":
-        committed = None if watermark is None else from_text(watermark)
+        committed = None if watermark is None else _time_of(pipeline, watermark)
         if committed is None or start >= committed or (request.until is not None and request.until > committed):
             at = watermark or "not set, for it has not run yet"
-            raise SyncError(
+            raise RequestError(
                 pipeline.id,
                 f"Pipeline {pipeline.id} appends, so only what is behind its watermark ({at}) can be read again.",
             )
@@ -190,4 +207,28 @@ def _exactly(start: datetime, end: datetime, *, run_type: RunType) -> SyncRange:
         logical_date=start,
         run_type=run_type,
         moves_watermark=False,
+    )
+
+
+def _is_time(watermark: str) -> bool:
+    return watermark.endswith("Z")
+
+
+def _time_of(pipeline: Pipeline, watermark: str) -> datetime:
+    if not _is_time(watermark):
+        raise _of_another_kind(pipeline, watermark, "a time")
+    return from_text(watermark)
+
+
+def _number_of(pipeline: Pipeline, watermark: str) -> int:
+    if _is_time(watermark):
+        raise _of_another_kind(pipeline, watermark, "a number")
+    return int(watermark)
+
+
+def _of_another_kind(pipeline: Pipeline, watermark: str, wanted: str) -> SyncError:
+    return SyncError(
+        pipeline.id,
+        f"Pipeline {pipeline.id} has read up to {watermark}, which is not {wanted}: its iterator has changed. "
+        "Trigger it with full_refresh to read everything again.",
     )

@@ -19,10 +19,11 @@ from observe_dagster.errors import (
     NothingToSyncError,
     ObserveError,
     PipelineFaultedError,
+    RequestError,
     SyncError,
 )
 from observe_dagster.ledger import ExecutionRow, Ledger
-from observe_dagster.records import CommittedRun, RunType, SyncRange, SyncResult, TableName
+from observe_dagster.records import CommittedRun, RunStatus, RunType, SyncRange, SyncResult, TableName
 from observe_dagster.settings import Settings
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
@@ -135,14 +136,14 @@ class SyncRunner:
                         if started and error.transient and attempt.num < self.settings.sync_attempts:
                             self.ledger.mark_retrying(run.execution_key, error=str(error), attempt=attempt.num + 1)
                         raise
-        except NothingToSyncError:
+        except (NothingToSyncError, RequestError):
             raise
-        except ObserveError as error:
+        except Exception as error:
             self._fail(run, started, error)
             raise
         except BaseException as error:
             if started:
-                self._end_badly(run, started[0], [f"{type(error).__name__} ended the run."])
+                self._end_badly(run, started[0], [f"{type(error).__name__} ended the run."], RunStatus.STOPPED)
             raise
         raise AssertionError
 
@@ -222,7 +223,7 @@ class SyncRunner:
             watermark=moved.watermark,
             range_end=moved.range.end,
             metadata={"notes": list(moved.notes), **({_SOURCE_COLUMNS: columns} if columns else {})},
-            clear_fault=True,
+            clear_fault=started.type is not RunType.BACKFILL,
             force_watermark=True,
             overrule_failure=True,
         )
@@ -265,12 +266,13 @@ class SyncRunner:
         )
         return self._succeed(run, started, moved)
 
-    def _fail(self, run: _Run, started: list[ExecutionRow], error: ObserveError) -> None:
+    def _fail(self, run: _Run, started: list[ExecutionRow], error: Exception) -> None:
         if not started:
             self._record_failure_to_plan(run, started)
-        if started:
-            self._end_badly(run, started[0], [str(error)])
-        self.ledger.fault_pipeline(run.pipeline.id, [str(error)])
+        text = str(error) if isinstance(error, ObserveError) else f"{type(error).__name__} ended the run."
+        self._end_badly(run, started[0], [text], RunStatus.FAILED)
+        if started[0].type is not RunType.BACKFILL:
+            self.ledger.fault_pipeline(run.pipeline.id, [text])
         if isinstance(error, ConnectionFailedError):
             self.ledger.fault_connection(error.connection_id, [str(error)])
         if isinstance(error, DataModelError):
@@ -295,8 +297,10 @@ class SyncRunner:
             )
         )
 
-    def _end_badly(self, run: _Run, started: ExecutionRow, errors: list[str]) -> None:
-        self.ledger.fail_execution(run.execution_key, ended_at=self._ended_at(run, started), errors=errors)
+    def _end_badly(self, run: _Run, started: ExecutionRow, errors: list[str], status: RunStatus) -> None:
+        self.ledger.fail_execution(
+            run.execution_key, ended_at=self._ended_at(run, started), errors=errors, status=status
+        )
         self._record_queries(run, started)
 
     def _record_queries(self, run: _Run, started: ExecutionRow) -> None:

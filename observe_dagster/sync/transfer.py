@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from observe_dagster.datatypes import Kind
 from observe_dagster.errors import (
@@ -23,9 +23,6 @@ from observe_dagster.sync.clock import Clock
 from observe_dagster.sync.columns import ColumnPlan, plan_columns
 from observe_dagster.sync.ranges import from_text, to_text
 from observe_dagster.warehouse.port import Destination, Format, Load, RowStream, Selection, Source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Progress = Callable[[int, int], None]
 """Called now and then with the rows and bytes read so far."""
@@ -282,7 +279,7 @@ def _move(
         stream = source.read(selection, row_format, batch_rows=job.batch_rows)
         try:
             arrived = destination.stage(load, _reporting(stream, on_progress))
-        except WarehouseError as error:
+        except Exception as error:
             raise stream.failure or error from None
         finally:
             stream.release()
@@ -297,21 +294,23 @@ def _move(
 
 def _reporting(stream: RowStream, on_progress: Progress) -> RowStream:
     if stream.blocks is not None:
-        stream.blocks = _blocks(stream, stream.blocks, on_progress)
+        stream.blocks = _told(stream, stream.blocks, on_progress)
     if stream.batches is not None:
-        stream.batches = _batches(stream, stream.batches, on_progress)
+        stream.batches = _told(stream, stream.batches, on_progress)
     return stream
 
 
-def _blocks(stream: RowStream, blocks: Iterator[bytes], on_progress: Progress) -> Iterator[bytes]:
-    for block in blocks:
-        yield block
-        on_progress(stream.sent, stream.bytes)
+_Rows = TypeVar("_Rows")
 
 
-def _batches(
-    stream: RowStream, batches: "Iterator[pa.RecordBatch]", on_progress: Progress
-) -> "Iterator[pa.RecordBatch]":
-    for batch in batches:
-        yield batch
-        on_progress(stream.sent, stream.bytes)
+def _told(stream: RowStream, rows: Iterator[_Rows], on_progress: Progress) -> Iterator[_Rows]:
+    """Report progress, and keep what ends the stream: a driver that takes the rows would report it in other words."""
+    try:
+        for block in rows:
+            yield block
+            on_progress(stream.sent, stream.bytes)
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        stream.failure = error
+        raise

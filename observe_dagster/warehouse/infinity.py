@@ -53,6 +53,9 @@ def remapped(batch: "pa.RecordBatch", schema: "pa.Schema | None", mapping: Remap
 def _remapped_column(column: "pa.Array", mapping: Remapping) -> "pa.Array":
     import pyarrow as pa
 
+    if pa.types.is_list(column.type):
+        elements = _remapped_column(column.values, mapping)
+        return column if elements is column.values else _with_elements(column, elements)
     pc = _compute()
     width = _width(column.type)
     if width is None or len(column) == 0:
@@ -65,6 +68,14 @@ def _remapped_column(column: "pa.Array", mapping: Remapping) -> "pa.Array":
             pc.equal(integers, pa.scalar(given, integers.type)), pa.scalar(wanted, integers.type), changed
         )
     return column if changed is integers else changed.cast(column.type)
+
+
+def _with_elements(column: "pa.Array", elements: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(
+        column.type, len(column), column.buffers()[:2], column.null_count, column.offset, [elements]
+    )
 
 
 def _present(low: int | None, high: int | None, pairs: tuple[tuple[int, int], ...]) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from observe_dagster.datatypes import DataType
-from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, CommittedRun, Counts, SyncRange, TableName
 from observe_dagster.warehouse.query_log import QueryRecorder
 
@@ -49,7 +48,7 @@ class RowStream:
     """Rows on their way; `sent` and `bytes` grow as blocks are taken and are final once all are.
 
     `release` gives up what is left; it must be called in the end, whether the rows were taken or not. `failure` is why
-    the source could not go on, which the destination's driver may report as its own.
+    the rows stopped coming, which the destination's driver may report as an error of its own.
     """
 
     format: Format
@@ -58,7 +57,7 @@ class RowStream:
     batches: "Iterator[pa.RecordBatch] | None" = None
     schema: "pa.Schema | None" = None
     release: Callable[[], None] = lambda: None
-    failure: WarehouseError | None = None
+    failure: BaseException | None = None
     sent: int = 0
     bytes: int = 0
 

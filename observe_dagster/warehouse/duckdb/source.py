@@ -71,8 +71,7 @@ class DuckDBSource:
                     record.rows = stream.sent
                     yield batch
             except (duckdb.Error, OSError, pa.ArrowException) as error:
-                stream.failure = self.session.error(error)
-                raise stream.failure from None
+                raise self.session.error(error) from None
 
         stream.release = reader.close
         stream.batches = batches()

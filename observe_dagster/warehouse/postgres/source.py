@@ -148,8 +148,7 @@ class PostgresSource:
                     record.rows = stream.sent
                     yield _plain(batch, stream.schema)
             except (dbapi.Error, OSError, pa.ArrowException) as error:
-                stream.failure = self.session.arrow_error(error)
-                raise stream.failure from None
+                raise self.session.arrow_error(error) from None
 
         def release() -> None:
             reader.close()

@@ -9,6 +9,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from observe_dagster.orchestration.names import destination_key
+from observe_dagster.records import RunType
 
 START = {"type": "interval", "frequency": "hourly", "start": "2024-03-01T08:00:00Z", "partitioned": True}
 
@@ -66,6 +67,21 @@ def test_a_window_reads_its_own_rows_and_says_how_many(windows):
 
     assert windows.rows() == [(9,)]
     assert windows.metadata(result)["dagster/partition_row_count"] == 1
+
+
+def test_a_backfill_from_the_ui_covers_several_windows_in_one_run_and_is_recorded_as_one(windows):
+    tags = {
+        "dagster/backfill": "abcdefgh",
+        "dagster/asset_partition_range_start": "2024-03-01-08:00",
+        "dagster/asset_partition_range_end": "2024-03-01-10:00",
+    }
+
+    result = windows.run(tags=tags)
+
+    assert windows.rows() == [(8,), (9,), (10,)]
+    assert len(result.asset_materializations_for_node("sync_orders_hourly")) == 3
+    (execution,) = windows.ledger.executions("orders-hourly").items
+    assert execution.type is RunType.BACKFILL
 
 
 def test_running_windows_again_changes_nothing(windows):

@@ -15,7 +15,8 @@ from observe_dagster.ledger import Ledger
 from observe_dagster.records import SyncResult
 from observe_dagster.settings import Settings
 from observe_dagster.spec import Project, project_from_attributes
-from observe_dagster.sync import SyncRequest, SyncRunner
+from observe_dagster.sync import SyncRequest
+from observe_dagster.sync.runner import SyncRunner
 
 _keys = itertools.count(1)
 Rows = list[tuple[Any, ...]]

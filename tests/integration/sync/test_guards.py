@@ -14,10 +14,12 @@ from observe_dagster.errors import (
     NothingToSyncError,
     NullIteratorError,
     PipelineFaultedError,
+    RequestError,
     SchemaChangedError,
     WarehouseError,
 )
 from observe_dagster.records import RunStatus, RunType
+from observe_dagster.sync import SyncRequest
 
 ITEMS = "CREATE TABLE items (id bigint, name varchar, updated_at timestamptz)"
 FIRST = """INSERT INTO items VALUES (1, 'a', '2024-03-01 10:00Z'), (2, 'b', '2024-03-01 10:30Z'),
@@ -217,8 +219,10 @@ def test_columns_that_come_and_go_follow_the_policy(target_world) -> None:
     ]
     assert world.rows("id, note") == [(1, "n"), (2, "n"), (3, "n")]
     world.source.run("ALTER TABLE items DROP COLUMN name")
+    world.now = world.now.replace(hour=14)
     gone = world.sync(full_refresh=True)
     assert [(change.column, change.action) for change in gone.schema_changes] == [("name", "kept")]
+    world.now = world.now.replace(hour=15)
     assert world.sync(full_refresh=True).schema_changes == ()
 
 
@@ -233,6 +237,16 @@ def test_a_column_grows_with_its_source_but_does_not_change_its_kind(target_worl
     world.source.run("ALTER TABLE items ALTER n TYPE text")
     with pytest.raises(SchemaChangedError, match="declare a cast for it"):
         world.sync()
+
+
+def test_a_text_column_grows_with_its_source(make_world) -> None:
+    world = make_world("postgres", "postgres")
+    world.source.run("CREATE TABLE items (id bigint, code varchar(2))", "INSERT INTO items VALUES (1, 'ab')")
+    world.declare(sync_mode={"type": "full"})
+    world.sync()
+    world.source.run("ALTER TABLE items ALTER code TYPE varchar(4)", "INSERT INTO items VALUES (2, 'abcd')")
+    assert world.sync().counts.rejected == 0
+    assert world.rows("code") == [("ab",), ("abcd",)]
 
 
 def test_fields_are_renamed_cast_dropped_and_added(world) -> None:
@@ -274,7 +288,7 @@ def test_a_data_model_cannot_write_even_through_a_function(make_world) -> None:
         "CREATE FUNCTION wipe() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN DELETE FROM items; RETURN 1; END $$",
     )
     world.declare("SELECT id, wipe() AS w FROM items", sync_mode={"type": "full"})
-    with pytest.raises(WarehouseError, match="Connection 'source': .*read-only transaction"):
+    with pytest.raises(WarehouseError, match=r"Connection .source.: .*read-only transaction"):
         world.sync()
     assert world.source.run("SELECT count(*) FROM items") == [(3,)]
 
@@ -333,3 +347,40 @@ def test_every_statement_is_on_record_without_the_password(make_world) -> None:
         text.startswith("COPY (SELECT") and rows == 3 for connection, text, rows in logged if connection == "source"
     )
     assert any("INSERT INTO" in text for connection, text, _ in logged if connection == "target")
+
+
+def test_a_request_that_does_not_fit_leaves_no_trace(make_world) -> None:
+    world = make_world("postgres", "postgres")
+    world.source.run(ITEMS, FIRST)
+    world.declare()
+    with pytest.raises(RequestError, match="`from` must be before `until`"):
+        world.sync(from_=world.now, until=world.now.replace(hour=1))
+    assert world.ledger.pipeline("p").status == "idle"
+    assert world.ledger.executions("p").total_items == 0
+
+
+def test_a_failed_backfill_does_not_stop_the_schedule(make_world) -> None:
+    world = make_world("postgres", "postgres")
+    world.source.run(ITEMS, FIRST)
+    world.declare(schedule=HOURLY)
+    world.sync(run_type=RunType.SCHEDULED)
+    world.source.run("ALTER TABLE items RENAME TO hidden")
+    with pytest.raises(DataModelError):
+        world.sync(from_=world.now.replace(hour=9))
+    assert latest(world).status == RunStatus.FAILED
+    assert world.ledger.pipeline("p").status == "idle"
+
+
+def test_an_interrupted_run_is_recorded_as_stopped(make_world) -> None:
+    world = make_world("postgres", "duckdb")
+    world.source.run(ITEMS, FIRST)
+    world.declare()
+
+    def interrupt(rows: int, size: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.runner.run("p", SyncRequest(), execution_key="stopped", on_progress=interrupt)
+    run = latest(world)
+    assert (run.status, run.errors) == (RunStatus.STOPPED, ("KeyboardInterrupt ended the run.",))
+    assert world.sync().counts.inserts == 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from observe_dagster.errors import LimitExceededError, SyncError
+from observe_dagster.errors import LimitExceededError, RequestError
 from observe_dagster.records import Counts
 
 ITEMS = "CREATE TABLE items (id bigint, name varchar, updated_at timestamptz, is_deleted boolean)"
@@ -72,7 +72,7 @@ def test_an_append_reads_an_old_range_again_without_doubling_it(world) -> None:
     assert told(again.counts) == {"total_rows": 1, "inserts": 1}
     assert world.rows("id, name") == [(1, "a"), (2, "fixed"), (3, None)]
     assert world.ledger.pipeline("p").watermark == first.watermark
-    with pytest.raises(SyncError, match="only what is behind its watermark"):
+    with pytest.raises(RequestError, match="only what is behind its watermark"):
         world.sync(from_=world.now.replace(hour=10), until=world.now.replace(hour=14))
 
 
