@@ -15,7 +15,7 @@ from observe_dagster.example.proof import DuckDBEngine, Fingerprint, PostgresEng
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.settings import Settings
 from observe_dagster.spec import Project, project_from_attributes
-from observe_dagster.sync import SyncRunner
+from observe_dagster.sync.runner import SyncRunner
 
 PIPELINE = "orders"
 ENGINES = ("postgres", "duckdb")

@@ -279,8 +279,10 @@ def _move(
         stream = source.read(selection, row_format, batch_rows=job.batch_rows)
         try:
             arrived = destination.stage(load, _reporting(stream, on_progress))
-        except Exception as error:
-            raise stream.failure or error from None
+        except Exception:
+            if stream.failure is not None:
+                raise stream.failure from None
+            raise
         finally:
             stream.release()
         if arrived != stream.sent:

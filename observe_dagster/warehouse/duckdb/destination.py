@@ -120,6 +120,7 @@ class DuckDBDestination:
             self.session.execute(statements.create_quarantine())
             self.session.execute(statements.quarantine())
         if load.primary_key and self.session.fetch(statements.has_duplicates())[0][0]:
+            self.session.allow_changes_memory()
             superseded = self.session.changed(statements.delete_superseded())
         return rejected, superseded
 
@@ -127,6 +128,8 @@ class DuckDBDestination:
         done = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
         if load.existing is None:
             self.session.execute(statements.create_table())
+        elif load.write_mode != "append":
+            self.session.allow_changes_memory()
         for statement in statements.alter() if load.existing is not None else ():
             self.session.execute(statement)
         if load.write_mode == "mirror":

@@ -16,7 +16,10 @@ from observe_dagster.warehouse.query_log import StatementRecord
 
 _POLL_SECONDS = 0.1
 _IN_USE = ("Could not set lock", "different configuration", "being used by another process")
-_MEMORY_LIMIT = "512MB"
+# What is staged is kept in memory up to the limit, so a low one keeps a run small however many rows it moves; changing
+# rows that are there already needs more.
+_MEMORY_LIMIT = "256MB"
+_MEMORY_LIMIT_OF_CHANGES = "512MB"
 
 USER = "duckdb"
 
@@ -36,6 +39,10 @@ class DuckDBSession:
             f"SET memory_limit = '{_MEMORY_LIMIT}'",
         ):
             self.driver.execute(setting)
+
+    def allow_changes_memory(self) -> None:
+        """Allow what it takes to update and delete many rows."""
+        self.driver.execute(f"SET memory_limit = '{_MEMORY_LIMIT_OF_CHANGES}'")
 
     def close(self) -> None:
         """Let go of the file."""
