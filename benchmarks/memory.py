@@ -23,14 +23,17 @@ def main() -> int:
     options = parser(__doc__, "memory")
     options.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 4_000_000], help="sizes of the table")
     options.add_argument("--targets", nargs="+", choices=ENGINES, default=list(ENGINES))
+    options.add_argument("--quick", action="store_true", help="small tables, to see that it works; nothing is judged")
     chosen = options.parse_args()
+    if chosen.quick:
+        chosen.rows, chosen.targets = [5_000, 10_000], ["duckdb"]
     with server() as found:
         measured = [row for size in sorted(chosen.rows) for row in _size(found, size, chosen.targets)]
     ratios = _ratios(measured)
     show("Peak memory of a sync", measured)
     show("Growth from the smallest table to the largest", ratios)
     write(chosen.json, measured=measured, ratios=ratios)
-    return 0 if all(row["ok"] for row in ratios) else 1
+    return 0 if chosen.quick or all(row["ok"] for row in ratios) else 1
 
 
 def _size(found: Server, size: int, targets: list[str]) -> list[dict[str, Any]]:

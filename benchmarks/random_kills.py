@@ -34,7 +34,10 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     options.add_argument("--targets", nargs="+", choices=ENGINES, default=list(ENGINES))
     options.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    options.add_argument("--quick", action="store_true", help="one kill of a small sync, to see that it works")
     chosen = options.parse_args()
+    if chosen.quick:
+        chosen.rows, chosen.kills, chosen.targets, chosen.modes = 10_000, 1, ["duckdb"], ["upsert"]
     dice, rows = random.Random(chosen.seed), []
     with server() as found:
         for target in chosen.targets:

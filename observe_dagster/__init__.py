@@ -1,27 +1,42 @@
 """Warehouse sync and data observability as a Dagster code location.
 
-`WarehouseSync` is the Dagster Component and `build_definitions` the plain way in; both load Dagster when first used.
+`WarehouseSync` is the Dagster Component and `build_definitions` the plain way in. The other builders make checks and
+alerts for assets that others make. All of them load Dagster when first used.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from observe_dagster.orchestration.build import build_definitions
+    from observe_dagster.orchestration.checks.builders import (
+        build_alert_sensor,
+        build_anomaly_checks,
+        build_freshness_checks,
+        build_timeliness_checks,
+        build_watch_sensor,
+        observe_resource,
+    )
     from observe_dagster.orchestration.component import WarehouseSync
 
-__all__ = ["WarehouseSync", "build_definitions"]
+__all__ = [
+    "WarehouseSync",
+    "build_alert_sensor",
+    "build_anomaly_checks",
+    "build_definitions",
+    "build_freshness_checks",
+    "build_timeliness_checks",
+    "build_watch_sensor",
+    "observe_resource",
+]
+
+_MODULES = {"WarehouseSync": "component", "build_definitions": "build"}
 
 
 def __getattr__(name: str) -> object:
-    if name == "WarehouseSync":
-        from observe_dagster.orchestration.component import WarehouseSync
-
-        return WarehouseSync
-    if name == "build_definitions":
-        from observe_dagster.orchestration.build import build_definitions
-
-        return build_definitions
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.orchestration.{_MODULES.get(name, 'checks.builders')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@
     ├── SpecError                 what a user declared cannot be used (all problems of all files at once)
     ├── SettingsError             the environment cannot be used
     ├── NotFoundError             no such connection, data model, pipeline or run
+    │   └── NotAppliedError       declared, but not created at Warehouse Sync yet
     ├── WarehouseError            an engine refused or could not be reached
     │   ├── ConnectionFailedError wrong credentials, unknown host, file locked by another process
     │   ├── AdapterMissingError   the provider has no adapter installed
@@ -19,6 +20,13 @@
     │   ├── NullIteratorError     null_iterator: fail
     │   ├── WatermarkConflictError  another run committed in between
     │   └── PipelineFaultedError
+    ├── DeliveryError             a message did not arrive at its channel
+    ├── PublishError              a neighbouring system did not take what it was sent, or did not answer
+    │   ├── UnreachableError      no answer: no connection, a reset, a timeout
+    │   ├── RefusedCredentialsError  401, 403
+    │   ├── TooLargeError         413
+    │   └── RateLimitedError      429
+    ├── IngestError               SQL that was handed in for its lineage cannot be taken in
     └── LedgerError
         ├── LedgerConflictError   a verb was repeated with another body
         └── LedgerSchemaError     the database is not at this version's schema
@@ -28,6 +36,8 @@ Driver exceptions never leave `warehouse` and `ledger`; each error carries what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 
 class ObserveError(Exception):
@@ -75,6 +85,14 @@ class NotFoundError(ObserveError):
         self.kind, self.name, self.suggestion = kind, name, suggestion
         hint = f" Did you mean {suggestion!r}?" if suggestion else ""
         super().__init__(f"There is no {kind} {name!r}.{hint}")
+
+
+class NotAppliedError(NotFoundError):
+    """What is declared to run at Warehouse Sync is not there yet."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name)
+        self.args = (f"Warehouse Sync has no {kind} {name!r}; `observe apply` creates it.",)
 
 
 class WarehouseError(ObserveError):
@@ -173,6 +191,64 @@ class WatermarkConflictError(SyncError):
 
 class PipelineFaultedError(SyncError):
     """The pipeline is faulted and this trigger may not clear it."""
+
+
+class DeliveryError(ObserveError):
+    """A message did not arrive; `permanent` tells that sending it again will not help. Holds no secret."""
+
+    def __init__(self, channel_id: str, reason: str, *, permanent: bool = False) -> None:
+        self.channel_id, self.reason, self.permanent = channel_id, reason, permanent
+        self.transient = not permanent
+        super().__init__(f"Channel {channel_id!r}: {reason}")
+
+
+class PublishError(ObserveError):
+    """A neighbouring system did not take what it was sent. Holds no secret.
+
+    `permanent` tells that sending the same again will not help; `retry_after` is the wait it asked for; `body` is the
+    answer as JSON, None when it was not JSON or there was none.
+    """
+
+    def __init__(
+        self,
+        system: str,
+        reason: str,
+        *,
+        permanent: bool = False,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+        body: Any = None,
+    ) -> None:
+        self.system, self.reason, self.permanent, self.status = system, reason, permanent, status
+        self.retry_after, self.body = retry_after, body
+        self.transient = not permanent
+        super().__init__(f"{system} {reason}")
+
+
+class UnreachableError(PublishError):
+    """There was no answer; the request may have arrived all the same."""
+
+
+class RefusedCredentialsError(PublishError):
+    """The credentials are wrong or do not allow this."""
+
+
+class TooLargeError(PublishError):
+    """The body is larger than what the system takes."""
+
+
+class RateLimitedError(PublishError):
+    """Too many requests were made."""
+
+
+class IngestError(ObserveError):
+    """SQL was not taken in; `code`, `error` and `details` are those of the Datascale document."""
+
+    def __init__(
+        self, code: str, error: str, details: str, *, line: int | None = None, column: int | None = None
+    ) -> None:
+        self.code, self.error, self.details, self.line, self.column = code, error, details, line, column
+        super().__init__(f"{code}: {error}\n{details}")
 
 
 class LedgerError(ObserveError):

@@ -1,5 +1,6 @@
-"""Frozen facts that travel between the folders: what was planned, what moved, what was seen."""
+"""Frozen facts that travel between the folders: what was planned, what moved, what was seen, what was judged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -121,6 +122,14 @@ class SchemaChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFlow:
+    """A destination column and the source columns it is made from."""
+
+    column: str
+    sources: tuple[tuple[TableName, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommittedRun:
     """A row of the destination's `_observe_sync_run`: a run whose rows are in the table."""
 
@@ -147,9 +156,63 @@ class SyncResult:
     columns: tuple[Column, ...]
     schema_changes: tuple[SchemaChange, ...] = ()
     notes: tuple[str, ...] = ()
+    lineage: tuple[ColumnFlow, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def duration_seconds(self) -> float:
         """Wall time of the run, seconds."""
         return (self.ended_at - self.started_at).total_seconds()
+
+
+class Status(StrEnum):
+    """What a check says: `learning` and `skipped` were not judged, `error` could not be."""
+
+    PASS = "pass"  # noqa: S105
+    WARN = "warn"
+    FAIL = "fail"
+    LEARNING = "learning"
+    SKIPPED = "skipped"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A verdict and what it rests on.
+
+    `reason` is one full sentence for people. `value`, `expected` and the bounds are in the unit of what was judged:
+    seconds for freshness and timeliness, the metric's own for an anomaly; a bound that does not exist is None.
+    `evidence` holds only what JSON can.
+    """
+
+    status: Status
+    reason: str
+    value: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there was enough to judge by."""
+        return self.status in (Status.PASS, Status.WARN, Status.FAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One outcome of one check of one asset.
+
+    `asset` is the parts of the asset's key in Dagster and `check_name` the check's name there; `kind` is freshness,
+    timeliness, anomaly, metric, schema, test or diff. `judged_at` is the moment that was judged: an anomaly's run's
+    own start, else now. `execution_id` is the ledger's number of the run that was judged, where it was a run.
+    """
+
+    asset: tuple[str, ...]
+    check_name: str
+    kind: str
+    outcome: Outcome
+    judged_at: datetime
+    evaluated_at: datetime
+    pipeline_id: str | None = None
+    execution_id: int | None = None

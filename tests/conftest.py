@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
 
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.ledger import Ledger, migrate
+
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 _UNSAFE_BUT_FAST = {
     "fsync": "off",

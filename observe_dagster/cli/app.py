@@ -7,15 +7,26 @@ from typing import Any
 
 import click
 
+from observe_dagster.cli.alerts import alerts
+from observe_dagster.cli.apply import apply
+from observe_dagster.cli.checks import checks
 from observe_dagster.cli.connections import connections
 from observe_dagster.cli.control import pause, resume
 from observe_dagster.cli.data_models import data_models
+from observe_dagster.cli.datafold import datafold
+from observe_dagster.cli.diff import diff
 from observe_dagster.cli.failures import describe, traceback_of
+from observe_dagster.cli.ingest import ingest
+from observe_dagster.cli.lineage import lineage
 from observe_dagster.cli.pipelines import pipelines
+from observe_dagster.cli.prune import prune
+from observe_dagster.cli.publications import publications
 from observe_dagster.cli.runs import report, run, runs
 from observe_dagster.cli.serve import demo, dev
 from observe_dagster.cli.state import State
+from observe_dagster.cli.status import status
 from observe_dagster.cli.trigger import trigger
+from observe_dagster.cli.unflag import unflag
 from observe_dagster.cli.upkeep import migrate, validate
 
 INTERRUPTED = 130
@@ -81,6 +92,8 @@ def main() -> None:
 
 
 for command in (
+    alerts,
+    apply,
     dev,
     demo,
     migrate,
@@ -94,5 +107,14 @@ for command in (
     run,
     pause,
     resume,
+    status,
+    checks,
+    diff,
+    datafold,
+    unflag,
+    publications,
+    lineage,
+    ingest,
+    prune,
 ):
     main.add_command(command)

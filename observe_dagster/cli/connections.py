@@ -1,11 +1,17 @@
 """`observe connections`: what is declared, whether it is healthy, and whether it can be opened now."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
 from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from observe_dagster.spec import Connection
 
 
 @click.group()
@@ -72,12 +78,24 @@ def _try(state: State, connection_id: str) -> Document:
     from observe_dagster.cli.failures import redact
     from observe_dagster.warehouse import open_warehouse
 
+    declared = state.project.connection(connection_id)
     answer: Document = {"id": connection_id, "status": "healthy", "engine": None, "errors": []}
+    if _is_yet_to_be_written(state, declared):
+        return {**answer, "engine": "DuckDB, a new file that the first run creates"}
     try:
-        answer["engine"] = open_warehouse(state.project.connection(connection_id)).test()
+        answer["engine"] = open_warehouse(declared).test()
     except WarehouseError as error:
         answer |= {"status": "faulted", "errors": [{"message": redact(str(error), state.secrets())}]}
     return answer
+
+
+def _is_yet_to_be_written(state: State, declared: "Connection") -> bool:
+    """Whether there is no file yet where a pipeline will write one."""
+    from observe_dagster.spec import DuckDBConnection
+
+    if not isinstance(declared, DuckDBConnection) or Path(declared.config.path).expanduser().exists():
+        return False
+    return any(pipeline.destination.connection_id == declared.id for pipeline in state.project.pipelines)
 
 
 def _cells(document: Document) -> tuple[str, ...]:

@@ -37,14 +37,21 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
     """
     from observe_dagster.orchestration.assets import run_config
     from observe_dagster.orchestration.build import build_definitions
+    from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
     from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names
     from observe_dagster.orchestration.partitions import is_partitioned
+    from observe_dagster.orchestration.translator import TableKeys
 
     pipeline = state.project.pipeline(pipeline_id)
     safe_name = safe_names(declared.id for declared in state.project.pipelines)[pipeline_id]
     executions: list[int] = []
     with _instance(state) as instance:
-        job = build_definitions(state.project, settings=state.settings).resolve_job_def(SYNC_JOB)
+        checks = check_keys_of_syncs(state.project, TableKeys(state.project))[pipeline_id]
+        job = (
+            build_definitions(state.project, settings=state.settings)
+            .resolve_job_def(SYNC_JOB)
+            .get_subset(asset_selection={destination_key(pipeline)}, asset_check_selection=set(checks))
+        )
         if is_partitioned(pipeline):
             runs = _window_tags(state, pipeline, wanted, instance)
             config = run_config(safe_name, full_refresh=wanted.full_refresh)
@@ -56,7 +63,6 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
         for tags in runs:
             result = job.execute_in_process(
                 instance=instance,
-                asset_selection=[destination_key(pipeline)],
                 run_config={**config, **_console_logger(state)},
                 tags={**_LABELS, **tags},
                 raise_on_error=False,
@@ -101,7 +107,8 @@ def failure_reason(events: "Iterable[dg.DagsterEvent]") -> str | None:
 def was_interrupted(events: "Iterable[dg.DagsterEvent]") -> bool:
     """Whether a step failed because this process was told to stop."""
     failures = (event.step_failure_data.error for event in events if event.is_step_failure)
-    return any(error is not None and error.cls_name == "DagsterExecutionInterruptedError" for error in failures)
+    interruptions = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
+    return any(error is not None and error.cls_name in interruptions for error in failures)
 
 
 def execution_ids(events: "Iterable[dg.DagsterEvent]") -> Iterator[int]:

@@ -82,8 +82,8 @@ def _as_text(value: object) -> str:
 
 
 _STYLES = {
-    **dict.fromkeys(("healthy", "valid", "success", "idle"), "green"),
-    **dict.fromkeys(("faulted", "invalid", "failed"), "red"),
-    **dict.fromkeys(("running", "retrying", "queued"), "cyan"),
-    **dict.fromkeys(("stopped", "paused", "inactive"), "yellow"),
+    **dict.fromkeys(("healthy", "valid", "success", "idle", "pass"), "green"),
+    **dict.fromkeys(("faulted", "invalid", "failed", "fail", "error"), "red"),
+    **dict.fromkeys(("running", "retrying", "queued", "learning"), "cyan"),
+    **dict.fromkeys(("stopped", "paused", "inactive", "warn"), "yellow"),
 }

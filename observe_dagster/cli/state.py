@@ -76,11 +76,17 @@ class State:
         settings: Settings | None = self.__dict__.get("settings")
         if settings is not None and settings.database_url is not None:
             found.extend(_passwords(settings.database_url))
+        if settings is not None and settings.monte_carlo is not None:
+            found.extend((settings.monte_carlo.token, settings.monte_carlo.key_id))
+        if settings is not None and settings.datascale is not None:
+            found.append(settings.datascale.token)
         project: Project | None = self.__dict__.get("project")
         if project is not None:
             from observe_dagster.spec import secrets_of
+            from observe_dagster.spec.alerts import secrets_of_channel
 
             found.extend(secret for connection in project.connections for secret in secrets_of(connection))
+            found.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))
         return tuple(found)
 
 

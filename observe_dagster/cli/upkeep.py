@@ -14,7 +14,10 @@ from observe_dagster.cli.state import State
 @common
 @click.pass_obj
 def migrate(state: State) -> None:
-    """Bring the database to this version's schema. Running it again changes nothing."""
+    """Bring the database to this version's schema.
+
+    Running it again changes nothing.
+    """
     from observe_dagster.ledger import migrate as upgrade
 
     upgrade(state.database_url)

@@ -1,33 +1,29 @@
-"""The demo: load the source, replay weeks of syncs of it, prove the result, change rows and sync exactly those."""
+"""The demo: load the source, replay weeks of syncs with faults among them, prove the result, sync a few changes."""
 
 import os
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from observe_dagster.errors import ObserveError
 from observe_dagster.example.changes import Changes, change_rows
 from observe_dagster.example.comparison import compare
+from observe_dagster.example.failure import DemoFailedError
 from observe_dagster.example.files import find_data
-from observe_dagster.example.places import Places, make_places
-from observe_dagster.example.replay import Pace, Tick, first_moment, ticks, upstream_first
-from observe_dagster.example.report import changes_table, comparison_table, moved_table, progress_bar
-from observe_dagster.example.source import LoadedSource, advance, connect, load_source
+from observe_dagster.example.places import ALERTS_VARIABLE, Places, make_places
+from observe_dagster.example.replay import Pace, first_moment, last_moment, ticks, upstream_first
+from observe_dagster.example.report import changes_table, comparison_table, progress_bar
+from observe_dagster.example.source import LoadedSource, connect, load_source
 from observe_dagster.settings import PACKAGE_DEFS, Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from observe_dagster.example.runs import ExampleRuns, Moved
+    from observe_dagster.example.runs import ExampleRuns
     from observe_dagster.spec.project import Project
 
 _CHANGED = ("flights-hourly", "flights-daily")
-
-
-class DemoFailedError(ObserveError):
-    """A destination differs from its source, or a run reported other counts than what was changed."""
 
 
 def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: Pace | None = None) -> None:
@@ -36,7 +32,10 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
     The environment then names the example's places, so that processes started later find them. Running it again
     starts from the beginning. Raises DemoFailedError when anything differs from what it must be.
     """
+    from observe_dagster.example.receiver import Receiver
+    from observe_dagster.example.replaying import leave_faults, replay
     from observe_dagster.example.runs import open_runs
+    from observe_dagster.example.watching import Watching
     from observe_dagster.spec import load_project
 
     pace, started = pace or Pace(), time.monotonic()
@@ -45,19 +44,25 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
     database_url = _database(settings)
     places = make_places(settings, database_url)
     os.environ.update(places.environment())
-    project = load_project(PACKAGE_DEFS / "nyc_flights", environment=os.environ)
-    now = datetime.now(UTC)
-    source = _load(places, now=now, pace=pace, console=console)
-    with open_runs(project, settings, database_url) as runs:
-        runs.forget()
-        _replay(runs, places, ticks(project.pipelines, now=now, pace=pace), now=now, console=console)
-        _catch_up(runs, project)
-        _prove(project, places, [pipeline.id for pipeline in project.pipelines], console=console)
-        _change_and_trigger(runs, project, places, console=console)
-    console.print(
-        f"\nAll {source.rows['flights']:,} flights and every change arrived in both destinations, "
-        f"in {time.monotonic() - started:.0f} s."
-    )
+    with Receiver() as receiver:
+        environment = {**os.environ, ALERTS_VARIABLE: receiver.url}
+        project = load_project(PACKAGE_DEFS / "nyc_flights", environment=environment)
+        now = datetime.now(UTC)
+        source = _load(places, now=now, pace=pace, console=console)
+        with open_runs(project, settings, database_url) as runs:
+            planned = ticks(project.pipelines, now=last_moment(now), pace=pace)
+            runs.forget(planned[0].at - timedelta(days=1))
+            watching = Watching(runs, receiver)
+            replay(runs, watching, places, planned, now=now, pace=pace, console=console)
+            _catch_up(runs, project)
+            _prove(project, places, [pipeline.id for pipeline in project.pipelines], console=console)
+            _change_and_trigger(runs, project, places, console=console)
+            console.print(
+                f"\nAll {source.rows['flights']:,} flights and every change arrived in both destinations, "
+                f"in {time.monotonic() - started:.0f} s."
+            )
+            if pace.fault_days is not None:
+                leave_faults(watching, places, console=console)
     if ui:
         console.print("The runs, with their rows and times, are in the Dagster UI, which starts now.")
 
@@ -80,30 +85,11 @@ def _load(places: Places, *, now: datetime, pace: Pace, console: "Console") -> L
                 tasks[table] = bar.add_task(f"Loading {table}", total=1.0)
             bar.update(tasks[table], completed=part)
 
-        source = load_source(places.source_url, now=now, live_from=first_moment(now, pace), progress=show)
+        source = load_source(places.source_url, now=now, live_from=first_moment(last_moment(now), pace), progress=show)
     listed = ", ".join(f"{rows:,} {table}" for table, rows in source.rows.items())
     newest = source.newest.strftime("%Y-%m-%d %H:%M")
     console.print(f"The source: {listed}. Dates are moved by {source.shift_days:,} days; the newest is {newest} UTC.")
     return source
-
-
-def _replay(runs: "ExampleRuns", places: Places, planned: Sequence[Tick], *, now: datetime, console: "Console") -> None:
-    """Let the source live from tick to tick up to now, and run what was due at each."""
-    moved: dict[str, Moved] = {}
-    with progress_bar(console) as bar, connect(places.source_url) as source:
-        task = bar.add_task("Replaying", total=sum(len(tick.due) for tick in planned))
-        since = planned[0].at
-        for tick in planned:
-            advance(source, since=since, until=tick.at)
-            since = tick.at
-            for due in tick.due:
-                bar.update(task, description=f"Replaying {due.at:%Y-%m-%d %H:%M} {due.pipeline_id:<22}")
-                each = runs.scheduled(due.pipeline_id, due.at)
-                moved[due.pipeline_id] = moved[due.pipeline_id] + each if due.pipeline_id in moved else each
-                bar.advance(task)
-        advance(source, since=since, until=now)
-        bar.update(task, description=f"Replayed {(now - planned[0].at).days} days")
-    console.print(moved_table(moved))
 
 
 def _catch_up(runs: "ExampleRuns", project: "Project") -> None:

@@ -14,6 +14,7 @@ from observe_dagster.settings import Settings
 SOURCE_VARIABLE = "OBSERVE_NYC_SOURCE_URL"
 LAKE_VARIABLE = "OBSERVE_NYC_LAKE_PATH"
 WAREHOUSE_VARIABLE = "OBSERVE_NYC_WAREHOUSE_URL"
+ALERTS_VARIABLE = "OBSERVE_NYC_ALERTS_URL"
 
 _SOURCE_DATABASE, _WAREHOUSE_DATABASE = "nyc_source", "nyc_warehouse"
 _MARK: LiteralString = "observe_dagster example; may be dropped"

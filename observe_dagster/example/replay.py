@@ -9,28 +9,36 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from observe_dagster.spec.intervals import fires_at, latest_closed
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.schedule import IntervalSchedule
-from observe_dagster.sync.intervals import fires_at, latest_closed
 
 _CALM_HOUR = 4
 """When all of a day's daily runs are over, UTC: the replay's days begin here, so that none is cut in two."""
+_LAST_LANDING = timedelta(hours=5, minutes=16)
+"""How long after a calm hour the data's last flight has landed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How many days are replayed, and how many of them, the last ones, hour by hour."""
+    """How many days are replayed, and how many of them, the last ones, hour by hour.
+
+    `fault_days` is how many days before the last one the faults are put in; None puts in none. By then each daily
+    pipeline needs ten runs to be compared with, and the hourly one a day.
+    """
 
     days: int = 21
-    hourly_days: int = 2
+    hourly_days: int = 14
+    fault_days: int | None = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Due:
-    """One scheduled run: when it is due, and of which pipeline."""
+    """One run: when it is due, of which pipeline, and whether it covers more than one interval."""
 
     at: datetime
     pipeline_id: str
+    catches_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +49,17 @@ class Tick:
     due: tuple[Due, ...]
 
 
-def first_moment(now: datetime, pace: Pace) -> datetime:
+def last_moment(now: datetime) -> datetime:
+    """When the replay ends: the data's last flights land within a day before `now`, its weather ends a day earlier.
+
+    What comes after would be judged as what it is, a source that runs dry.
+    """
+    return _calm(now - _LAST_LANDING) - timedelta(days=1)
+
+
+def first_moment(until: datetime, pace: Pace) -> datetime:
     """When the replay begins: in the calm hour of a day."""
-    calm = now.astimezone(UTC).replace(hour=_CALM_HOUR, minute=0, second=0, microsecond=0)
-    return (calm if calm <= now else calm - timedelta(days=1)) - timedelta(days=pace.days)
+    return _calm(until) - timedelta(days=pace.days)
 
 
 def ticks(pipelines: Iterable[Pipeline], *, now: datetime, pace: Pace) -> list[Tick]:
@@ -55,9 +70,17 @@ def ticks(pipelines: Iterable[Pipeline], *, now: datetime, pace: Pace) -> list[T
     for pipeline in upstream_first(pipelines):
         if isinstance(pipeline.schedule, IntervalSchedule):
             for moment in _fires(pipeline.schedule, since=start, until=now):
-                newest[_slot(moment, start, hourly_from)][pipeline.id] = Due(at=moment, pipeline_id=pipeline.id)
+                slot = _slot(moment, start, hourly_from)
+                several = slot < start or pipeline.id in newest[slot]
+                newest[slot][pipeline.id] = Due(at=moment, pipeline_id=pipeline.id, catches_up=several)
     first, *later = [newest[slot] for slot in sorted(newest)]
     return [_tick(first.values()), *(_tick(sorted(due.values())) for due in later)]
+
+
+def _calm(moment: datetime) -> datetime:
+    """The last calm hour."""
+    calm = moment.astimezone(UTC).replace(hour=_CALM_HOUR, minute=0, second=0, microsecond=0)
+    return calm if calm <= moment else calm - timedelta(days=1)
 
 
 def upstream_first(pipelines: Iterable[Pipeline]) -> list[Pipeline]:

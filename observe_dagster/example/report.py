@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from observe_dagster.example.runs import Moved
+    from observe_dagster.example.stage import Found
 
 EQUAL, DIFFERENT = "equal", "DIFFERENT"
 
@@ -60,6 +61,21 @@ def changes_table(expected: Changes, reported: Mapping[str, Changes]) -> "Table"
     for name, changes in {"changed in the source": expected, **reported}.items():
         verdict = "" if changes is expected else EQUAL if changes == expected else DIFFERENT
         table.add_row(name, f"{changes.inserts:,}", f"{changes.updates:,}", f"{changes.soft_deletes:,}", verdict)
+    return table
+
+
+def faults_table(found: Iterable["Found"]) -> "Table":
+    """What was put in and when, which check found it, and the messages that arrived."""
+    table = _table("Faults that were put in, the check that found each, and the messages that arrived", "fault")
+    table.add_column("at, UTC", no_wrap=True)
+    table.add_column("found by", overflow="fold")
+    for heading in ("by others", "alerts", "resolved"):
+        table.add_column(heading, justify="right")
+    for each in found:
+        asset, name = each.check
+        others = ", ".join(f"{'/'.join(other)}: {said}" for other, said in each.others) or "none"
+        check = f"{'/'.join(asset)}: {name}"
+        table.add_row(each.fault, f"{each.at:%m-%d %H:%M}", check, others, str(each.alerts), str(each.resolved))
     return table
 
 

@@ -3,12 +3,18 @@
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.instance.ref import InstanceRef
+from sqlalchemy import make_url
 
 from observe_dagster.errors import SyncError
+from observe_dagster.ledger.forgetting import forget
+from observe_dagster.orchestration.assets import run_config
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.instance import prepare_dagster_home
 from observe_dagster.orchestration.names import (
@@ -18,17 +24,23 @@ from observe_dagster.orchestration.names import (
     destination_key,
     instant_text,
     run_tags,
+    safe_names,
 )
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import RunType
 from observe_dagster.settings import Settings
+from observe_dagster.spec.intervals import boundary, latest_closed
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
-from observe_dagster.spec.schedule import IntervalSchedule
-from observe_dagster.sync.intervals import boundary, latest_closed
+from observe_dagster.spec.schedule import IncrementalSync, IntervalSchedule
 
 # Without this label the runs would be missing from the job's own list of runs in the UI.
 _LABELS = {".dagster/repository": "__repository__@observe_dagster"}
+# What a run prints would be caught by two more processes for each run; the demo's runs print nothing.
+_NO_OUTPUT_FILES = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
+_INTERRUPTIONS = (KeyboardInterrupt.__name__, DagsterExecutionInterruptedError.__name__)
 _SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -73,19 +85,23 @@ class ExampleRuns:
     def __init__(
         self, project: Project, instance: dg.DagsterInstance, observe: ObserveResource, clock: MovableClock
     ) -> None:
-        self.project, self.clock = project, clock
-        self._instance = instance
-        self._ledger = observe.ledger
-        self._job = build_definitions(project, observe=observe).resolve_job_def(SYNC_JOB)
+        self.project, self.clock, self.observe, self.instance = project, clock, observe, instance
+        self.moved: dict[str, Moved] = {}
+        self.repository = build_definitions(project, observe=observe).get_repository_def()
+        # Whoever runs an asset in process runs all of its checks; the monitors have schedules of their own.
+        syncs = build_definitions(replace(project, monitors=()), observe=observe)
+        self._job = syncs.resolve_job_def(SYNC_JOB)
+        self._names = safe_names(pipeline.id for pipeline in project.pipelines)
 
-    def forget(self) -> None:
-        """Clear what an earlier demo left in the ledger: watermarks of tables that are gone, faults, pauses."""
-        for pipeline in self.project.pipelines:
-            self._ledger.set_watermark(pipeline.id, None)
-            self._ledger.clear_pipeline_fault(pipeline.id)
-            self._ledger.resume(pipeline.id)
+    def forget(self, now: datetime) -> None:
+        """Clear what an earlier demo left in the ledger, so that all pipelines count as declared `now`."""
+        self.clock.set(now)
+        ledger, assets = self.observe.ledger, {"/".join(pipeline.table_key) for pipeline in self.project.pipelines}
+        assets |= {"/".join(monitor.table) for monitor in self.project.monitors if monitor.table is not None}
+        with ledger.transaction() as db:
+            forget(db, [pipeline.id for pipeline in self.project.pipelines], assets, now=now)
         for connection in self.project.connections:
-            self._ledger.clear_connection_fault(connection.id)
+            ledger.clear_connection_fault(connection.id)
 
     def scheduled(self, pipeline_id: str, at: datetime) -> Moved:
         """Run a pipeline as its schedule would have at `at`."""
@@ -96,44 +112,100 @@ class ExampleRuns:
             if index is not None:
                 tags[LOGICAL_DATE_TAG] = instant_text(boundary(pipeline.schedule, index - 1))
         self.clock.set(at)
-        return self._run(pipeline, tags)
+        return self._run(pipeline, tags, {})
 
-    def triggered(self, pipeline_id: str) -> Moved:
-        """Run a pipeline now, as someone who triggers it by hand."""
-        self.clock.reset()
+    def caught_up(self, pipeline_id: str, at: datetime) -> Moved:
+        """Run a pipeline by hand at `at`, up to where its schedule would have read.
+
+        A run of many intervals is no run like the others; one that was asked for is not compared with them.
+        """
         pipeline = self.project.pipeline(pipeline_id)
-        return self._run(pipeline, run_tags(pipeline))
+        if not isinstance(pipeline.sync_mode, IncrementalSync):
+            return self.scheduled(pipeline_id, at)
+        return self.triggered(pipeline_id, at, until=self.interval(pipeline_id, at)[1])
 
-    def _run(self, pipeline: Pipeline, tags: dict[str, str]) -> Moved:
+    def triggered(
+        self,
+        pipeline_id: str,
+        at: datetime | None = None,
+        *,
+        from_: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Moved:
+        """Run a pipeline at `at`, or now, as someone who triggers it by hand; with `from_` an old range again."""
+        if at is None:
+            self.clock.reset()
+        else:
+            self.clock.set(at)
+        pipeline = self.project.pipeline(pipeline_id)
+        config = run_config(
+            self._names[pipeline_id],
+            from_=None if from_ is None else instant_text(from_),
+            until=None if until is None else instant_text(until),
+        )
+        return self._run(pipeline, run_tags(pipeline), config)
+
+    def interval(self, pipeline_id: str, at: datetime) -> tuple[datetime, datetime]:
+        """The interval that a scheduled run at `at` is for."""
+        schedule = self.project.pipeline(pipeline_id).schedule
+        assert isinstance(schedule, IntervalSchedule)
+        index = latest_closed(schedule, at)
+        assert index is not None
+        return boundary(schedule, index - 1), boundary(schedule, index)
+
+    def _run(self, pipeline: Pipeline, tags: dict[str, str], config: dict[str, Any]) -> Moved:
         result = self._job.execute_in_process(
-            instance=self._instance,
+            instance=self.instance,
             asset_selection=[destination_key(pipeline)],
-            run_config=_SILENT,
+            run_config={**_SILENT, **config},
             tags={**_LABELS, **tags},
             raise_on_error=False,
         )
         if not result.success:
+            if _was_interrupted(result.all_events):
+                raise KeyboardInterrupt
             said = "; ".join(_failures(result.all_events)) or f"Dagster run {result.run_id} failed."
             raise SyncError(pipeline.id, f"Pipeline {pipeline.id}: {said}")
         moved = Moved(runs=1)
         for event in result.get_asset_materialization_events():
             moved += _moved(event.step_materialization_data.materialization)
+        self.moved[pipeline.id] = self.moved.get(pipeline.id, Moved()) + moved
         return moved
 
 
 @contextmanager
 def open_runs(project: Project, settings: Settings, database_url: str) -> Generator[ExampleRuns]:
     """Open Dagster's persistent instance and the ledger; DAGSTER_HOME and OBSERVE_DATABASE_URL are set from then on."""
-    os.environ.update(DAGSTER_HOME=str(prepare_dagster_home(settings)), OBSERVE_DATABASE_URL=database_url)
+    home, records_url = prepare_dagster_home(settings), _without_waiting_for_disk(database_url)
+    os.environ.update(DAGSTER_HOME=str(home), OBSERVE_DATABASE_URL=records_url)
     clock = MovableClock()
-    observe = ObserveResource(project, settings, clock=clock)
+    observe = ObserveResource(project, replace(settings, database_url=records_url), clock=clock)
     try:
-        with dg.DagsterInstance.get() as instance:
+        with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_OUTPUT_FILES)) as instance:
             # Keeps connections open; a run would otherwise open about fifty, one for each thing it writes.
             instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=10)
             yield ExampleRuns(project, instance, observe, clock)
+    except DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
     finally:
         observe.close()
+        os.environ["OBSERVE_DATABASE_URL"] = database_url
+
+
+def _without_waiting_for_disk(url: str) -> str:
+    """The same database, where a commit of run records does not wait for the disk: hundreds of runs write thousands.
+
+    A crash of the machine could take the last of them, and the demo begins from nothing. Destinations are not meant.
+    """
+    parts = make_url(url)
+    given = parts.query.get("options", ())
+    options = [*((given,) if isinstance(given, str) else given), "-c synchronous_commit=off"]
+    return parts.update_query_dict({"options": " ".join(options)}).render_as_string(hide_password=False)
+
+
+def _was_interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
+    failures = (event.step_failure_data.error for event in events if event.is_step_failure)
+    return any(error is not None and error.cls_name in _INTERRUPTIONS for error in failures)
 
 
 def _failures(events: Iterable[dg.DagsterEvent]) -> Iterator[str]:

@@ -43,9 +43,10 @@ def find_pipeline(db: sa.Connection, pipeline_id: str) -> PipelineRow:
     return _pipeline_row(row)
 
 
-def all_pipelines(db: sa.Connection) -> list[PipelineRow]:
-    """Every declared pipeline, by id."""
-    rows = db.execute(_PIPELINES.where(pipeline.c.active).order_by(pipeline.c.slug)).mappings()
+def all_pipelines(db: sa.Connection, *, observed: bool = False) -> list[PipelineRow]:
+    """Every declared pipeline, by id; with `observed` also the assets that others make."""
+    chosen = pipeline.c.active if observed else sa.and_(pipeline.c.active, pipeline.c.managed)
+    rows = db.execute(_PIPELINES.where(chosen).order_by(pipeline.c.slug)).mappings()
     return [_pipeline_row(row) for row in rows]
 
 
@@ -86,7 +87,7 @@ def set_pipeline_errors(db: sa.Connection, pipeline_id: str, errors: Sequence[st
 
 def set_paused(db: sa.Connection, pipeline_id: str, *, paused: bool) -> None:
     """Pause or resume a pipeline whatever its files say; a running execution goes on."""
-    _change_pipeline(db, pipeline_id, paused_by_user=paused)
+    _change_pipeline(db, pipeline_id, paused_by_user=paused, updated_at=sa.func.now())
     _change_pipeline(db, pipeline_id, status=settled_status())
 
 
@@ -122,9 +123,10 @@ def _change_pipeline(db: sa.Connection, pipeline_id: str, **values: object) -> N
 
 
 def _pipeline_row(found: sa.RowMapping) -> PipelineRow:
+    destination = TableName(schema=found["destination_schema"], table=found["destination_table"])
     return PipelineRow(
         pipeline_id=found["slug"],
-        destination=TableName(schema=found["destination_schema"], table=found["destination_table"]),
+        destination=destination if found["managed"] else None,
         errors=tuple(found["errors"]),
         **{name: found[name] for name in _PIPELINE_FIELDS},
     )

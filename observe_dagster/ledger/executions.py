@@ -134,7 +134,7 @@ def succeed(db: sa.Connection, execution_key: str, success: Success) -> Executio
         **{name: getattr(success.counts, name) for name in _COUNT_NAMES},
     )
     _advance_watermark(db, ended, force=success.force_watermark)
-    changes: dict[str, Any] = _targets(success)
+    changes: dict[str, Any] = loads(success.counts, success.ended_at)
     if success.clear_fault:
         changes["errors"] = []
     if changes:
@@ -225,8 +225,8 @@ def _advance_watermark(db: sa.Connection, execution: ExecutionRow, *, force: boo
     db.execute(statement.values(watermark=execution.reached_watermark))
 
 
-def _targets(success: Success) -> dict[str, Any]:
-    counts = success.counts
+def loads(counts: Counts, at: datetime) -> dict[str, Any]:
+    """What a run that ended well at `at` says about when its table was last changed."""
     told_apart = counts.inserts + counts.updates + counts.unchanged + counts.soft_deletes + counts.rejected
     loaded = {
         # A run that tells only how many rows it read has loaded them.
@@ -234,7 +234,7 @@ def _targets(success: Success) -> dict[str, Any]:
         "last_target_update": counts.updates,
         "last_target_soft_delete": counts.soft_deletes,
     }
-    return {name: sa.func.greatest(pipeline.c[name], success.ended_at) for name, rows in loaded.items() if rows}
+    return {name: sa.func.greatest(pipeline.c[name], at) for name, rows in loaded.items() if rows}
 
 
 def _duration(found: ExecutionRow, ended_at: datetime) -> float:

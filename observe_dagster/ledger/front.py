@@ -3,12 +3,9 @@
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import sqlalchemy as sa
-
-from observe_dagster.ledger.database import open_engine, reporting
+from observe_dagster.ledger.database import reporting
 from observe_dagster.ledger.declared import (
     all_connections,
     all_data_models,
@@ -38,12 +35,16 @@ from observe_dagster.ledger.history import (
     execution_by_key,
     executions,
     latest_execution,
+    latest_executions,
     latest_successful_execution_id,
     open_executions,
 )
+from observe_dagster.ledger.lineage_book import LineageBook
+from observe_dagster.ledger.lineage_edges import replace_lineage
 from observe_dagster.ledger.locks import PipelineLock, pipeline_lock
-from observe_dagster.ledger.migration import require_current
-from observe_dagster.ledger.observations import record_queries, record_schema_changes, replace_lineage
+from observe_dagster.ledger.observations import record_queries, record_schema_changes
+from observe_dagster.ledger.observed import EndedExecution, ObservedAsset, observe_asset, record_execution
+from observe_dagster.ledger.observed_book import ObservedBook
 from observe_dagster.ledger.rows import (
     ConnectionRow,
     DataModelRow,
@@ -53,43 +54,31 @@ from observe_dagster.ledger.rows import (
     PipelineRow,
     SynchroniseReport,
 )
+from observe_dagster.ledger.session import LedgerSession
 from observe_dagster.ledger.synchronise import synchronise
+from observe_dagster.ledger.verdict_book import VerdictBook
 from observe_dagster.records import Counts, QueryLog, RunStatus, RunType, SchemaChange
+from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
 from observe_dagster.spec.project import Project
 
 
-class Ledger:
+class Ledger(LedgerSession):
     """The record of what is declared, what ran and what was seen. Verbs raise LedgerError, or NotFoundError."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self.engine = engine
+    @property
+    def verdicts(self) -> VerdictBook:
+        """What the checks said, and what they judge by."""
+        return VerdictBook(self.engine)
 
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """Make a ledger on a `postgresql://` URL; connects when a verb is called. Close it, or use it in `with`."""
-        return cls(open_engine(url))
+    @property
+    def observed(self) -> ObservedBook:
+        """The assets that others make."""
+        return ObservedBook(self.engine)
 
-    def close(self) -> None:
-        """Close the pooled connections."""
-        self.engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @contextmanager
-    def transaction(self) -> Generator[sa.Connection]:
-        """A transaction whose driver errors are reported as LedgerError."""
-        with reporting(self.engine), self.engine.begin() as db:
-            yield db
-
-    def require_current(self) -> None:
-        """Raise LedgerSchemaError unless the database is at this version's schema."""
-        require_current(self.engine)
+    @property
+    def lineage(self) -> LineageBook:
+        """Where data comes from and goes to, and SQL taken in for it."""
+        return LineageBook(self.engine)
 
     def synchronise(self, project: Project, *, now: datetime) -> SynchroniseReport:
         """Bring the ledger in step with what is declared; writes nothing when nothing differs."""
@@ -101,10 +90,32 @@ class Ledger:
         with self.transaction() as db:
             return find_pipeline(db, pipeline_id)
 
-    def pipelines(self) -> list[PipelineRow]:
-        """Every declared pipeline, by id."""
+    def pipelines(self, *, observed: bool = False) -> list[PipelineRow]:
+        """Every declared pipeline, by id; with `observed` also the assets that others make."""
         with self.transaction() as db:
-            return all_pipelines(db)
+            return all_pipelines(db, observed=observed)
+
+    def observe_asset(
+        self,
+        asset_key: str,
+        *,
+        name: str | None = None,
+        expectations: Expectations | None = None,
+        rules: Sequence[AnomalyDetectionRule] = (),
+        now: datetime,
+    ) -> PipelineRow:
+        """Find or begin to observe an asset that others make, by its key with the parts joined by `/`.
+
+        What is expected of it is what was said last; writes nothing when nothing differs.
+        """
+        wanted = ObservedAsset(asset_key=asset_key, name=name, expectations=expectations, rules=tuple(rules))
+        with self.transaction() as db:
+            return observe_asset(db, wanted, now=now)
+
+    def record_execution(self, ended: EndedExecution) -> ExecutionRow:
+        """Record a whole run of an observed asset; the same key is recorded once."""
+        with self.transaction() as db:
+            return record_execution(db, ended)
 
     def connection_row(self, connection_id: str) -> ConnectionRow:
         """The connection of that id."""
@@ -306,6 +317,11 @@ class Ledger:
         """The execution with the latest logical date."""
         with self.transaction() as db:
             return latest_execution(db, pipeline_id)
+
+    def latest_executions(self) -> dict[str, ExecutionRow]:
+        """The execution that started last, of each pipeline and observed asset that has one."""
+        with self.transaction() as db:
+            return latest_executions(db)
 
     def latest_successful_execution_id(self, pipeline_id: str) -> int | None:
         """The number of the execution that ended well last."""

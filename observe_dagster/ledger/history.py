@@ -101,6 +101,15 @@ def latest_execution(db: sa.Connection, pipeline_id: str) -> ExecutionRow | None
     return None if row is None else to_row(row)
 
 
+def latest_executions(db: sa.Connection) -> dict[str, ExecutionRow]:
+    """The execution that started last, of each pipeline that has one, by the pipeline's id."""
+    columns = pipeline_execution.c
+    last = sa.select(columns.id).where(columns.pipeline_id == pipeline.c.id).order_by(columns.start_date.desc())
+    of_each = sa.select(last.limit(1).scalar_subquery()).where(pipeline.c.active)
+    rows = db.execute(_EXECUTIONS.where(columns.id.in_(of_each))).mappings()
+    return {row["slug"]: to_row(row) for row in rows}
+
+
 def latest_successful_execution_id(db: sa.Connection, pipeline_id: str) -> int | None:
     """The number of the execution that ended well last, None before the first."""
     columns = pipeline_execution.c

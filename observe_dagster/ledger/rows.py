@@ -46,16 +46,19 @@ class PipelineRow:
 
     `id` is the ledger's number and `pipeline_id` the declared id. `state` is what was declared; `paused` tells
     whether it rests by that or because somebody paused it. `status` is idle, running, faulted or stopped.
+    One that is not `managed` is an asset that others make and the ledger observes: it has no connection, no data
+    model and no destination, and its `pipeline_id` is the asset's key.
     """
 
     id: int
     pipeline_id: str
     name: str
+    managed: bool
     pipeline_type_name: str | None
-    connection_id: str
-    data_model_id: str
-    destination_connection_id: str
-    destination: TableName
+    connection_id: str | None
+    data_model_id: str | None
+    destination_connection_id: str | None
+    destination: TableName | None
     state: str
     paused_by_user: bool
     status: str
@@ -178,7 +181,8 @@ class AddressRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineageEdge:
-    """Data flows from `source` to `target`."""
+    """Data flows from `source` to `target`; `columns` are pairs of a source column and a target column."""
 
     source: AddressRef
     target: AddressRef
+    columns: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,7 @@ What the files say is the truth: every declared column is written anew when the 
 was removed becomes null; what is no longer declared becomes inactive.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from observe_dagster.ledger.database import advisory_key
 from observe_dagster.ledger.declared import settled_status
+from observe_dagster.ledger.retired import retire_anomaly_checks
 from observe_dagster.ledger.rows import SynchroniseReport
 from observe_dagster.ledger.tables import connection, data_model, pipeline, pipeline_type
 from observe_dagster.ledger.tables_observed import anomaly_detection_result, anomaly_detection_rule
 from observe_dagster.spec.data_model import DataModel
 from observe_dagster.spec.masking import masked
-from observe_dagster.spec.pipeline import Expectations, Pipeline, PipelineType
+from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations, Pipeline, PipelineType
 from observe_dagster.spec.project import Project, content_hash
 
 _Row = dict[str, Any]
@@ -86,7 +87,8 @@ def _compare(db: sa.Connection, kinds: Iterable[_Kind]) -> list[_Difference]:
 
 def _difference(db: sa.Connection, kind: _Kind) -> _Difference:
     columns = kind.table.c
-    rows = db.execute(sa.select(columns[kind.key], columns.content_hash, columns.active))
+    chosen = sa.select(columns[kind.key], columns.content_hash, columns.active)
+    rows = db.execute(chosen.where(columns.managed) if kind.table is pipeline else chosen)
     stored = {key: (known, active) for key, known, active in rows}
     same = {key for key, known in kind.hashes.items() if stored.get(key) == (known, True)}
     return _Difference(
@@ -110,12 +112,27 @@ def _write(db: sa.Connection, kinds: tuple[_Kind, ...], differences: list[_Diffe
         return _pipeline_values(declared, numbers)
 
     _upsert(db, pipelines, of_pipelines, pipeline_values, cleared, now=now)
-    touched = [*of_pipelines.to_write, *of_pipelines.gone]
+    mended = _using(pipelines, {*of_connections.changed}, {*of_data_models.changed})
+    if mended:
+        db.execute(sa.update(pipeline).where(_among(pipeline.c.slug, mended)).values(**cleared, load_lineage=True))
+    touched = sorted({*of_pipelines.to_write, *of_pipelines.gone, *mended})
     for kind, difference in zip(kinds, differences, strict=True):
         _deactivate(db, kind, difference.gone, now=now)
     if touched:
         db.execute(sa.update(pipeline).where(_among(pipeline.c.slug, touched)).values(status=settled_status()))
-        _write_rules(db, [pipelines.declared[slug] for slug in of_pipelines.to_write], now=now)
+        rules = {slug: pipelines.declared[slug].anomaly_detection_rules for slug in of_pipelines.to_write}
+        write_rules(db, rules, now=now)
+        retire_anomaly_checks(db, touched, now=now)
+
+
+def _using(pipelines: _Kind, connections: Collection[str], data_models: Collection[str]) -> list[str]:
+    """The pipelines that work with any of these: what faulted them may be mended."""
+    return [
+        slug
+        for slug, declared in pipelines.declared.items()
+        if declared.data_model_id in data_models
+        or not {declared.connection_id, declared.destination.connection_id}.isdisjoint(connections)
+    ]
 
 
 def _upsert(
@@ -190,22 +207,30 @@ def _pipeline_values(declared: Pipeline, type_numbers: Mapping[str, int]) -> _Ro
     }
 
 
-def _write_rules(db: sa.Connection, declared: list[Pipeline], *, now: datetime) -> None:
-    """Write the rules of these pipelines; a removed rule goes, or rests as inactive while results refer to it."""
+def write_rules(
+    db: sa.Connection,
+    declared: Mapping[str, Sequence[AnomalyDetectionRule]],
+    *,
+    now: datetime,
+    only_add: bool = False,
+) -> None:
+    """Write the rules of these pipelines; a removed rule goes, or rests as inactive while results refer to it.
+
+    With `only_add` the rules that are not named stay.
+    """
     if not declared:
         return
-    slugs = [item.id for item in declared]
-    numbers = {row.slug: row.id for row in db.execute(_numbers(slugs))}
+    numbers = {row.slug: row.id for row in db.execute(_numbers(declared))}
     rows = [
-        {"pipeline_id": numbers[item.id], **rule.model_dump(), "created_at": now, "updated_at": now}
-        for item in declared
-        for rule in item.anomaly_detection_rules
+        {"pipeline_id": numbers[slug], **rule.model_dump(), "created_at": now, "updated_at": now}
+        for slug, rules in declared.items()
+        for rule in rules
     ]
     rule, result = anomaly_detection_rule.c, anomaly_detection_result.c
     kept = {(row["pipeline_id"], row["metric_field"]) for row in rows}
     of_these = rule.pipeline_id == sa.any_(sa.bindparam(None, list(numbers.values()), type_=sa.ARRAY(sa.BigInteger)))
     stored = db.execute(sa.select(rule.id, rule.pipeline_id, rule.metric_field).where(of_these))
-    removed = [number for number, owner, metric in stored if (owner, metric) not in kept]
+    removed = [number for number, owner, metric in stored if not only_add and (owner, metric) not in kept]
     if removed:
         chosen = rule.id == sa.any_(sa.bindparam(None, removed, type_=sa.ARRAY(sa.BigInteger)))
         has_results = sa.exists().where(result.rule_id == rule.id)

@@ -131,12 +131,13 @@ pipeline = sa.Table(
     identity(),
     sa.Column("slug", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
+    flag("managed", default=True),
     sa.Column("pipeline_type_id", sa.BigInteger, sa.ForeignKey(pipeline_type.c.id), index=True),
-    sa.Column("connection_id", sa.Text, sa.ForeignKey(connection.c.id), nullable=False, index=True),
-    sa.Column("data_model_id", sa.Text, sa.ForeignKey(data_model.c.id), nullable=False, index=True),
-    sa.Column("destination_connection_id", sa.Text, sa.ForeignKey(connection.c.id), nullable=False),
-    sa.Column("destination_schema", sa.Text, nullable=False),
-    sa.Column("destination_table", sa.Text, nullable=False),
+    sa.Column("connection_id", sa.Text, sa.ForeignKey(connection.c.id), index=True),
+    sa.Column("data_model_id", sa.Text, sa.ForeignKey(data_model.c.id), index=True),
+    sa.Column("destination_connection_id", sa.Text, sa.ForeignKey(connection.c.id)),
+    sa.Column("destination_schema", sa.Text),
+    sa.Column("destination_table", sa.Text),
     sa.Column("state", sa.Text, nullable=False),
     flag("paused_by_user", default=False),
     sa.Column("status", sa.Text, nullable=False, server_default="idle"),
@@ -152,6 +153,11 @@ pipeline = sa.Table(
     sa.Column("pipeline_metadata", Json),
     *_declared(),
     sa.CheckConstraint("state IN ('new', 'active', 'paused')", name="state"),
+    sa.CheckConstraint(
+        "NOT managed OR num_nulls(connection_id, data_model_id, destination_connection_id,"
+        " destination_schema, destination_table) = 0",
+        name="managed",
+    ),
     sa.CheckConstraint("status IN ('idle', 'running', 'faulted', 'stopped')", name="status"),
     sa.Index("ix_pipeline_destination", "destination_connection_id", "destination_schema", "destination_table"),
 )
@@ -188,6 +194,8 @@ pipeline_execution = sa.Table(
     flag("moves_watermark", default=False),
     sa.Column("execution_metadata", Json),
     sa.Column("anomaly_flags", Json),
+    sa.Column("timeliness_judged_at", Moment),
+    sa.Column("anomaly_judged_at", Moment),
     sa.Column("dagster_run_id", sa.Text, index=True),
     created_at(),
     sa.CheckConstraint("end_date IS NULL OR end_date > start_date", name="end_after_start"),
@@ -210,6 +218,18 @@ pipeline_execution = sa.Table(
         postgresql_where=sa.text("completed_successfully"),
     ),
     sa.Index("ix_pipeline_execution_start_date", "start_date"),
+    sa.Index("ix_pipeline_execution_baseline", "pipeline_id", "start_date"),
+    sa.Index(
+        "ix_pipeline_execution_untimed",
+        "pipeline_id",
+        "end_date",
+        postgresql_where=sa.text("end_date IS NOT NULL AND timeliness_judged_at IS NULL"),
+    ),
+    sa.Index(
+        "ix_pipeline_execution_unjudged",
+        "end_date",
+        postgresql_where=sa.text("completed_successfully AND anomaly_judged_at IS NULL"),
+    ),
     sa.Index("ix_pipeline_execution_date_recorded", "date_recorded", "pipeline_id"),
 )
 

@@ -1,6 +1,7 @@
 """The ledger's tables for what was observed and what is to be told: lineage, checks, queries, outbox, alerts."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from observe_dagster.ledger.tables import (
     Json,
@@ -38,15 +39,51 @@ address = sa.Table(
     sa.Column("updated_at", Moment),
 )
 
+script = sa.Table(
+    "script",
+    metadata,
+    identity(),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("platform", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("extra_config", Json, nullable=False),
+    created_at(),
+    sa.Column("updated_at", Moment),
+)
+
 address_lineage = sa.Table(
     "address_lineage",
     metadata,
     identity(),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False),
+    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id)),
+    sa.Column("script_id", sa.BigInteger, sa.ForeignKey(script.c.id)),
     sa.Column("source_address_id", sa.BigInteger, sa.ForeignKey(address.c.id), nullable=False, index=True),
     sa.Column("target_address_id", sa.BigInteger, sa.ForeignKey(address.c.id), nullable=False, index=True),
     created_at(),
     sa.UniqueConstraint("pipeline_id", "source_address_id", "target_address_id", name="ux_address_lineage_edge"),
+    sa.UniqueConstraint("script_id", "source_address_id", "target_address_id", name="ux_address_lineage_script_edge"),
+    sa.CheckConstraint("num_nonnulls(pipeline_id, script_id) = 1", name="owner"),
+)
+
+address_column = sa.Table(
+    "address_column",
+    metadata,
+    identity(),
+    sa.Column("address_id", sa.BigInteger, sa.ForeignKey(address.c.id), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.UniqueConstraint("address_id", "name"),
+)
+
+column_lineage = sa.Table(
+    "column_lineage",
+    metadata,
+    identity(),
+    sa.Column(
+        "address_lineage_id", sa.BigInteger, sa.ForeignKey(address_lineage.c.id, ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("source_column_id", sa.BigInteger, sa.ForeignKey(address_column.c.id), nullable=False, index=True),
+    sa.Column("target_column_id", sa.BigInteger, sa.ForeignKey(address_column.c.id), nullable=False, index=True),
+    sa.UniqueConstraint("address_lineage_id", "source_column_id", "target_column_id", name="ux_column_lineage_edge"),
 )
 
 anomaly_detection_rule = sa.Table(
@@ -155,11 +192,27 @@ publication = sa.Table(
     sa.Column("next_attempt_at", Moment, nullable=False, server_default=sa.func.now()),
     sa.Column("last_error", sa.Text),
     sa.Column("invocation_id", sa.Text),
+    sa.Column("dedupe_key", sa.Text),
+    sa.Column("lease", sa.Text),
+    sa.Column("leased_until", Moment),
+    sa.Column("after_keys", ARRAY(sa.Text)),
+    sa.Column("receipt", Json),
     created_at(),
     sa.Column("sent_at", Moment),
+    sa.UniqueConstraint("publisher", "dedupe_key"),
     sa.CheckConstraint("state IN ('pending', 'sent', 'dead')", name="state"),
     sa.Index("ix_publication_due", "publisher", "next_attempt_at", "id", postgresql_where=sa.text("state = 'pending'")),
     sa.Index("ix_publication_order", "publisher", "ordering_key", "id", postgresql_where=sa.text("state = 'pending'")),
+    sa.Index("ix_publication_history", "publisher", "kind", "ordering_key", "id"),
+)
+
+request_slot = sa.Table(
+    "request_slot",
+    metadata,
+    identity(),
+    sa.Column("scope", sa.Text, nullable=False, index=True),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("completed_at", Moment),
 )
 
 alert = sa.Table(
@@ -178,5 +231,6 @@ alert = sa.Table(
     sa.Column("last_sent_at", Moment),
     sa.Column("resolved_at", Moment),
     sa.CheckConstraint("status IN ('open', 'resolved')", name="status"),
+    sa.Index("ix_alert_history", "subject", "check_name", "id"),
     sa.Index("ux_alert_open", "subject", "check_name", unique=True, postgresql_where=sa.text("status = 'open'")),
 )

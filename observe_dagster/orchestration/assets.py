@@ -8,8 +8,11 @@ from typing import Any
 import dagster as dg
 
 from observe_dagster.errors import NothingToSyncError, ObserveError, RequestError
-from observe_dagster.orchestration.names import RUN_TYPE_TAG, op_name, range_tags, run_tags
+from observe_dagster.orchestration.checks.pipeline import evaluate
+from observe_dagster.orchestration.checks.specs import pipeline_check_specs
+from observe_dagster.orchestration.names import RUN_TYPE_TAG, destination_key, op_name, range_tags, run_tags
 from observe_dagster.orchestration.partitions import is_partitioned
+from observe_dagster.orchestration.remote_sync import remote_run
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.result_metadata import result_metadata
 from observe_dagster.orchestration.translator import destination_spec
@@ -46,10 +49,13 @@ def pipeline_asset(
     partitions_def: dg.TimeWindowPartitionsDefinition | None,
 ) -> dg.AssetsDefinition:
     """Make the asset of a pipeline; it needs the resource `observe`."""
+    key, check_specs = destination_key(pipeline), pipeline_check_specs(pipeline, project)
 
     @dg.multi_asset(
         name=op_name(safe_name),
         specs=[destination_spec(pipeline, project, deps=deps, partitions_def=partitions_def)],
+        check_specs=check_specs,
+        can_subset=bool(check_specs),
         config_schema=RUN_CONFIG,
         pool=_pool(pipeline, project),
         backfill_policy=None if partitions_def is None else dg.BackfillPolicy.single_run(),
@@ -57,25 +63,38 @@ def pipeline_asset(
     )
     def sync_pipeline(
         context: dg.AssetExecutionContext, observe: dg.ResourceParam[ObserveResource]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        _add_tags(context, run_tags(pipeline))
-        try:
-            result = _run(context, observe, pipeline)
-        except NothingToSyncError as nothing:
-            if _run_type(context.run.tags) is RunType.MANUAL:
-                raise _failure(nothing, pipeline) from None
-            context.log.info(f"Nothing to sync: {nothing}")
-            return
-        except ObserveError as error:
-            raise _failure(error, pipeline) from None
-        _add_tags(context, range_tags(result.range))
-        _log(context, result)
-        metadata = result_metadata(result, pipeline, observe.project)
-        if partitions_def is not None and len(context.partition_keys) == 1:
-            metadata["dagster/partition_row_count"] = result.counts.total_rows
-        yield dg.MaterializeResult(metadata=metadata)
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        result = _sync(context, observe, pipeline) if key in context.selected_asset_keys else None
+        if result is not None:
+            yield _materialization(context, observe, pipeline, result)
+        yield from evaluate(context, observe, pipeline, synced=result)
 
     return sync_pipeline
+
+
+def _sync(context: dg.AssetExecutionContext, observe: ObserveResource, pipeline: Pipeline) -> SyncResult | None:
+    """Run the sync; None where a scheduled run finds nothing to do."""
+    _add_tags(context, run_tags(pipeline))
+    try:
+        return _run(context, observe, pipeline)
+    except NothingToSyncError as nothing:
+        if _run_type(context.run.tags) is RunType.MANUAL:
+            raise _failure(nothing, pipeline) from None
+        context.log.info(f"Nothing to sync: {nothing}")
+        return None
+    except ObserveError as error:
+        raise _failure(error, pipeline) from None
+
+
+def _materialization(
+    context: dg.AssetExecutionContext, observe: ObserveResource, pipeline: Pipeline, result: SyncResult
+) -> dg.MaterializeResult[Any]:
+    _add_tags(context, range_tags(result.range))
+    _log(context, result)
+    metadata = result_metadata(result, pipeline, observe.project)
+    if is_partitioned(pipeline) and len(context.partition_keys) == 1:
+        metadata["dagster/partition_row_count"] = result.counts.total_rows
+    return dg.MaterializeResult(asset_key=destination_key(pipeline), metadata=metadata)
 
 
 def run_config(
@@ -100,10 +119,13 @@ def _pool(pipeline: Pipeline, project: Project) -> str | None:
 
 def _run(context: dg.AssetExecutionContext, observe: ObserveResource, pipeline: Pipeline) -> SyncResult:
     request = _request(context, pipeline)
+    key = _execution_key(context, pipeline, request)
+    if pipeline.engine != "local":
+        return remote_run(context, observe, pipeline, run_type=request.run_type, execution_key=key)
     return observe.runner.run(
         pipeline.id,
         request,
-        execution_key=_execution_key(context, pipeline, request),
+        execution_key=key,
         dagster_run_id=context.run.run_id,
         on_progress=_Progress(context),
     )

@@ -1,19 +1,33 @@
 """A project in, Dagster definitions out: the core that `definitions.py` and the Component share."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from observe_dagster.orchestration.alerting import alert_sensor
 from observe_dagster.orchestration.assets import pipeline_asset
+from observe_dagster.orchestration.checks.monitors import (
+    check_keys_after_sync,
+    check_keys_of_syncs,
+    monitor_check,
+    monitor_schedules,
+    monitored_specs,
+    monitors_job,
+)
+from observe_dagster.orchestration.checks.standing import standing_sensor
 from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names, scoped
 from observe_dagster.orchestration.partitions import partitions_of
+from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.schedules import pipeline_schedule
 from observe_dagster.orchestration.sensors import once_sensor, reaper_sensor
+from observe_dagster.orchestration.together import leads
 from observe_dagster.orchestration.translator import TableKeys, source_specs
+from observe_dagster.orchestration.upkeep import prune_schedule
 from observe_dagster.orchestration.upstream import upstream_of_all
+from observe_dagster.orchestration.watcher import watcher_sensor
 from observe_dagster.settings import Settings
 from observe_dagster.spec.project import Project
 from observe_dagster.spec.schedule import IntervalSchedule
@@ -41,7 +55,7 @@ def build_definitions(
 def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Definitions:
     names = safe_names(pipeline.id for pipeline in project.pipelines)
     job_name, keys = scoped(SYNC_JOB, scope), TableKeys(resource.project)
-    upstream = upstream_of_all(project, keys)
+    upstream, checks = upstream_of_all(project, keys), check_keys_of_syncs(project, keys)
     assets: list[dg.AssetsDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
     for pipeline in project.pipelines:
@@ -51,31 +65,65 @@ def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Defini
         schedule = pipeline.schedule
         if isinstance(schedule, IntervalSchedule):
             schedules.append(
-                pipeline_schedule(pipeline, schedule, safe_name=name, job_name=job_name, partitions_def=partitions)
+                pipeline_schedule(
+                    pipeline,
+                    schedule,
+                    safe_name=name,
+                    job_name=job_name,
+                    checks=checks[pipeline.id],
+                    partitions_def=partitions,
+                )
             )
+    sources = [] if scope else source_specs(project, keys)
+    described = {*(destination_key(pipeline) for pipeline in project.pipelines), *(spec.key for spec in sources)}
+    watched = [] if scope else list(monitored_specs(project, keys, known=described))
+    upkeep = [prune_schedule] if (project.pipelines or project.monitors) and leads(scope) else []
     return dg.Definitions(
-        assets=[*assets, *([] if scope else source_specs(project, keys))],
-        jobs=[_job(project, job_name)] if project.pipelines else [],
-        schedules=schedules,
-        sensors=list(_sensors(project, job_name=job_name, scope=scope)),
+        assets=[*assets, *sources, *watched],
+        asset_checks=[monitor_check(declared, project, keys) for declared in project.monitors],
+        jobs=[*_jobs(project, keys, job_name=job_name, scope=scope), *(schedule.job for schedule in upkeep)],
+        schedules=[*schedules, *monitor_schedules(project, keys, scope=scope), *upkeep],
+        sensors=[
+            *_sensors(project, checks, job_name=job_name, scope=scope),
+            *publishing_sensors(project, resource.settings, scope=scope),
+        ],
         resources={"observe": resource},
         executor=None if scope else dg.in_process_executor,
     )
 
 
-def _job(project: Project, job_name: str) -> UnresolvedAssetJobDefinition:
+def _jobs(project: Project, keys: TableKeys, *, job_name: str, scope: str) -> Iterator[UnresolvedAssetJobDefinition]:
+    if project.pipelines:
+        yield _job(project, keys, job_name)
+    monitors = monitors_job(project, keys, scope=scope)
+    if monitors is not None:
+        yield monitors
+
+
+def _job(project: Project, keys: TableKeys, job_name: str) -> UnresolvedAssetJobDefinition:
+    selection = dg.AssetSelection.assets(*(destination_key(pipeline) for pipeline in project.pipelines))
+    monitors = [check for checks in check_keys_after_sync(project, keys).values() for check in checks]
     return dg.define_asset_job(
         job_name,
-        selection=dg.AssetSelection.assets(*(destination_key(pipeline) for pipeline in project.pipelines)),
+        selection=selection | dg.AssetSelection.checks(*monitors) if monitors else selection,
         executor_def=dg.in_process_executor,
         description="Syncs the pipelines that are selected for the run.",
     )
 
 
-def _sensors(project: Project, *, job_name: str, scope: str) -> Iterator[dg.SensorDefinition]:
+def _sensors(
+    project: Project, checks: Mapping[str, Sequence[dg.AssetCheckKey]], *, job_name: str, scope: str
+) -> Iterator[dg.SensorDefinition]:
+    alerts = alert_sensor(project, scope=scope)
+    if alerts is not None:
+        yield alerts
     if not project.pipelines:
         return
-    once = once_sensor(project, job_name=job_name, scope=scope)
+    standing = standing_sensor(project, scope=scope)
+    if standing is not None:
+        yield standing
+    once = once_sensor(project, checks, job_name=job_name, scope=scope)
     if once is not None:
         yield once
     yield reaper_sensor(scope=scope)
+    yield watcher_sensor(scope=scope)

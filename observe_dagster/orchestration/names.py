@@ -12,8 +12,11 @@ from observe_dagster.records import SyncRange, TableName
 from observe_dagster.spec.pipeline import Pipeline
 
 SYNC_JOB = "sync"
+MONITORS_JOB = "monitors"
+PRUNE_JOB = "prune_ledger"
 ONCE_SENSOR = "once_pipelines"
 REAPER_SENSOR = "abandoned_runs"
+STANDING_SENSOR = "standing_checks"
 
 PIPELINE_TAG = "observe/pipeline"
 CONNECTION_TAG = "observe/connection"

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from observe_dagster.errors import Problem, SpecError
+from observe_dagster.spec.intervals import boundary, cron, latest_closed, next_closed
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
 from observe_dagster.spec.schedule import IncrementalSync, IntervalSchedule
-from observe_dagster.sync.intervals import boundary, cron, latest_closed
 
 _FORMAT = "%Y-%m-%d-%H:%M"
 _DAY_FORMAT = "%Y-%m-%d"
@@ -83,10 +83,13 @@ def missing_windows(
 
 
 def _last_end(pipeline: Pipeline, schedule: IntervalSchedule) -> datetime | None:
+    """The end of the schedule, or of the window that `until` lies in: that window is read as far as `until`."""
     mode = pipeline.sync_mode
     until = mode.until if isinstance(mode, IncrementalSync) else None
-    ends = [end for end in (schedule.end, until) if end is not None]
-    return min(ends) if ends else None
+    if until is None:
+        return schedule.end
+    index = next_closed(schedule, until - timedelta(microseconds=1))
+    return schedule.end if index is None else boundary(schedule, index)
 
 
 def _check_start(pipeline: Pipeline, schedule: IntervalSchedule, project: Project) -> None:

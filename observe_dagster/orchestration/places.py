@@ -1,5 +1,6 @@
 """Where a table is, said without credentials: its URI and its fully qualified name."""
 
+from pathlib import PurePath
 from urllib.parse import quote, unquote, urlsplit
 
 from observe_dagster.records import TableName
@@ -15,17 +16,6 @@ from observe_dagster.spec.connection import (
 )
 
 
-def default_schema(connection: Connection) -> str:
-    """The schema in which the engine looks for a table named without one."""
-    if isinstance(connection, DuckDBConnection):
-        return "main"
-    if isinstance(connection, BigQueryConnection):
-        return connection.config.dataset_id
-    if isinstance(connection, DatabricksConnection):
-        return connection.config.schema_
-    return "PUBLIC" if isinstance(connection, SnowflakeConnection) else "public"
-
-
 def table_uri(connection: Connection, table: TableName) -> str:
     """The URI of a table, such as `postgres://db.example:5432/ops/public/flights`."""
     return "/".join([_base_uri(connection), quote(table.schema, safe=""), quote(table.table, safe="")])
@@ -35,6 +25,15 @@ def qualified_name(connection: Connection, table: TableName) -> str:
     """The table with its schema and, where there is one, its database."""
     database = _database(connection)
     return f"{database}.{table}" if database else str(table)
+
+
+def database_name(connection: Connection) -> str:
+    """The database, catalog or project that the connection's schemas are in; a DuckDB file's is named as the file."""
+    if isinstance(connection, DuckDBConnection):
+        return PurePath(connection.config.path).stem or "memory"
+    if isinstance(connection, DatabricksConnection):
+        return connection.config.provider
+    return _database(connection)
 
 
 def _base_uri(connection: Connection) -> str:

@@ -22,8 +22,10 @@ class ObserveResource:
     Not a configurable resource on purpose: its settings hold a password, and the UI shows a resource's config.
     """
 
-    def __init__(self, project: Project, settings: Settings, *, clock: Clock = utc_now) -> None:
+    def __init__(self, project: Project, settings: Settings, *, clock: Clock = utc_now, declares: bool = True) -> None:
+        """Without `declares` the ledger is used as it is, and what others declare in it stays."""
         self.project, self.settings, self.clock = project, settings, clock
+        self._declares = declares
         self._lock = threading.Lock()
         self._ledger: Ledger | None = None
 
@@ -68,7 +70,8 @@ class ObserveResource:
         ledger = Ledger.open(url)
         try:
             ledger.require_current()
-            ledger.synchronise(self.project, now=self.clock())
+            if self._declares:
+                ledger.synchronise(self.project, now=self.clock())
         except BaseException:
             ledger.close()
             raise

@@ -1,16 +1,13 @@
 """What a run did, as the metadata of a materialization: numbers stay numbers, so that Dagster plots them."""
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
-from observe_dagster.lineage import column_sources
 from observe_dagster.orchestration.names import instant_text
-from observe_dagster.orchestration.places import default_schema
-from observe_dagster.orchestration.translator import TableKeys, sources_of
-from observe_dagster.records import Column, SchemaChange, SyncResult, TableName
+from observe_dagster.orchestration.translator import TableKeys
+from observe_dagster.records import Column, ColumnFlow, SchemaChange, SyncResult
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
 
@@ -26,7 +23,7 @@ def result_metadata(result: SyncResult, pipeline: Pipeline, project: Project) ->
     }
     if result.columns:
         metadata["dagster/column_schema"] = column_schema(result.columns)
-    lineage = column_lineage(pipeline, project, result.columns)
+    lineage = column_lineage(pipeline, project, result.lineage)
     if lineage is not None:
         metadata["dagster/column_lineage"] = lineage
     if result.schema_changes:
@@ -50,32 +47,16 @@ def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
     )
 
 
-def column_lineage(pipeline: Pipeline, project: Project, columns: Sequence[Column]) -> dg.TableColumnLineage | None:
-    """Which source columns each destination column is made from; None when the SQL cannot be followed."""
-    connection = project.connection(pipeline.connection_id)
-    tables = sources_of(pipeline, project)
-    renamed = {new: old for old, new in pipeline.field_transformation.rename.items()}
-    read = tuple(renamed.get(column.name, column.name) for column in columns)
-    known = {tables[0]: read} if len(tables) == 1 else {}
-    sql = project.data_model(pipeline.data_model_id).sql
-    keys = TableKeys(project)
-    sources = _column_sources(sql, connection.service_provider, default_schema(connection), tuple(known.items()))
+def column_lineage(pipeline: Pipeline, project: Project, flows: Sequence[ColumnFlow]) -> dg.TableColumnLineage | None:
+    """Which source columns each destination column is made from; None when none could be followed."""
+    connection, keys = project.connection(pipeline.connection_id), TableKeys(project)
     deps = {
-        column.name: [
-            dg.TableColumnDep(asset_key=keys.key(connection, table), column_name=name)
-            for table, name in sources.get(read_name, ())
+        flow.column: [
+            dg.TableColumnDep(asset_key=keys.key(connection, table), column_name=name) for table, name in flow.sources
         ]
-        for column, read_name in zip(columns, read, strict=True)
-        if sources.get(read_name)
+        for flow in flows
     }
     return dg.TableColumnLineage(deps_by_column=deps) if deps else None
-
-
-@lru_cache(maxsize=256)
-def _column_sources(
-    sql: str, dialect: str, schema: str, known: tuple[tuple[TableName, tuple[str, ...]], ...]
-) -> Mapping[str, tuple[tuple[TableName, str], ...]]:
-    return column_sources(sql, dialect, schema, dict(known))
 
 
 def _counts(result: SyncResult) -> dict[str, Any]:

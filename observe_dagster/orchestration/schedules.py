@@ -1,6 +1,6 @@
 """One schedule per interval pipeline: each tick asks the planner what is due and requests exactly that."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -24,9 +24,9 @@ from observe_dagster.orchestration.reasons import why_not_declared, why_not_reco
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.wording import describe_schedule
 from observe_dagster.records import RunType
+from observe_dagster.spec.intervals import boundary, cron, latest_closed
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.schedule import IntervalSchedule
-from observe_dagster.sync.intervals import boundary, cron, latest_closed
 from observe_dagster.sync.ranges import SyncRequest, plan
 
 _MOST_RANGES_PER_TICK = 20
@@ -45,9 +45,13 @@ def pipeline_schedule(
     *,
     safe_name: str,
     job_name: str,
+    checks: Sequence[dg.AssetCheckKey],
     partitions_def: dg.TimeWindowPartitionsDefinition | None,
 ) -> dg.ScheduleDefinition:
-    """Make the schedule of an interval pipeline; it is on by default when the pipeline is active."""
+    """Make the schedule of an interval pipeline; it is on by default when the pipeline is active.
+
+    `checks` are those that run with each sync.
+    """
     expression, zone = cron(schedule)
     active = pipeline.state == "active"
     return dg.ScheduleDefinition(
@@ -55,7 +59,7 @@ def pipeline_schedule(
         job_name=job_name,
         cron_schedule=expression,
         execution_timezone=zone,
-        execution_fn=_tick(pipeline, schedule, partitions_def),
+        execution_fn=_tick(pipeline, schedule, checks, partitions_def),
         required_resource_keys={"observe"},
         description=f"{pipeline.name}: {describe_schedule(pipeline)}",
         default_status=dg.DefaultScheduleStatus.RUNNING if active else dg.DefaultScheduleStatus.STOPPED,
@@ -71,7 +75,10 @@ def unfinished_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> str | No
 
 
 def _tick(
-    pipeline: Pipeline, schedule: IntervalSchedule, partitions_def: dg.TimeWindowPartitionsDefinition | None
+    pipeline: Pipeline,
+    schedule: IntervalSchedule,
+    checks: Sequence[dg.AssetCheckKey],
+    partitions_def: dg.TimeWindowPartitionsDefinition | None,
 ) -> Callable[[dg.ScheduleEvaluationContext], Iterator[dg.SkipReason | dg.RunRequest]]:
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.SkipReason | dg.RunRequest]:
         observe: ObserveResource = context.resources.observe
@@ -81,12 +88,24 @@ def _tick(
         reason = reason or _why_not_queued(context.instance, pipeline)
         if reason is not None:
             yield dg.SkipReason(reason)
-        elif partitions_def is None:
-            yield _request_interval(pipeline, schedule, watermark=recorded.watermark, now=now)
+            return
+        if partitions_def is None:
+            requests = iter((_request_interval(pipeline, schedule, watermark=recorded.watermark, now=now),))
         else:
-            yield from _request_windows(context, pipeline, schedule, partitions_def, now=now)
+            requests = _request_windows(context, pipeline, schedule, partitions_def, now=now)
+        for request in requests:
+            yield _with_checks(request, checks) if isinstance(request, dg.RunRequest) else request
 
     return tick
+
+
+def _with_checks(request: dg.RunRequest, checks: Sequence[dg.AssetCheckKey]) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=request.run_key,
+        tags=request.tags,
+        asset_selection=request.asset_selection,
+        asset_check_keys=checks,
+    )
 
 
 def _why_not_queued(instance: dg.DagsterInstance, pipeline: Pipeline) -> str | None:

@@ -1,6 +1,6 @@
 """Two sensors for all pipelines: one starts those that run once, one closes runs whose process is gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -16,6 +16,7 @@ from observe_dagster.orchestration.names import (
     scoped,
 )
 from observe_dagster.orchestration.reasons import why_not_declared, why_not_recorded
+from observe_dagster.orchestration.remote_sync import reconcile_remote
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.schedules import unfinished_run
 from observe_dagster.records import RunType
@@ -27,8 +28,13 @@ _SECONDS_BETWEEN_TICKS = 30
 _SECONDS_BETWEEN_REAPINGS = 60
 
 
-def once_sensor(project: Project, *, job_name: str, scope: str) -> dg.SensorDefinition | None:
-    """Make the sensor that starts the pipelines that run once; None when there is no such pipeline."""
+def once_sensor(
+    project: Project, checks: Mapping[str, Sequence[dg.AssetCheckKey]], *, job_name: str, scope: str
+) -> dg.SensorDefinition | None:
+    """Make the sensor that starts the pipelines that run once; None when there is no such pipeline.
+
+    `checks` has for each pipeline those that run with its sync.
+    """
     pipelines = [pipeline for pipeline in project.pipelines if isinstance(pipeline.schedule, OnceSchedule)]
     if not pipelines:
         return None
@@ -43,7 +49,7 @@ def once_sensor(project: Project, *, job_name: str, scope: str) -> dg.SensorDefi
     def start_once(
         context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]
     ) -> dg.SkipReason | list[dg.RunRequest]:
-        requests = list(_due_once(context.instance, observe, pipelines))
+        requests = list(_due_once(context.instance, observe, pipelines, checks))
         return requests or dg.SkipReason("Every pipeline that runs once has run, or cannot run now.")
 
     return start_once
@@ -59,16 +65,19 @@ def reaper_sensor(*, scope: str) -> dg.SensorDefinition:
         description="Closes runs whose process is gone: as succeeded where their rows were committed, else as failed.",
     )
     def close_abandoned(observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        closed = observe.runner.reconcile()
+        closed = len(observe.runner.reconcile()) + reconcile_remote(observe)
         if not closed:
             return dg.SkipReason("No run was abandoned.")
-        return dg.SkipReason(f"Closed {len(closed)} abandoned {'run' if len(closed) == 1 else 'runs'}.")
+        return dg.SkipReason(f"Closed {closed} abandoned {'run' if closed == 1 else 'runs'}.")
 
     return close_abandoned
 
 
 def _due_once(
-    instance: dg.DagsterInstance, observe: ObserveResource, pipelines: list[Pipeline]
+    instance: dg.DagsterInstance,
+    observe: ObserveResource,
+    pipelines: list[Pipeline],
+    checks: Mapping[str, Sequence[dg.AssetCheckKey]],
 ) -> Iterator[dg.RunRequest]:
     now = observe.clock().astimezone(UTC)
     recorded = {row.pipeline_id: row for row in observe.ledger.pipelines()}
@@ -79,14 +88,15 @@ def _due_once(
         if why_not_recorded(pipeline, row) or row.created_at + pipeline.schedule.delay > now:
             continue
         if unfinished_run(instance, pipeline) is None:
-            yield _request(pipeline, now)
+            yield _request(pipeline, now, checks[pipeline.id])
 
 
-def _request(pipeline: Pipeline, now: datetime) -> dg.RunRequest:
+def _request(pipeline: Pipeline, now: datetime, checks: Sequence[dg.AssetCheckKey]) -> dg.RunRequest:
     """Request the run; a pipeline that was changed since its run failed is requested again."""
     return dg.RunRequest(
         run_key=f"{pipeline.id}/{content_hash(pipeline)[:16]}",
         asset_selection=[destination_key(pipeline)],
+        asset_check_keys=checks,
         tags={
             **run_tags(pipeline),
             RUN_TYPE_TAG: RunType.SCHEDULED.value,

@@ -13,10 +13,10 @@ from observe_dagster.orchestration.names import (
     group_name,
     safe_group,
 )
-from observe_dagster.orchestration.places import default_schema, qualified_name, table_uri
+from observe_dagster.orchestration.places import qualified_name, table_uri
 from observe_dagster.orchestration.wording import describe_pipeline
 from observe_dagster.records import TableName
-from observe_dagster.spec.connection import PROVIDER_NAMES, Connection
+from observe_dagster.spec.connection import PROVIDER_NAMES, Connection, default_schema
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
 from observe_dagster.spec.select import same_name
@@ -66,7 +66,7 @@ def destination_spec(
         deps=list(deps),
         description=describe_pipeline(pipeline, project.data_model(pipeline.data_model_id)),
         group_name=group_name(pipeline),
-        kinds={source.service_provider, destination.service_provider},
+        kinds={source.service_provider, _kind_of_destination(pipeline, destination)},
         owners=list(pipeline.owners),
         tags=dict(pipeline.tags),
         metadata=_pipeline_metadata(pipeline, project, destination),
@@ -107,7 +107,8 @@ def _source_tables(sql: str, dialect: str, schema: str) -> tuple[TableName, ...]
 
 def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connection) -> dict[str, Any]:
     to = pipeline.destination
-    metadata = _table_metadata(destination, TableName(schema=to.schema_, table=to.table))
+    local = pipeline.engine == "local"
+    metadata = _table_metadata(destination, TableName(schema=to.schema_, table=to.table)) if local else {}
     metadata |= {
         "observe/pipeline": pipeline.id,
         "observe/data_model": pipeline.data_model_id,
@@ -124,6 +125,10 @@ def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connec
         reference = dg.LocalFileCodeReference(file_path=origin.file, line_number=origin.line, label=pipeline.id)
         metadata["dagster/code_references"] = dg.CodeReferencesMetadataValue(code_references=[reference])
     return metadata
+
+
+def _kind_of_destination(pipeline: Pipeline, destination: Connection) -> str:
+    return destination.service_provider if pipeline.engine == "local" else pipeline.engine
 
 
 def _table_metadata(connection: Connection, table: TableName) -> dict[str, Any]:

@@ -69,6 +69,9 @@ def _reading(pipeline: Pipeline) -> str:
 
 
 def _writing(pipeline: Pipeline) -> str:
+    if pipeline.mparticle is not None:
+        kind = "events" if pipeline.mparticle.pipeline_type == "events" else "user attributes"
+        return f"and loads them into mParticle as {kind}; Warehouse Sync does the work."
     to = pipeline.destination
     target = f"`{to.connection_id}`, table `{to.schema_}.{to.table}`"
     key = ", ".join(f"`{column}`" for column in to.primary_key)

@@ -1,5 +1,6 @@
-"""What a user declares: connections, data models, pipeline types and pipelines, loaded from YAML and checked."""
+"""What a user declares, loaded from YAML and checked: connections, pipelines, monitors, and who is told."""
 
+from observe_dagster.spec.alerts import Alerting
 from observe_dagster.spec.connection import (
     PROVIDER_NAMES,
     BigQueryConfig,
@@ -22,6 +23,13 @@ from observe_dagster.spec.document import DOCUMENT_TYPE
 from observe_dagster.spec.items import ProjectDocument
 from observe_dagster.spec.loader import SourceText, load_documents, load_project, project_from_attributes
 from observe_dagster.spec.masking import MASK, masked, redact, secrets_of
+from observe_dagster.spec.monitors import (
+    DataTestMonitor,
+    DiffMonitor,
+    MetricMonitor,
+    Monitor,
+    SchemaMonitor,
+)
 from observe_dagster.spec.pipeline import (
     AnomalyDetectionRule,
     Destination,
@@ -30,7 +38,7 @@ from observe_dagster.spec.pipeline import (
     Pipeline,
     PipelineType,
 )
-from observe_dagster.spec.project import Origin, Project, content_hash
+from observe_dagster.spec.project import DeclaredMonitor, Origin, Project, content_hash
 from observe_dagster.spec.schedule import (
     FullSync,
     IncrementalSync,
@@ -45,15 +53,19 @@ __all__ = [
     "DOCUMENT_TYPE",
     "MASK",
     "PROVIDER_NAMES",
+    "Alerting",
     "AnomalyDetectionRule",
     "BigQueryConfig",
     "BigQueryConnection",
     "Connection",
     "DataModel",
     "DataModelConfig",
+    "DataTestMonitor",
     "DatabricksConfig",
     "DatabricksConnection",
+    "DeclaredMonitor",
     "Destination",
+    "DiffMonitor",
     "DuckDBConfig",
     "DuckDBConnection",
     "Expectations",
@@ -61,6 +73,8 @@ __all__ = [
     "FullSync",
     "IncrementalSync",
     "IntervalSchedule",
+    "MetricMonitor",
+    "Monitor",
     "OnDemandSchedule",
     "OnceSchedule",
     "Origin",
@@ -73,6 +87,7 @@ __all__ = [
     "RedshiftConfig",
     "RedshiftConnection",
     "Schedule",
+    "SchemaMonitor",
     "SnowflakeConfig",
     "SnowflakeConnection",
     "SourceText",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, StrictInt, model_validator
 from pydantic.config import JsonDict
 
 from observe_dagster.spec.declared import Declared, Name, Slug
@@ -115,6 +115,9 @@ class _Connection(Declared):
     id: Slug
     name: Name
     state: Literal["new", "active", "inactive"] = "active"
+    datafold_id: StrictInt | None = None
+    monte_carlo_resource_uuid: Annotated[str, Field(min_length=1)] | None = None
+    monte_carlo_resource_type: Annotated[str, Field(min_length=1)] | None = None
 
 
 class PostgresConnection(_Connection):
@@ -176,3 +179,14 @@ Connection = Annotated[
     BeforeValidator(_provider_in_lower_case),
 ]
 """A connection; `service_provider` is read without regard to case."""
+
+
+def default_schema(connection: Connection) -> str:
+    """The schema in which the engine looks for a table named without one."""
+    if isinstance(connection, DuckDBConnection):
+        return "main"
+    if isinstance(connection, BigQueryConnection):
+        return connection.config.dataset_id
+    if isinstance(connection, DatabricksConnection):
+        return connection.config.schema_
+    return "PUBLIC" if isinstance(connection, SnowflakeConnection) else "public"

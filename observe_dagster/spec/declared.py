@@ -24,7 +24,8 @@ class Declared(BaseModel):
     )
 
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=150)]
+SLUG = r"^[A-Za-z0-9_-]+$"
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=150)]
 """An id: letters, digits, `_` and `-`."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=150, strip_whitespace=True)]

@@ -23,6 +23,8 @@ from observe_dagster.spec.suggest import closest, did_you_mean
 DOCUMENT_TYPE = "observe_dagster.WarehouseSync"
 _PACKAGE = DOCUMENT_TYPE.split(".", 1)[0]
 _KEYS = ("type", "attributes")
+_MONITORS = "monitors"
+"""The only key of a document in Datafold's own form, which has no type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +85,13 @@ def _from_mistake(file: str, mistake: Mistake) -> Problem:
 
 def _attributes(whole: Document) -> Document | Iterable[Problem]:
     content = whole.attributes
-    if content is None:
-        return [whole.problem((), f"the document is empty; write type: {DOCUMENT_TYPE} and attributes")]
     if not isinstance(content, Mapping):
-        return [whole.problem((), "the document must be a mapping with type and attributes")]
+        empty = f"the document is empty; write type: {DOCUMENT_TYPE} and attributes"
+        return [
+            whole.problem((), empty if content is None else "the document must be a mapping with type and attributes")
+        ]
+    if list(content) == [_MONITORS]:
+        return whole
     if (wrong := _wrong_type(content)) is not None:
         return [whole.problem(("type",), wrong)]
     if content["type"] != DOCUMENT_TYPE:

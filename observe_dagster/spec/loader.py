@@ -6,19 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from observe_dagster.errors import Problem, SpecError
+from observe_dagster.spec.alerts import Alerting
 from observe_dagster.spec.columns import unknown_columns
 from observe_dagster.spec.document import Document, read_documents
 from observe_dagster.spec.files import find_files, read_text
 from observe_dagster.spec.items import Item, read_items
+from observe_dagster.spec.monitored import monitors_of
 from observe_dagster.spec.project import Origin, Project
 from observe_dagster.spec.queries import Query, dialects_used, read_query
-from observe_dagster.spec.references import inactive, own_sources, repeated, shared_tables, unresolved
+from observe_dagster.spec.references import (
+    inactive,
+    own_sources,
+    repeated,
+    second_alerts,
+    shared_tables,
+    unreadable_remotely,
+    unresolved,
+)
 
 _ORIGIN_KINDS = {
     "connections": "connection",
     "data_models": "data_model",
     "pipeline_types": "pipeline_type",
     "pipelines": "pipeline",
+    "monitors": "monitor",
+    "alerts": "alerts",
 }
 
 
@@ -79,6 +91,8 @@ def _project(documents: Sequence[Document], environment: Mapping[str, str], prob
         problems.extend(wrong)
     queries = _queries(items, problems)
     problems.extend(_across(items, queries))
+    monitors, wrong = monitors_of(items)
+    problems.extend(wrong)
     if problems:
         raise SpecError(_in_order(problems))
     return Project(
@@ -86,7 +100,15 @@ def _project(documents: Sequence[Document], environment: Mapping[str, str], prob
         data_models=tuple(query.data_model for query in queries.values()),
         pipeline_types=tuple(item.valid for item in _of("pipeline_types", items)),
         pipelines=tuple(item.valid for item in _of("pipelines", items)),
-        origins=_origins(items, queries),
+        monitors=tuple(found.declared for found in monitors),
+        alerting=next((item.valid for item in _of("alerts", items)), Alerting()),
+        origins=_origins(items, queries)
+        | {
+            f"monitor:{found.declared.slug}": Origin(
+                file=found.item.document.file, line=found.item.document.line((*found.item.path, *found.path))
+            )
+            for found in monitors
+        },
     )
 
 
@@ -109,8 +131,10 @@ def _across(items: Sequence[Item[Any]], queries: Mapping[str, Query]) -> Iterabl
     connections = {item.declared.id: item.declared for item in _of("connections", items) if item.declared}
     data_models = {item.declared.id: item.declared for item in _of("data_models", items) if item.declared}
     yield from repeated(items)
+    yield from second_alerts(_of("alerts", items))
     yield from unresolved(items)
     yield from inactive(pipelines, connections, data_models)
+    yield from unreadable_remotely(pipelines, connections)
     yield from shared_tables(pipelines, connections)
     yield from own_sources(pipelines, queries)
     yield from unknown_columns(pipelines, queries)
@@ -123,7 +147,9 @@ def _in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 def _origins(items: Iterable[Item[Any]], queries: Mapping[str, Query]) -> dict[str, Origin]:
     origins = {
-        f"{_ORIGIN_KINDS[item.kind]}:{item.key}": Origin(file=item.document.file, line=item.document.line(item.path))
+        f"{_ORIGIN_KINDS[item.kind]}:{item.key or ''}": Origin(
+            file=item.document.file, line=item.document.line(item.path)
+        )
         for item in items
     }
     for model_id, query in queries.items():

@@ -3,10 +3,14 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from observe_dagster.datatypes import parse_data_type
 from observe_dagster.spec.declared import Declared, Identifier, Name, Slug
+from observe_dagster.spec.monitors import Monitor
+from observe_dagster.spec.owners import Owner
+from observe_dagster.spec.remote import MParticle, fill_in_remote, remote_faults
 from observe_dagster.spec.schedule import FullSync, IncrementalSync, IntervalSchedule, Schedule, SyncMode
 
 Datepart = Literal["minute", "hour", "day", "week", "month", "year"]
@@ -36,15 +40,28 @@ class PipelineType(Expectations):
     name: Name
 
 
+AnomalyMethod = Literal["robust", "zscore"]
+ANOMALY_DEFAULTS: dict[AnomalyMethod, tuple[float, int]] = {"robust": (3.5, 8), "zscore": (3.0, 30)}
+"""For each method the `z_threshold` and `minimum_executions` of a rule that does not say."""
+
+
 class AnomalyDetectionRule(Declared):
-    """Watch one metric of a pipeline's runs."""
+    """Watch one metric of a pipeline's runs; each method has defaults of its own."""
 
     metric_field: str = Field(min_length=1, max_length=150)
-    method: Literal["robust", "zscore"] = "robust"
-    z_threshold: float = Field(default=3.0, ge=1, le=10)
+    method: AnomalyMethod = "robust"
+    z_threshold: float = Field(default=ANOMALY_DEFAULTS["robust"][0], ge=1, le=10)
     lookback_days: int = Field(default=30, ge=1, le=365)
-    minimum_executions: int = Field(default=30, ge=5, le=1000)
+    minimum_executions: int = Field(default=ANOMALY_DEFAULTS["robust"][1], ge=5, le=1000)
     active: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_method(cls, said: Any) -> Any:
+        if isinstance(said, dict) and said.get("method") == "zscore":
+            z_threshold, minimum_executions = ANOMALY_DEFAULTS["zscore"]
+            return {"z_threshold": z_threshold, "minimum_executions": minimum_executions, **said}
+        return said
 
 
 def _known_type(text: str) -> str:
@@ -98,15 +115,8 @@ class Destination(Declared):
         return self
 
 
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 _TAG_KEY = re.compile(r"(dagster/kind/|[A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
 _TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
-
-
-def _team_or_email(owner: str) -> str:
-    if not (owner.startswith("team:") and len(owner) > len("team:")) and not _EMAIL.fullmatch(owner):
-        raise ValueError(f"{owner!r} is not an owner; write team:name or an e-mail address")
-    return owner
 
 
 def _tag_key(key: str) -> str:
@@ -124,21 +134,29 @@ def _tag_value(value: str) -> str:
     return value
 
 
-Owner = Annotated[str, AfterValidator(_team_or_email)]
-"""Who answers for a pipeline: `team:name` or an e-mail address, as Dagster wants it."""
-
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, AfterValidator(_tag_value)]
 
 
+def _destination_may_be_absent(schema: JsonDict) -> None:
+    """Editors cannot know that only `engine: mparticle` needs no destination."""
+    required = schema.get("required")
+    if isinstance(required, list) and "destination" in required:
+        required.remove("destination")
+
+
 class Pipeline(Expectations):
-    """One table kept in step with one data model."""
+    """One table kept in step with one data model, or one data model loaded into mParticle."""
+
+    model_config = ConfigDict(json_schema_extra=_destination_may_be_absent)
 
     id: Slug
     name: Name
     pipeline_type_name: Name | None = None
     connection_id: Slug
     data_model_id: Slug
+    engine: Literal["local", "mparticle"] = "local"
+    mparticle: MParticle | None = None
     destination: Destination
     field_transformation: FieldTransformation = FieldTransformation()
     state: Literal["new", "active", "paused"] = "active"
@@ -146,11 +164,23 @@ class Pipeline(Expectations):
     sync_mode: SyncMode
     schedule: Schedule
     anomaly_detection_rules: tuple[AnomalyDetectionRule, ...] = ()
-    monitors: dict[str, Any] = Field(default_factory=dict, max_length=0)
+    monitors: dict[Slug, Monitor] = Field(default_factory=dict)
+    verify: Literal["none", "diff"] = "none"
     owners: tuple[Owner, ...] = ()
     tags: dict[TagKey, TagValue] = Field(default_factory=dict)
     group: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_]+$")
     pipeline_metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _remote(cls, said: Any) -> Any:
+        return fill_in_remote(said)
+
+    @model_validator(mode="after")
+    def _engine_fits(self) -> "Pipeline":
+        if fault := remote_faults(self):
+            raise ValueError(fault)
+        return self
 
     @model_validator(mode="after")
     def _modes_fit(self) -> "Pipeline":

@@ -67,6 +67,8 @@ def _problem(details: ErrorDetails, spot: Spot, document: Document, path: Path, 
     if kind == "missing":
         message = f"is required; use one of {_list(options)}" if options else "is required"
         return document.problem(path, message, at=path[:-1])
+    if kind == "string_pattern_mismatch" and details["loc"][-1] == "[key]":
+        return document.problem(path, f"must be {_PATTERNS['id']}, not {path[-1]!r}", key=True)
     if kind == "extra_forbidden":
         return document.problem(path, _unknown_key(str(details["loc"][-1]), spot), key=True)
     if kind == "literal_error":
@@ -99,8 +101,6 @@ def _message(details: ErrorDetails, path: Path, raw: Any) -> str:
         return str(context.get("error", details["msg"]))
     if kind in _MAPPINGS or kind in _LISTS:
         return f"must be a {'mapping' if kind in _MAPPINGS else 'list'}, not {_type_name(raw)}"
-    if kind == "too_long":
-        return "must be empty for now"
     shown = f", not {_shown(raw)}" if _may_show(path) else ""
     if kind == "string_pattern_mismatch":
         return f"must be {_PATTERNS.get(str(path[-1]), 'spelt otherwise')}{shown}"
@@ -115,7 +115,8 @@ def _own_words(message: str) -> str:
 
 def _may_show(path: Path) -> bool:
     in_config = path[:1] == ("connections",) and path[2:3] == ("config",)
-    return not in_config or path[-1] in _SHOWN_IN_CONFIG
+    is_channel = path[:2] == ("alerts", "channels") and path[-1:] == ("url",)
+    return not is_channel and (not in_config or path[-1] in _SHOWN_IN_CONFIG)
 
 
 def _type_name(value: Any) -> str:

@@ -3,15 +3,18 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from observe_dagster.errors import NotFoundError
+from observe_dagster.spec.alerts import Alerting
+from observe_dagster.spec.check_names import monitor_check_name
 from observe_dagster.spec.connection import Connection
 from observe_dagster.spec.data_model import DataModel
+from observe_dagster.spec.monitors import Monitor
 from observe_dagster.spec.pipeline import Pipeline, PipelineType
 
 
@@ -24,13 +27,36 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredMonitor:
+    """A monitor with everything filled in: connections by our ids, and the pipeline's table where none is named.
+
+    `pipeline_id` is the pipeline that declares it, else the one that writes the table it watches; None where neither
+    is so. `writer_id` is the pipeline that writes that table, whoever declares the monitor. `table` is the connection,
+    schema and table that it watches: those of a diff's second dataset, of a test's first table; None for a query.
+    """
+
+    slug: str
+    monitor: Monitor
+    pipeline_id: str | None = None
+    writer_id: str | None = None
+    table: tuple[str, str, str] | None = None
+
+    @property
+    def check_name(self) -> str:
+        """The name of its asset check."""
+        return monitor_check_name(self.slug)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """All connections, data models, pipeline types and pipelines; ids are unique and references resolve."""
+    """Everything that is declared; ids are unique and references resolve."""
 
     connections: tuple[Connection, ...] = ()
     data_models: tuple[DataModel, ...] = ()
     pipeline_types: tuple[PipelineType, ...] = ()
     pipelines: tuple[Pipeline, ...] = ()
+    monitors: tuple[DeclaredMonitor, ...] = ()
+    alerting: Alerting = field(default_factory=Alerting)
     origins: dict[str, Origin] | None = None
 
     def connection(self, connection_id: str) -> Connection:
@@ -45,10 +71,18 @@ class Project:
         """The pipeline of that id; raises NotFoundError."""
         return _find("pipeline", self.pipelines, pipeline_id)
 
+    def monitor(self, slug: str) -> DeclaredMonitor:
+        """The monitor of that slug; raises NotFoundError."""
+        for declared in self.monitors:
+            if declared.slug == slug:
+                return declared
+        raise NotFoundError("monitor", slug, _closest(slug, (declared.slug for declared in self.monitors)))
+
     def origin(self, kind: str, declared_id: str) -> Origin | None:
         """Where `kind` `declared_id` was written, if from a file.
 
-        `kind` is connection, data_model, pipeline_type (by name) or pipeline; `sql_file` is a data model's .sql file.
+        `kind` is connection, data_model, pipeline_type (by name), pipeline or monitor; `sql_file` is a data model's
+        .sql file, and `alerts` with an empty id the key `alerts`.
         """
         return (self.origins or {}).get(f"{kind}:{declared_id}")
 
@@ -60,8 +94,12 @@ def _find(kind: str, declared: Sequence[_Item], wanted: str) -> _Item:
     for item in declared:
         if item.id == wanted:
             return item
-    close = difflib.get_close_matches(wanted, [item.id for item in declared], n=1)
-    raise NotFoundError(kind, wanted, close[0] if close else None)
+    raise NotFoundError(kind, wanted, _closest(wanted, (item.id for item in declared)))
+
+
+def _closest(wanted: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(wanted, list(known), n=1)
+    return close[0] if close else None
 
 
 def content_hash(declared: BaseModel) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from observe_dagster.errors import Problem
-from observe_dagster.spec.connection import Connection
+from observe_dagster.spec.connection import PROVIDER_NAMES, Connection
 from observe_dagster.spec.data_model import DataModel
 from observe_dagster.spec.items import KINDS, Item
 from observe_dagster.spec.nodes import Path
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.queries import Query
+from observe_dagster.spec.remote import REMOTE_PROVIDERS
 from observe_dagster.spec.select import DEFAULT_SCHEMAS, same_name, stored_name, tables
 from observe_dagster.spec.suggest import did_you_mean
 
@@ -26,14 +27,27 @@ def repeated(items: Iterable[Item[Any]]) -> list[Problem]:
     """Name every item whose id another item of its kind already has, whatever file that is in."""
     problems: list[Problem] = []
     first: dict[tuple[str, str], Item[Any]] = {}
+    numbered: dict[int, Item[Any]] = {}
     for item in items:
-        if item.key is None:
+        number = item.declared.datafold_id if item.kind == "connections" and item.declared is not None else None
+        if number is not None and (other := numbered.setdefault(number, item)) is not item:
+            message = f"the connection {other.key!r} in {other.place} already has the number {number}"
+            problems.append(item.problem(("datafold_id",), message))
+        if item.key is None or item.kind == "monitors":
             continue
         earlier = first.setdefault((item.kind, item.key), item)
         if earlier is not item:
             message = f"the {KINDS[item.kind][0]} {item.key!r} is already declared in {earlier.place}"
             problems.append(item.problem((_KEY.get(item.kind, "id"),), message))
     return problems
+
+
+def second_alerts(alerts: Sequence[Item[Any]]) -> list[Problem]:
+    """Name every `alerts` after the first: who is told is said in one place."""
+    return [
+        item.problem((), f"alerts are already declared in {alerts[0].place}; put channels and routes in one place")
+        for item in alerts[1:]
+    ]
 
 
 def unresolved(items: Sequence[Item[Any]]) -> list[Problem]:
@@ -78,6 +92,22 @@ def inactive(
             if found is not None and found.state == "inactive":
                 message = f"the {noun} {found.id!r} is inactive but the pipeline is active; pause one or activate both"
                 problems.append(item.problem(path, message))
+    return problems
+
+
+def unreadable_remotely(pipelines: Iterable[Item[Pipeline]], connections: Mapping[str, Connection]) -> list[Problem]:
+    """Name every pipeline that is to run at mParticle and reads a database that Warehouse Sync does not."""
+    problems: list[Problem] = []
+    for item in pipelines:
+        pipeline = item.declared
+        connection = connections.get(pipeline.connection_id) if pipeline is not None else None
+        if pipeline is None or connection is None or pipeline.engine != "mparticle":
+            continue
+        if connection.service_provider not in REMOTE_PROVIDERS:
+            readable = ", ".join(PROVIDER_NAMES[provider] for provider in REMOTE_PROVIDERS)
+            provider = PROVIDER_NAMES[connection.service_provider]
+            message = f"{connection.id!r} is {provider}, which engine mparticle does not read; it reads {readable}"
+            problems.append(item.problem(("connection_id",), message))
     return problems
 
 

@@ -17,7 +17,8 @@ DEFAULT_SCHEMAS = {"postgres": "public", "redshift": "public", "duckdb": "main",
 
 _LOWER = frozenset({"postgres", "redshift"})
 _CASE_MATTERS = frozenset({"postgres", "redshift"})
-_STORED = "stored"
+STORED = "stored"
+"""Where an identifier of a folded tree keeps the form that the engine stores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def _checked(text: str, dialect: str, tree: Any, tokens: Sequence[Any]) -> Selec
             return _fault(text, _first(tokens, words), message)
     if isinstance(tree, exp.Select) and not tree.expressions:
         return _fault(text, 0, "it selects no columns")
-    _fold(tree, dialect)
+    fold_names(tree, dialect)
     return Select(text=text, dialect=dialect, tree=tree)
 
 
@@ -151,7 +152,7 @@ def _unclosed(text: str, tokenize: Callable[[str], object]) -> int:
     return 0
 
 
-def _fold(tree: "exp.Expr", dialect: str) -> None:
+def fold_names(tree: "exp.Expr", dialect: str) -> None:
     """Rewrite each identifier to the form in which names are compared, and keep the form the engine stores."""
     from sqlglot import exp
 
@@ -161,13 +162,13 @@ def _fold(tree: "exp.Expr", dialect: str) -> None:
             stored = written
         else:
             stored = written.lower() if dialect in _LOWER else written.upper() if dialect == "snowflake" else written
-        identifier.meta[_STORED] = stored
+        identifier.meta[STORED] = stored
         identifier.set("this", same_name(dialect, stored))
 
 
 def stored_name(identifier: "exp.Expr | None") -> str:
     """The name of an identifier as the engine stores it."""
-    return "" if identifier is None else str(identifier.meta.get(_STORED, identifier.name))
+    return "" if identifier is None else str(identifier.meta.get(STORED, identifier.name))
 
 
 ColumnsOf = Callable[["exp.Table"], Sequence[str] | None]

@@ -123,7 +123,9 @@ def _type_of_constant(value: object) -> DataType:
     if isinstance(value, bool):
         return DataType(kind=Kind.BOOLEAN)
     if isinstance(value, int):
-        return DataType(kind=Kind.BIGINT)
+        if -(2**63) <= value < 2**63:
+            return DataType(kind=Kind.BIGINT)
+        return DataType(kind=Kind.DECIMAL, precision=len(str(abs(value))), scale=0)
     return DataType(kind=Kind.DOUBLE if isinstance(value, float) else Kind.TEXT)
 
 

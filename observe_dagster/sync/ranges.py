@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from observe_dagster.errors import LimitExceededError, NothingToSyncError, RequestError, SyncError
 from observe_dagster.records import RunType, SyncRange
+from observe_dagster.spec.intervals import boundary, latest_closed
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.schedule import FullSync, IncrementalSync, IntervalSchedule, OnceSchedule
-from observe_dagster.sync.intervals import boundary, latest_closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ def plan(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: S
     """
     _check_request(pipeline, request)
     if request.window is not None:
-        return _plan_window(request.window, request)
+        return _plan_window(pipeline, request.window, request)
     if request.from_ is not None:
         return _plan_backfill(pipeline, watermark=watermark, now=now, request=request)
     mode = pipeline.sync_mode
@@ -194,17 +194,21 @@ def _plan_backfill(pipeline: Pipeline, *, watermark: str | None, now: datetime, 
     return _exactly(start, end, run_type=RunType.BACKFILL)
 
 
-def _plan_window(window: tuple[datetime, datetime], request: SyncRequest) -> SyncRange:
-    return _exactly(*window, run_type=request.run_type)
+def _plan_window(pipeline: Pipeline, window: tuple[datetime, datetime], request: SyncRequest) -> SyncRange:
+    """The part of a window between `from` and `until`; an empty range where it has none, for it is then done."""
+    earliest = pipeline.sync_mode.from_ or window[0]
+    latest = pipeline.sync_mode.until or window[1]
+    start = min(max(window[0], earliest), window[1])
+    return _exactly(start, max(start, min(window[1], latest)), run_type=request.run_type, logical_date=window[0])
 
 
-def _exactly(start: datetime, end: datetime, *, run_type: RunType) -> SyncRange:
+def _exactly(start: datetime, end: datetime, *, run_type: RunType, logical_date: datetime | None = None) -> SyncRange:
     return SyncRange(
         start=to_text(start),
         end=to_text(end),
         read_from=to_text(start),
         read_until=to_text(end),
-        logical_date=start,
+        logical_date=logical_date or start,
         run_type=run_type,
         moves_watermark=False,
     )

@@ -23,11 +23,12 @@ from observe_dagster.errors import (
     SyncError,
 )
 from observe_dagster.ledger import ExecutionRow, Ledger
-from observe_dagster.records import CommittedRun, RunStatus, RunType, SyncRange, SyncResult, TableName
+from observe_dagster.records import ColumnFlow, CommittedRun, RunStatus, RunType, SyncRange, SyncResult, TableName
 from observe_dagster.settings import Settings
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
 from observe_dagster.sync.clock import Clock, utc_now
+from observe_dagster.sync.lineage import lineage_edges, lineage_of
 from observe_dagster.sync.ranges import SyncRequest, plan
 from observe_dagster.sync.reconcile import close_abandoned
 from observe_dagster.sync.transfer import Job, Moved, Progress, transfer
@@ -94,9 +95,13 @@ class SyncRunner:
             return self._attempts(run)
 
     def reconcile(self, pipeline_id: str | None = None) -> list[ExecutionRow]:
-        """Close the executions whose process is gone, as what the destination says they became."""
+        """Close the executions whose process is gone, as what the destination says they became.
+
+        Those of pipelines that run elsewhere are not among them.
+        """
         closed: list[ExecutionRow] = []
-        for name in sorted({row.pipeline_id for row in self.ledger.open_executions(pipeline_id)}):
+        elsewhere = {each.id for each in self.project.pipelines if each.engine != "local"}
+        for name in sorted({row.pipeline_id for row in self.ledger.open_executions(pipeline_id)} - elsewhere):
             with self.ledger.pipeline_lock(name) as lock:
                 if lock:
                     closed += close_abandoned(self.project, self.ledger, name, clock=self.clock)
@@ -148,11 +153,7 @@ class SyncRunner:
         raise AssertionError
 
     def _attempt(self, run: _Run, started: list[ExecutionRow]) -> SyncResult:
-        options = OpenOptions(
-            lock_wait_seconds=self.settings.lock_wait_seconds,
-            batch_rows=self.settings.batch_rows,
-            queries=run.queries,
-        )
+        options = self._options(run)
         warehouse = open_warehouse(self.project.connection(run.pipeline.connection_id))
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
         with ExitStack() as sessions:
@@ -228,6 +229,7 @@ class SyncRunner:
             overrule_failure=True,
         )
         self.ledger.record_schema_changes(started.id, moved.schema_changes)
+        lineage = self._record_lineage(run, moved)
         self._record_queries(run, started)
         self._mark_healthy(run.pipeline)
         return SyncResult(
@@ -242,6 +244,23 @@ class SyncRunner:
             columns=moved.columns,
             schema_changes=moved.schema_changes,
             notes=moved.notes,
+            lineage=lineage,
+        )
+
+    def _record_lineage(self, run: _Run, moved: Moved) -> tuple[ColumnFlow, ...]:
+        """Say where the columns come from; the ledger is told when what is declared or the columns have changed."""
+        if not moved.columns:
+            return ()
+        found = lineage_of(run.pipeline, self.project, moved.columns, self._options(run))
+        if moved.schema_changes or self.ledger.pipeline(run.pipeline.id).load_lineage:
+            self.ledger.replace_lineage(run.pipeline.id, lineage_edges(run.pipeline, self.project, found))
+        return found.columns
+
+    def _options(self, run: _Run) -> OpenOptions:
+        return OpenOptions(
+            lock_wait_seconds=self.settings.lock_wait_seconds,
+            batch_rows=self.settings.batch_rows,
+            queries=run.queries,
         )
 
     def _found_committed(self, run: _Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:

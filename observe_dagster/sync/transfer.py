@@ -15,10 +15,10 @@ from observe_dagster.errors import (
     WarehouseError,
 )
 from observe_dagster.records import Column, Counts, SchemaChange, SyncRange, TableName
+from observe_dagster.spec.bounds import Bound, bound
 from observe_dagster.spec.data_model import DataModel
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.schedule import IncrementalSync, IteratorDataType
-from observe_dagster.sync.bounds import Bound, bound
 from observe_dagster.sync.clock import Clock
 from observe_dagster.sync.columns import ColumnPlan, plan_columns
 from observe_dagster.sync.ranges import from_text, to_text

@@ -33,10 +33,12 @@ ARRIVED_INFINITY = "294247-01-10 04:00:54.775807"
 
 
 def has_positive_infinity(column: "pa.Array") -> bool:
-    """Whether a column of timestamps has a positive infinite one."""
+    """Whether a column of timestamps, or of arrays of them, has a positive infinite one."""
     import pyarrow as pa
 
     pc = _compute()
+    if pa.types.is_list(column.type):
+        return has_positive_infinity(pc.list_flatten(column))
     if not pa.types.is_timestamp(column.type) or len(column) == 0:
         return False
     return bool(pc.max(column.cast(pa.int64())).as_py() == _INT64)
@@ -55,7 +57,7 @@ def _remapped_column(column: "pa.Array", mapping: Remapping) -> "pa.Array":
 
     if pa.types.is_list(column.type):
         elements = _remapped_column(column.values, mapping)
-        return column if elements is column.values else _with_elements(column, elements)
+        return column if elements is column.values else with_elements(column, elements)
     pc = _compute()
     width = _width(column.type)
     if width is None or len(column) == 0:
@@ -70,7 +72,8 @@ def _remapped_column(column: "pa.Array", mapping: Remapping) -> "pa.Array":
     return column if changed is integers else changed.cast(column.type)
 
 
-def _with_elements(column: "pa.Array", elements: "pa.Array") -> "pa.Array":
+def with_elements(column: "pa.Array", elements: "pa.Array") -> "pa.Array":
+    """The same lists of other elements, one for each there was."""
     import pyarrow as pa
 
     return pa.Array.from_buffers(

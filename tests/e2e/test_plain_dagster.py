@@ -59,6 +59,9 @@ RUNS = """{ runsOrError { ... on Runs { results {
   runId status tags { key value } runConfigYaml
   assetMaterializations { metadataEntries { label ... on IntMetadataEntry { intValue } } }
 } } } }"""
+LAUNCH = """mutation Launch($run: ExecutionParams!) { launchRun(executionParams: $run) { __typename
+  ... on LaunchRunSuccess { run { runId } }
+} }"""
 EVENTS = """query Events($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
   __typename ... on MessageEvent { message }
 } } } }"""
@@ -240,6 +243,39 @@ def test_an_instance_without_its_database_variable_says_what_to_set(environment)
     assert "OBSERVE_DATABASE_URL is not set." in done.stdout + done.stderr
 
 
+def test_dagster_dev_materializes_an_asset_and_keeps_the_run_in_the_database(environment, tmp_path):
+    del environment["DAGSTER_HOME"]
+    (tmp_path / "defs" / "shop.yaml").write_text(
+        PIPELINES.replace("schedule: {type: once}", "schedule: {type: on_demand}")
+    )
+    for name in ("workspace.yaml", "dagster.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    port = free_port()
+    ui = Ui(port)
+    wanted = {
+        "mode": "default",
+        "runConfigData": {},
+        "selector": {
+            "repositoryLocationName": "observe_dagster",
+            "repositoryName": "__repository__",
+            "pipelineName": "sync",
+            "assetSelection": [{"path": ["lake", "analytics", "orders"]}],
+        },
+    }
+    with running(command("dagster", "dev", "-w", "workspace.yaml", "-p", port), environment, tmp_path / "dev.log"):
+        ui.wait_for(LOADED, loaded_repository)
+        launched = ui.ask(LAUNCH, run=wanted)["launchRun"]
+        run = ui.wait_for(RUNS, finished_run)
+
+    assert launched["run"]["runId"] == run["runId"]
+    assert run["status"] == "SUCCESS", (tmp_path / "dev.log").read_text()
+    with duckdb.connect(environment["LAKE_PATH"], read_only=True) as lake:
+        assert lake.execute("SELECT count(*), sum(total) FROM analytics.orders").fetchone() == (1000, 1_001_000)
+    with psycopg.connect(environment["OBSERVE_DATABASE_URL"]) as database:
+        assert database.execute("SELECT run_id, status FROM runs").fetchall() == [(run["runId"], "SUCCESS")]
+    assert PASSWORD not in (tmp_path / "dev.log").read_text(errors="replace")
+
+
 def test_web_server_daemon_and_code_server_sync_a_pipeline_and_show_no_password(environment, tmp_path):
     code_port, ui_port = free_port(), free_port()
     workspace = tmp_path / "workspace.yaml"
@@ -265,7 +301,8 @@ def test_web_server_daemon_and_code_server_sync_a_pipeline_and_show_no_password(
         "lake/analytics/orders_hourly",
         "shop/public/orders",
     }
-    assert [schedule["scheduleState"]["status"] for schedule in repository["schedules"]] == ["STOPPED"]
+    states = {schedule["name"]: schedule["scheduleState"]["status"] for schedule in repository["schedules"]}
+    assert states == {"orders_hourly_schedule": "STOPPED", "prune_ledger_weekly": "RUNNING"}
     messages = [event.get("message") for event in events]
     assert run["status"] == "SUCCESS", messages
     assert {"key": "observe/pipeline", "value": "orders-once"} in run["tags"]

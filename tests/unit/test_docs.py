@@ -28,7 +28,7 @@ def test_every_relative_link_leads_to_a_file(page):
 
 
 def test_the_pipeline_in_the_readme_can_be_used_as_it_is(tmp_path):
-    (snippet,) = _YAML.findall((ROOT / "README.md").read_text())
+    snippet, _ = _YAML.findall((ROOT / "README.md").read_text())
     (tmp_path / "orders.yaml").write_text(snippet)
 
     project = load_project(tmp_path, environment={"SHOP_URL": "postgresql://reader:secret@db.example/shop"})
@@ -37,6 +37,20 @@ def test_the_pipeline_in_the_readme_can_be_used_as_it_is(tmp_path):
     assert project.connection("lake").config.path == "lake.duckdb"
     assert len(snippet.splitlines()) <= 25
     assert yaml.safe_load(snippet)["type"] == "observe_dagster.WarehouseSync"
+
+
+def test_the_checks_in_the_readme_can_be_put_after_its_pipeline(tmp_path):
+    pipeline, checks = _YAML.findall((ROOT / "README.md").read_text())
+    (tmp_path / "orders.yaml").write_text(pipeline + checks)
+    environment = {"SHOP_URL": "postgresql://reader:secret@db.example/shop", "TEAM_URL": "json://alerts.example"}
+
+    project = load_project(tmp_path, environment=environment)
+
+    (watched,) = project.pipelines
+    assert (watched.freshness_number, watched.verify) == (2, "diff")
+    assert [rule.metric_field for rule in watched.anomaly_detection_rules] == ["total_rows"]
+    assert [declared.slug for declared in project.monitors] == ["orders-without-customer"]
+    assert [channel.id for channel in project.alerting.channels] == ["team"]
 
 
 def test_the_readme_names_every_variable_that_is_read():

@@ -32,6 +32,8 @@ def test_every_variable_is_read() -> None:
             "OBSERVE_RETRY_WAIT_SECONDS": "0.5",
             "OBSERVE_LOCK_WAIT_SECONDS": "0",
             "OBSERVE_BATCH_ROWS": "1000",
+            "OBSERVE_UI_URL": "https://dagster.example/",
+            "OBSERVE_RETENTION_DAYS": "90",
         }
     )
     assert settings == Settings(
@@ -42,6 +44,8 @@ def test_every_variable_is_read() -> None:
         retry_wait_seconds=0.5,
         lock_wait_seconds=0.0,
         batch_rows=1000,
+        ui_url="https://dagster.example",
+        retention_days=90,
     )
 
 
@@ -65,6 +69,11 @@ def test_another_database_is_refused_without_showing_the_url(url: str) -> None:
     )
 
 
+def test_the_address_of_the_ui_is_a_web_address() -> None:
+    with pytest.raises(SettingsError, match="OBSERVE_UI_URL must be the address of the Dagster UI"):
+        Settings.from_environment({"OBSERVE_UI_URL": "dagster.example"})
+
+
 @pytest.mark.parametrize("text", ["no", "-1", "nan", "inf", "0", "2.5"])
 @pytest.mark.parametrize("name", ["OBSERVE_SYNC_ATTEMPTS", "OBSERVE_BATCH_ROWS"])
 def test_a_whole_number_of_at_least_one_is_required(name: str, text: str) -> None:
@@ -76,3 +85,8 @@ def test_a_whole_number_of_at_least_one_is_required(name: str, text: str) -> Non
 def test_a_wait_is_a_number_of_seconds(text: str) -> None:
     with pytest.raises(SettingsError, match="OBSERVE_RETRY_WAIT_SECONDS must be a number of at least 0"):
         Settings.from_environment({"OBSERVE_RETRY_WAIT_SECONDS": text})
+
+
+def test_what_was_done_lately_is_always_kept() -> None:
+    with pytest.raises(SettingsError, match="OBSERVE_RETENTION_DAYS must be a whole number of at least 90, not '30'"):
+        Settings.from_environment({"OBSERVE_RETENTION_DAYS": "30"})

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 from observe_dagster.spec.connection import DuckDBConnection
 from observe_dagster.warehouse.duckdb.destination import DuckDBDestination
+from observe_dagster.warehouse.duckdb.reader import DuckDBReader
 from observe_dagster.warehouse.duckdb.session import DuckDBSession
 from observe_dagster.warehouse.duckdb.source import DuckDBSource
-from observe_dagster.warehouse.port import Destination, OpenOptions, Source
+from observe_dagster.warehouse.port import Destination, OpenOptions, Reader, Source
 
 __all__ = ["DuckDBWarehouse"]
 
@@ -33,6 +34,12 @@ class DuckDBWarehouse:
         """Open a read-only session."""
         with self._session(options, writes=False) as session:
             yield DuckDBSource(session)
+
+    @contextmanager
+    def reader(self, options: OpenOptions) -> Generator[Reader]:
+        """Open a session that only asks."""
+        with self._session(options, writes=False) as session:
+            yield DuckDBReader(session)
 
     @contextmanager
     def destination(self, options: OpenOptions) -> Generator[Destination]:

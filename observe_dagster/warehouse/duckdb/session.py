@@ -97,6 +97,11 @@ class DuckDBSession:
                 yield record
         except duckdb.Error as error:
             raise self.error(error) from None
+        except RuntimeError as error:
+            # The driver's answer to a signal, in place of what the signal's handler raised.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from None
+            raise
 
     def execute(self, text: str, parameters: Sequence[Any] | None = None) -> None:
         """Run a statement."""

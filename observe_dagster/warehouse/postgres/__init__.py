@@ -4,8 +4,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from observe_dagster.spec.connection import PostgresConnection
-from observe_dagster.warehouse.port import Destination, OpenOptions, Source
+from observe_dagster.warehouse.port import Destination, OpenOptions, Reader, Source
 from observe_dagster.warehouse.postgres.destination import PostgresDestination
+from observe_dagster.warehouse.postgres.reader import PostgresReader
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import PostgresSource
 from observe_dagster.warehouse.query_log import QueryRecorder
@@ -34,6 +35,12 @@ class PostgresWarehouse:
         """Open a read-only session."""
         with self._session(options.queries) as session:
             yield PostgresSource(session)
+
+    @contextmanager
+    def reader(self, options: OpenOptions) -> Generator[Reader]:
+        """Open a session that only asks."""
+        with self._session(options.queries) as session:
+            yield PostgresReader(session)
 
     @contextmanager
     def destination(self, options: OpenOptions) -> Generator[Destination]:

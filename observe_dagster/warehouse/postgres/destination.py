@@ -16,12 +16,17 @@ from observe_dagster.warehouse.postgres.session import PostgresSession, raw
 from observe_dagster.warehouse.postgres.source import describe
 from observe_dagster.warehouse.postgres.statements import LoadStatements, create_sync_run, qualified
 from observe_dagster.warehouse.postgres.types import carrier_of, native_of
+from observe_dagster.warehouse.postgres.unstorable import marked
 from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _COUNTED_EXACTLY_UP_TO = 1_000_000
+_INFINITE = sql.SQL("UPDATE {} SET {field} = 'infinity' WHERE {field} = {arrived}")
+_INFINITE_ELEMENTS = sql.SQL(
+    "UPDATE {} SET {field} = array_replace({field}, {arrived}, 'infinity') WHERE {arrived} = ANY ({field})"
+)
 
 
 class PostgresDestination:
@@ -167,13 +172,19 @@ class PostgresDestination:
 
         stage = _stage_name(load)
         text = f'COPY "{load.table.schema}"."{stage}" FROM STDIN (FORMAT BINARY)'
-        schema = stream.schema or pa.schema([])
-        infinite: set[int] = set()
+        schema = (stream.schema or pa.schema([])).append(pa.field("rejected", pa.string()))
+        names = [column.name for column in load.staged]
+        infinite: dict[int, bool] = {}
 
         def batches() -> "Iterator[pa.RecordBatch]":
             for batch in stream.batches or ():
-                infinite.update(i for i, column in enumerate(batch.columns) if has_positive_infinity(column))
-                yield remapped(batch, schema, ARROW_TO_POSTGRES)
+                infinite.update(
+                    (i, pa.types.is_list(column.type))
+                    for i, column in enumerate(batch.columns)
+                    if has_positive_infinity(column)
+                )
+                rows, reasons = marked(remapped(batch, batch.schema, ARROW_TO_POSTGRES), names)
+                yield pa.RecordBatch.from_arrays([*rows.columns, reasons], schema=schema)
 
         reader = pa.RecordBatchReader.from_batches(schema, batches())
         try:
@@ -187,12 +198,10 @@ class PostgresDestination:
                 record.rows = stream.sent
         except dbapi.Error as error:
             raise self.session.arrow_error(error) from None
-        for position in infinite:
-            self.session.execute(
-                sql.SQL("UPDATE {} SET {field} = 'infinity' WHERE {field} = {arrived}").format(
-                    self._stage(load), field=sql.Identifier(f"c{position}"), arrived=sql.Literal(ARRIVED_INFINITY)
-                )
-            )
+        for position, in_arrays in infinite.items():
+            field = sql.Identifier(f"c{position}")
+            change = _INFINITE_ELEMENTS if in_arrays else _INFINITE
+            self.session.execute(change.format(self._stage(load), field=field, arrived=sql.Literal(ARRIVED_INFINITY)))
         return int(self.session.fetch(sql.SQL("SELECT count(*) FROM {}").format(self._stage(load)))[0][0])
 
     # Merging
@@ -206,9 +215,10 @@ class PostgresDestination:
             raise WatermarkConflictError(load.pipeline_id, expected=load.expected_watermark, found=watermark)
 
     def _check_rows(self, load: Load, statements: LoadStatements) -> tuple[int, int]:
-        marking, rejected, superseded = statements.mark_rejected(), 0, 0
+        marking, superseded = statements.mark_rejected(), 0
         if marking is not None:
-            rejected = self.session.execute(marking)
+            self.session.execute(marking)
+        rejected = int(self.session.fetch(statements.count_rejected())[0][0])
         if rejected:
             self.session.execute(statements.create_quarantine())
             self.session.execute(statements.quarantine())

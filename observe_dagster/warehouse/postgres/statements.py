@@ -91,6 +91,10 @@ class LoadStatements:
         any_of = sql.SQL(" OR ").join(sql.SQL("({})").format(test) for test, _ in reasons)
         return sql.SQL("UPDATE {} AS s SET rejected = CASE {} END WHERE {}").format(self.stage, cases, any_of)
 
+    def count_rejected(self) -> sql.Composable:
+        """How many staged rows have a reason not to be loaded."""
+        return sql.SQL("SELECT count(rejected) FROM {}").format(self.stage)
+
     def _key_reasons(self) -> list[tuple[sql.Composable, sql.Composable]]:
         return [
             (

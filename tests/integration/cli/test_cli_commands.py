@@ -93,6 +93,37 @@ def test_a_connection_test_tells_the_engine_or_the_error_for_each(workspace):
     assert "Error: Connection 'far'" in plain.stderr
 
 
+FILES = """\
+type: observe_dagster.WarehouseSync
+attributes:
+  connections:
+    - {id: lake, name: Lake, service_provider: duckdb, config: {path: new/lake.duckdb}}
+    - {id: archive, name: Archive, service_provider: duckdb, config: {path: gone.duckdb}}
+  pipelines:
+    - id: orders-lake
+      name: Orders to the lake
+      connection_id: ops
+      data_model_id: orders
+      destination: {connection_id: lake, schema: analytics, table: orders, primary_key: [id]}
+      sync_mode: {type: full}
+      schedule: {type: on_demand}
+"""
+
+
+def test_a_duckdb_file_that_a_pipeline_will_create_is_no_fault_and_one_that_nobody_writes_is(workspace, monkeypatch):
+    monkeypatch.chdir(workspace.defs.parent)
+    (workspace.defs / "files.yaml").write_text(FILES)
+
+    result = workspace.run("connections", "test", "lake", "archive", "--json")
+
+    lake, archive = json.loads(result.stdout)
+    assert (lake["status"], lake["engine"]) == ("healthy", "DuckDB, a new file that the first run creates")
+    assert archive["status"] == "faulted"
+    assert not (workspace.defs.parent / "new").exists()
+    workspace.json("trigger", "orders-lake")
+    assert workspace.json("connections", "test", "lake")[0]["engine"].startswith("DuckDB v")
+
+
 def test_data_models_and_pipelines_are_shown_with_their_status(workspace):
     assert workspace.json("data-models", "list")[0]["status"] == "valid"
     assert workspace.json("data-models", "show", "orders")["config"]["sql_query"].startswith("SELECT id")

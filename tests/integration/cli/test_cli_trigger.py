@@ -6,6 +6,7 @@ import time
 
 import psycopg
 import pytest
+from psycopg import sql
 
 LAKE = """\
 type: observe_dagster.WarehouseSync
@@ -83,7 +84,7 @@ def test_an_old_range_is_read_again_without_moving_the_watermark(workspace):
     assert workspace.json("report", "orders-on-demand")["watermark"] == before
 
 
-def test_a_failed_run_is_an_error_that_names_the_connection_and_no_password(workspace):
+def test_a_failed_run_is_an_error_that_names_the_connection_and_no_password(workspace, ledger_url):
     code, out, err = _answer(workspace.start("trigger", "orders-far"))
     assert (code, out) == (1, "")
     assert err.startswith("Error: Connection 'far'")
@@ -95,6 +96,26 @@ def test_a_failed_run_is_an_error_that_names_the_connection_and_no_password(work
     assert report["status"] == "faulted"
     assert "'far'" in report["errors"][0]["message"]
     assert PASSWORD not in json.dumps(report)
+    assert {"event_logs", "pipeline_execution", "connection"} <= set(_tables_holding("far", ledger_url))
+    assert _tables_holding(PASSWORD, ledger_url) == []
+    written = [path for path in (workspace.defs.parent / "home").rglob("*") if path.is_file()]
+    assert written
+    assert [path for path in written if PASSWORD.encode() in path.read_bytes()] == []
+
+
+def _tables_holding(text, url):
+    """Every table, Dagster's and the ledger's, with a row that holds a text."""
+    with psycopg.connect(url) as connection:
+        names = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables "
+            "WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        query = "SELECT count(*) FROM {} AS row WHERE position(%s in row::text) > 0"
+        return [
+            table
+            for schema, table in names
+            if connection.execute(sql.SQL(query).format(sql.Identifier(schema, table)), [text]).fetchone() != (0,)
+        ]
 
 
 @pytest.mark.parametrize("pipeline", ["orders-on-demand", "orders-lake"])

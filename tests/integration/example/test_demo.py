@@ -2,60 +2,84 @@
 
 import io
 import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
 
+import psycopg
 import pytest
 from rich.console import Console
 
-from observe_dagster.embedded import stop_embedded
+from observe_dagster.embedded import start_embedded, stop_embedded
 from observe_dagster.errors import SettingsError
 from observe_dagster.example.demo import run_demo
 from observe_dagster.example.places import make_places
 from observe_dagster.example.replay import Pace
 from observe_dagster.example.source import connect
+from observe_dagster.ledger import migrate
 from observe_dagster.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch):
+def settings(monkeypatch):
     for name in (
         *("OBSERVE_NYC_SOURCE_URL", "OBSERVE_NYC_LAKE_PATH", "OBSERVE_NYC_WAREHOUSE_URL"),
         *("OBSERVE_DATABASE_URL", "DAGSTER_HOME"),
     ):
         # Set first, so that what the demo puts there is taken back after the test.
         monkeypatch.setenv(name, "")
-    monkeypatch.setenv("OBSERVE_HOME", str(tmp_path / "home"))
-    yield Settings.from_environment()
-    stop_embedded(tmp_path / "home")
+    # Not tmp_path: another pytest that starts as root closes that folder to the server's user.
+    with tempfile.TemporaryDirectory(prefix="observe-demo-") as folder:
+        monkeypatch.setenv("OBSERVE_HOME", folder)
+        yield Settings.from_environment()
+        stop_embedded(Path(folder))
 
 
-def demo(settings) -> str:
+def demo(settings, pace: Pace) -> str:
     said = io.StringIO()
-    run_demo(
-        settings,
-        console=Console(file=said, width=80, markup=False, highlight=False, emoji=False),
-        pace=Pace(days=2, hourly_days=0),
-    )
+    console = Console(file=said, width=200, markup=False, highlight=False, emoji=False)
+    try:
+        run_demo(settings, console=console, pace=pace)
+    finally:
+        print(said.getvalue())
     return said.getvalue()
 
 
-@pytest.mark.timeout(600)
-def test_the_demo_moves_every_flight_and_every_change_and_can_be_run_again(settings):
-    for _ in range(2):
-        said = demo(settings)
+def moves_everything(said: str) -> None:
+    assert "DIFFERENT" not in said
+    for rows in ("336,776", "336,976"):
+        same = rf"nyc_source: flights +19 +{rows} +([0-9a-f]{{16}}) +\n\S+ +19 +{rows} +\1 +equal"
+        assert len(re.findall(same, said)) == 2
+    assert re.search(r"flights-hourly +200 +600 +200 +equal", said)
+    assert re.search(r"flights-daily +200 +600 +200 +equal", said)
+    assert re.search(r"False alarms: none\. Messages about anything else: none\.", said)
 
-        assert "DIFFERENT" not in said
-        for rows in ("336,776", "336,976"):
-            assert (
-                len(
-                    re.findall(
-                        rf"nyc_source: flights +19 +{rows} +([0-9a-f]{{16}}) +\n\S+ +19 +{rows} +\1 +equal", said
-                    )
-                )
-                == 2
-            )
-        assert re.search(r"flights-hourly +200 +600 +200 +equal", said)
-        assert re.search(r"flights-daily +200 +600 +200 +equal", said)
-        assert re.search(r"flights-hourly +\d+ +\d{3},\d{3} +336,776 ", said)
+
+FAULTS = {
+    "half the rows": "warehouse/analytics/flights: anomaly_total_rows",
+    "triple rows": "lake/analytics/weather: anomaly_inserts",
+    "late run": "lake/reports/carrier_delays: timeliness",
+    "stalled pipeline": "warehouse/reports/airport_traffic: freshness",
+    "dropped column": "lake/analytics/airports: airports_columns",
+    "5 changed rows": "lake/analytics/planes: planes_are_the_same",
+    "zero rows": "lake/analytics/flights: anomaly_total_rows",
+}
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_moves_everything_finds_every_fault_once_and_can_be_run_again(settings):
+    moves_everything(demo(settings, Pace(days=2, hourly_days=0, fault_days=None)))
+
+    said = demo(settings, Pace(days=10, hourly_days=2, fault_days=1))
+
+    moves_everything(said)
+    for fault, check in FAULTS.items():
+        assert re.search(rf"^{fault} +[0-9-]{{5}} [0-9:]{{5}} +{check} +none +1 +1 *$", said, re.MULTILINE)
+    assert "airports_columns: The columns of analytics.airports changed: tzone (VARCHAR) was removed." in said
+    assert "planes_are_the_same: 5 of 3322 rows differ" in said
 
 
 def test_a_database_that_only_has_the_same_name_is_not_touched(settings, make_database, postgres_url):
@@ -67,3 +91,23 @@ def test_a_database_that_only_has_the_same_name_is_not_touched(settings, make_da
             assert server.execute("SELECT count(*) FROM pg_database WHERE datname = 'nyc_source'").fetchone() == (1,)
         finally:
             server.execute("DROP DATABASE nyc_source")
+
+
+def test_ctrl_c_in_the_middle_of_a_run_ends_quietly_and_leaves_it_stopped(settings):
+    url = start_embedded(settings.home)
+    migrate(url)
+    interruptible = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    script = interruptible + "from observe_dagster.cli import main; main(['demo', '--no-ui'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with psycopg.connect(url, autocommit=True) as ledger:
+        running = "SELECT count(*) FROM observe.pipeline_execution WHERE status = 'running'"
+        while ledger.execute(running).fetchone() == (0,):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)  # another process's row cannot be awaited
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+
+        assert (process.returncode, said.strip()) == (130, "")
+        assert ledger.execute(running).fetchone() == (0,)

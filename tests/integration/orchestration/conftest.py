@@ -52,10 +52,13 @@ class Shop:
         with duckdb.connect(self.lake, read_only=True) as connection:
             return connection.execute(f"SELECT {columns} FROM {table} ORDER BY ALL").fetchall()
 
-    def declare(self, **pipeline: Any) -> None:
-        """Declare the pipeline `orders-hourly`, with some of its fields replaced."""
+    def declare(self, *, beside: Mapping[str, Any] | None = None, **pipeline: Any) -> None:
+        """Declare the pipeline `orders-hourly`, with some of its fields replaced, and other things `beside` it."""
         self.project = project_from_attributes(
-            attributes(pipeline), source="shop.yaml", base_dir=self.lake.parent, environment=self.environment
+            {**attributes(pipeline), **(beside or {})},
+            source="shop.yaml",
+            base_dir=self.lake.parent,
+            environment=self.environment,
         )
         if hasattr(self, "observe"):
             self.observe.close()

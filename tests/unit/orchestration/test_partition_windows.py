@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from observe_dagster.errors import SpecError
 from observe_dagster.orchestration.partitions import missing_windows, partitions_of
 from observe_dagster.spec import IntervalSchedule, Pipeline, Project
-from observe_dagster.sync.intervals import boundary
+from observe_dagster.spec.intervals import boundary
 from tests.unit.orchestration.chain_project import ATTRIBUTES, declare, pipeline
 
 NOW = datetime(2024, 3, 1, 12, 10, tzinfo=UTC)
@@ -82,6 +82,19 @@ def test_no_window_is_missing_before_the_first_has_closed():
 
 def test_no_window_follows_the_end_of_the_schedule():
     assert missing(set(), end="2024-03-01T10:00:00Z") == [("2024-03-01-08:00", "2024-03-01-09:00")]
+
+
+@pytest.mark.parametrize(
+    ("until", "last"),
+    [("2024-03-01T09:30:00Z", "2024-03-01-09:00"), ("2024-03-01T10:00:00Z", "2024-03-01-09:00")],
+)
+def test_the_window_that_until_lies_in_is_the_last(until, last):
+    project, declared, schedule = partitioned()
+    until_then = declared.sync_mode.model_copy(update={"until": datetime.fromisoformat(until)})
+    definition = partitions_of(declared.model_copy(update={"sync_mode": until_then}), project)
+    assert definition is not None
+    (windows,) = missing_windows(definition, schedule, now=NOW, materialized=set())
+    assert (windows.first_key, windows.last_key) == ("2024-03-01-08:00", last)
 
 
 def test_windows_span_the_time_that_they_name():

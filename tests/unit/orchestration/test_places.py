@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from observe_dagster.orchestration.places import default_schema, qualified_name, table_uri
+from observe_dagster.orchestration.places import qualified_name, table_uri
 from observe_dagster.records import TableName
 from observe_dagster.spec import Connection
+from observe_dagster.spec.connection import default_schema
 
 TABLE = TableName(schema="sales", table="Orders 2024")
 _ADAPTER = TypeAdapter(Connection)

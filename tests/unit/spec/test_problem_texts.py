@@ -43,17 +43,18 @@ def test_all_mistakes_are_told_at_once():
         ("monitors: {}", "monitors: {m: {type: metric}}"),
     )
     assert problems(text) == snapshot("""\
-11 problems in what is declared:
+12 problems in what is declared:
   defs.yaml:5:41: connections.0.config.port: must be a port number such as 5432, not 'five'
   defs.yaml:6:63: connections.1.service_provider: 'ducdb' is not allowed (did you mean 'duckdb'?); use one of Postgres, DuckDB, Snowflake, BigQuery, Redshift, Databricks
   defs.yaml:10:7: pipeline_types.0: freshness_number and freshness_datepart go together
   defs.yaml:16:22: pipelines.0.data_model_id: there is no data model 'flihgts' (did you mean 'flights'?)
   defs.yaml:17:115: pipelines.0.destination.write_mode: a list is not allowed; use one of upsert, append, replace, mirror
-  defs.yaml:19:7: pipelines.0.stat: unknown key (did you mean 'state'?); allowed: freshness_number, freshness_datepart, mute_freshness_check, timeliness_number, timeliness_datepart, mute_timeliness_check, id, name, pipeline_type_name, connection_id, data_model_id, destination, field_transformation, state, environment, sync_mode, schedule, anomaly_detection_rules, monitors, owners, tags, group, pipeline_metadata
+  defs.yaml:19:7: pipelines.0.stat: unknown key (did you mean 'state'?); allowed: freshness_number, freshness_datepart, mute_freshness_check, timeliness_number, timeliness_datepart, mute_timeliness_check, id, name, pipeline_type_name, connection_id, data_model_id, engine, mparticle, destination, field_transformation, state, environment, sync_mode, schedule, anomaly_detection_rules, monitors, verify, owners, tags, group, pipeline_metadata
   defs.yaml:21:132: pipelines.0.sync_mode.lag: '10q' is not a duration; write a number and one of s, m, h, d, w, y, such as 15m
   defs.yaml:22:45: pipelines.0.schedule.frequency: 'hourley' is not allowed (did you mean 'hourly'?); use one of hourly, daily, weekly, monthly
   defs.yaml:26:69: pipelines.0.anomaly_detection_rules.0.lookback_days: must be a whole number, not 'many'
-  defs.yaml:28:17: pipelines.0.monitors: must be empty for now
+  defs.yaml:28:21: pipelines.0.monitors.m.schedule: is required
+  defs.yaml:28:21: pipelines.0.monitors.m.metric: is required; use one of table, column, custom
   defs.yaml:29:16: pipelines.0.owners.0: 'data' is not an owner; write team:name or an e-mail address\
 """)
 
@@ -127,7 +128,7 @@ def test_the_document_itself_may_be_wrong():
 """,
             """\
 1 problem in what is declared:
-  defs.yaml:2:14: pipeline: unknown key (did you mean 'pipelines'?); allowed: connections, data_models, pipeline_types, pipelines\
+  defs.yaml:2:14: pipeline: unknown key (did you mean 'pipelines'?); allowed: connections, data_models, pipeline_types, pipelines, monitors, alerts\
 """,
             """\
 1 problem in what is declared:

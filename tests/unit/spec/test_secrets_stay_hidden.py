@@ -56,6 +56,9 @@ def test_a_masked_connection_keeps_what_is_not_secret():
         "id": "c",
         "name": "C",
         "state": "active",
+        "datafold_id": None,
+        "monte_carlo_resource_uuid": None,
+        "monte_carlo_resource_type": None,
         "service_provider": "Postgres",
         "config": {
             "url": None,

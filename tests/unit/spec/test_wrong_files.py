@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,11 @@ def at(document: Any, path: tuple) -> Any:
 
 
 def changed(path: tuple, change) -> str:
-    document = copy.deepcopy(EXAMPLE)
+    return changed_in(path, change, EXAMPLE)
+
+
+def changed_in(path: tuple, change, example: Any) -> str:
+    document = copy.deepcopy(example)
     change(at(document, path[:-1]), path[-1])
     return yaml.safe_dump(document, sort_keys=False)
 
@@ -108,15 +113,29 @@ def rename(new: str):
     return change
 
 
-def mutations() -> Iterator[tuple[str, str, bool]]:
+@dataclass(frozen=True)
+class Valid:
+    """Where something may be removed or null, or be any text, without making the file wrong."""
+
+    removable: set[str]
+    nullable: set[str]
+    free_text: set[str]
+    numbers_as_text: set[str]
+
+
+def mutations(example: Any, valid: Valid) -> Iterator[tuple[str, str, bool]]:
     """A name, a text and whether it is still valid."""
-    for path in places(EXAMPLE):
-        name, where, value = ".".join(map(str, path)), spoken(path), at(EXAMPLE, path)
+
+    def changed(path: tuple, change) -> str:
+        return changed_in(path, change, example)
+
+    for path in places(example):
+        name, where, value = ".".join(map(str, path)), spoken(path), at(example, path)
         if isinstance(path[-1], str):
-            yield f"remove {name}", changed(path, lambda parent, key: parent.pop(key)), where in REMOVABLE
+            yield f"remove {name}", changed(path, lambda parent, key: parent.pop(key)), where in valid.removable
             yield f"rename {name}", changed(path, rename(f"{path[-1]}_x")), False
             yield f"cut {name}", changed(path, rename(path[-1][:-1])), False
-        yield f"null {name}", changed(path, put(None)), where in NULLABLE
+        yield f"null {name}", changed(path, put(None)), where in valid.nullable
         if isinstance(value, dict | list):
             yield f"text for {name}", changed(path, put("text")), False
             yield f"number for {name}", changed(path, put(5)), False
@@ -129,14 +148,14 @@ def mutations() -> Iterator[tuple[str, str, bool]]:
             yield f"list for {name}", changed(path, put([value])), False
             yield f"mapping for {name}", changed(path, put({"x": value})), False
         if isinstance(value, str):
-            yield f"misspelt {name}", changed(path, put(f"{value}?")), where in FREE_TEXT
-            yield f"number for {name}", changed(path, put(12)), where == "connections.config.port"
+            yield f"misspelt {name}", changed(path, put(f"{value}?")), where in valid.free_text
+            yield f"number for {name}", changed(path, put(12)), where in valid.numbers_as_text
         if isinstance(value, bool | int | float):
             yield f"text for {name}", changed(path, put("several")), False
             yield f"negative {name}", changed(path, put(-3)), False
 
 
-MUTATIONS = list(mutations())
+MUTATIONS = list(mutations(EXAMPLE, Valid(REMOVABLE, NULLABLE, FREE_TEXT, {"connections.config.port"})))
 WRONG = [(name, text) for name, text, valid in MUTATIONS if not valid]
 RIGHT = [(name, text) for name, text, valid in MUTATIONS if valid]
 

@@ -168,6 +168,27 @@ def test_a_window_of_a_partitioned_pipeline_is_read_as_it_is() -> None:
     assert (planned.run_type, planned.moves_watermark) == (RunType.SCHEDULED, False)
 
 
+@pytest.mark.parametrize(
+    ("window", "read"),
+    [
+        (("05:00", "07:00"), ("05:30", "06:15")),
+        (("05:00", "06:00"), ("05:30", "06:00")),
+        (("06:00", "07:00"), ("06:00", "06:15")),
+        (("03:00", "04:00"), ("04:00", "04:00")),
+        (("08:00", "09:00"), ("08:00", "08:00")),
+    ],
+)
+def test_a_window_is_read_between_from_and_until_and_is_empty_outside(
+    window: tuple[str, str], read: tuple[str, str]
+) -> None:
+    limits = {"from": "2024-03-01T05:30:00Z", "until": "2024-03-01T06:15:00Z"}
+    declared = pipeline(sync_mode=incremental(**limits), schedule={**_HOURLY, "partitioned": True})
+    start, end = (utc(f"2024-03-01T{time}") for time in window)
+    planned = plan(declared, watermark=None, now=_NOW, request=SyncRequest(window=(start, end)))
+    assert (planned.start, planned.end) == tuple(to_text(utc(f"2024-03-01T{time}")) for time in read)
+    assert planned.logical_date == start
+
+
 def test_a_whole_number_iterator_goes_on_from_the_last_number_with_an_open_end() -> None:
     declared = pipeline(sync_mode=incremental(iterator_data_type="integer", lag=5))
     first = plan(declared, watermark=None, now=_NOW, request=MANUAL)

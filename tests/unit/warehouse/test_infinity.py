@@ -110,3 +110,10 @@ def test_a_positive_infinite_timestamp_is_noticed(
     values: list[int | None], kind: pa.DataType, *, expected: bool
 ) -> None:
     assert has_positive_infinity(_batch(values, kind).column(0)) is expected
+
+
+def test_a_positive_infinite_timestamp_is_noticed_in_arrays() -> None:
+    lists = pa.array([[1, _MOST], None, [2]], pa.list_(pa.int64())).cast(pa.list_(pa.timestamp("us")))
+
+    assert has_positive_infinity(lists)
+    assert not has_positive_infinity(lists.slice(1))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from observe_dagster.spec.schedule import IntervalSchedule
-from observe_dagster.sync.wall_clock import changes_clocks, instant_of
+from observe_dagster.spec.wall_clock import changes_clocks, instant_of
 
 _STEPS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
 _LAST_DAY_OF_EVERY_MONTH = 28
@@ -40,6 +40,12 @@ def latest_closed(schedule: IntervalSchedule, now: datetime) -> int | None:
     if schedule.end is not None and boundary(schedule, index) > schedule.end:
         return _newest(schedule, boundary, schedule.end, delay=timedelta(0))
     return index
+
+
+def next_closed(schedule: IntervalSchedule, instant: datetime) -> int | None:
+    """The index of the first boundary after `instant`; None where that is after `end`."""
+    index = 0 if instant < schedule.start else _newest(schedule, boundary, instant, delay=timedelta(0)) + 1
+    return None if schedule.end is not None and boundary(schedule, index) > schedule.end else index
 
 
 def cron(schedule: IntervalSchedule) -> tuple[str, str]:

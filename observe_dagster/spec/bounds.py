@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from observe_dagster.spec.schedule import IteratorDataType
-from observe_dagster.sync.ranges import from_text
-from observe_dagster.sync.wall_clock import earliest_wall_clock_from
+from observe_dagster.spec.wall_clock import earliest_wall_clock_from
 
 Bound = datetime | date | int
 
@@ -24,7 +23,7 @@ def bound(watermark: str, data_type: IteratorDataType, zone: str) -> Bound:
     """
     if data_type == "integer":
         return int(watermark)
-    instant = from_text(watermark)
+    instant = datetime.fromisoformat(watermark).astimezone(UTC)
     if data_type in _WITH_ZONE:
         return instant
     if data_type == "timestamp_unixtime_s":

@@ -1,0 +1,216 @@
+"""The words of a message: a title, and for each alert what happened, to what, since when, and where to look."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from string import Template
+from typing import Any
+from urllib.parse import quote
+
+from observe_dagster.alerts.decide import Change, Event
+from observe_dagster.alerts.verdict import FAULT, RUN, TICK
+from observe_dagster.records import Status
+from observe_dagster.spec.alerts import MessageTemplate
+
+MOST_ALERTS = 25
+"""A message names so many alerts and counts the rest: chat services cut long texts."""
+
+_MOST_NAMES = 5
+_IN_SECONDS = ("freshness", "timeliness")
+_VERBS = {Status.WARN: "warns", Status.FAIL: "fails", Status.ERROR: "could not be judged"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is sent to one channel: the same words in Markdown and as plain text. `level` is ok, warn or error."""
+
+    title: str
+    markdown: str
+    text: str
+    level: str
+
+    def record(self) -> dict[str, Any]:
+        """The message as the outbox keeps it."""
+        return {"title": self.title, "markdown": self.markdown, "text": self.text, "level": self.level}
+
+
+def compose(changes: Sequence[Change], template: MessageTemplate, *, base_url: str | None) -> Message:
+    """Put what happened in one message: what is wrong first, the worst of it first, then what is over."""
+    told = _by_run(sorted(changes, key=_urgency))
+    named, rest = told[:MOST_ALERTS], len(told) - MOST_ALERTS
+    markdown = [_filled(template.alert, alert_fields(change, base_url=base_url, markdown=True)) for change in named]
+    text = [_filled(template.alert, alert_fields(change, base_url=base_url, markdown=False)) for change in named]
+    if rest > 0:
+        more = f"… and {rest} more; `observe alerts list` has them all."
+        markdown.append(more)
+        text.append(more)
+    return Message(
+        title=_filled(template.title, title_fields(told)),
+        markdown="\n\n".join(each.replace("\n", "  \n") for each in markdown),
+        text="\n\n".join(text),
+        level=_level(told),
+    )
+
+
+def title_fields(changes: Sequence[Change]) -> dict[str, str]:
+    """What a title may say; a number that is zero is empty."""
+    resolved = sum(change.event is Event.RESOLVED for change in changes)
+    repeated = sum(change.event is Event.REPEATED for change in changes)
+    opened = len(changes) - resolved - repeated
+    if len(changes) == 1:
+        summary = headline(changes[0])
+    else:
+        said = ((opened, "new"), (repeated, "ongoing"), (resolved, "resolved"))
+        parts = [f"{count} {word}" for count, word in said if count]
+        summary = f"{', '.join(parts)} alerts"
+    numbers = {"opened": opened, "repeated": repeated, "resolved": resolved}
+    return {"summary": summary, **{name: str(number) if number else "" for name, number in numbers.items()}}
+
+
+def alert_fields(change: Change, *, base_url: str | None, markdown: bool) -> dict[str, str]:
+    """What a message may say of one alert; what is not known is empty."""
+    episode, details = change.episode, change.episode.details
+    kind = str(details.get("kind", ""))
+    run_url, check_url = _urls(details, base_url)
+    owners, since = ", ".join(details.get("owners", ())), moment(episode.opened_at)
+    value, expected, bounds = _numbers(details, kind)
+    over = change.event is Event.RESOLVED
+    reason = str(details.get("recovery", "")) if over else episode.description
+    head = headline(change)
+    return {
+        "headline": f"**{_plain(head)}**" if markdown else head,
+        "event": str(change.event or ""),
+        "severity": episode.severity,
+        "status": str(details.get("status", "")),
+        "subject": episode.subject,
+        "asset": "/".join(details.get("asset", ())),
+        "check": episode.check_name,
+        "kind": kind,
+        "pipeline": episode.pipeline_id or "",
+        "reason": _plain(reason) if markdown else reason,
+        "value": value,
+        "expected": expected,
+        "bounds": bounds,
+        "owners": owners,
+        "group": str(details.get("group", "")),
+        "since": since,
+        "facts": _facts(value if not over else "", bounds or expected, owners, since),
+        "links": _links(run_url, check_url, kind, markdown=markdown),
+        "run_url": run_url,
+        "check_url": check_url,
+    }
+
+
+def headline(change: Change) -> str:
+    """One line: what, and what happened to it."""
+    episode, kind = change.episode, change.episode.details.get("kind")
+    subject = episode.subject
+    if change.event is Event.RESOLVED:
+        end = episode.resolved_at or episode.last_seen_at
+        what = subject if kind in (RUN, FAULT, TICK) else f"{subject}: {episode.check_name}"
+        return f"{what} recovered after {span(end - episode.opened_at)}"
+    still = "still " if change.event is Event.REPEATED else ""
+    if kind == RUN:
+        return f"{subject}: run failed{' again' if change.event is Event.AGAIN else ''}"
+    if kind == FAULT:
+        return f"{subject} is {still}faulted"
+    if kind == TICK:
+        return f"{subject} {still}fails"
+    verb = _VERBS.get(Status(episode.details.get("status", Status.FAIL)), "fails")
+    worse = " now" if change.event is Event.WORSE else ""
+    return f"{subject}: {episode.check_name}{worse} {still}{verb}"
+
+
+def moment(instant: datetime) -> str:
+    """A time for people, to the minute."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its two largest units."""
+    seconds = max(0, round(length.total_seconds()))
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _numbers(details: Mapping[str, Any], kind: str) -> tuple[str, str, str]:
+    def shown(name: str) -> str:
+        number = details.get(name)
+        if number is None:
+            return ""
+        return span(timedelta(seconds=number)) if kind in _IN_SECONDS else f"{number:,.6g}"
+
+    lower, upper = shown("lower"), shown("upper")
+    bounds = f"{lower} to {upper}" if lower and upper else f"at least {lower}" if lower else ""
+    return shown("value"), shown("expected"), bounds or (f"at most {upper}" if upper else "")
+
+
+def _facts(value: str, expected: str, owners: str, since: str) -> str:
+    parts = [f"{value}, expected {expected}" if expected else value] if value else []
+    return " · ".join([*parts, *([owners] if owners else []), f"since {since}"])
+
+
+def _urls(details: Mapping[str, Any], base_url: str | None) -> tuple[str, str]:
+    if base_url is None:
+        return "", ""
+    run_id, page = details.get("run_id"), details.get("page")
+    run_url = f"{base_url}/runs/{quote(run_id, safe='')}" if run_id else ""
+    return run_url, f"{base_url}{page}" if page else ""
+
+
+def _links(run_url: str, check_url: str, kind: str, *, markdown: bool) -> str:
+    place = {RUN: "Asset", TICK: "Ticks", FAULT: "Asset"}.get(kind, "Check")
+    named = [(name, url) for name, url in (("Run", run_url), (place, check_url)) if url]
+    if markdown:
+        return " · ".join(f"[{name}]({url})" for name, url in named)
+    return "\n".join(f"{name}: {url}" for name, url in named)
+
+
+def _filled(template: str, fields: Mapping[str, str]) -> str:
+    lines = [line for line in template.split("\n") if _says_something(line, fields)]
+    return "\n".join(Template(line).substitute(fields) for line in lines)
+
+
+def _says_something(line: str, fields: Mapping[str, str]) -> bool:
+    names = Template(line).get_identifiers()
+    return not names or any(fields[name] for name in names)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>" else letter for letter in text)
+
+
+def _by_run(changes: Iterable[Change]) -> list[Change]:
+    """One entry for a run that failed with several assets."""
+    grouped: dict[object, list[Change]] = {}
+    for number, change in enumerate(changes):
+        details = change.episode.details
+        alike = details.get("kind") == RUN and "run_id" in details and change.event is not Event.RESOLVED
+        grouped.setdefault((details["run_id"],) if alike else number, []).append(change)
+    return [_joined(group) for group in grouped.values()]
+
+
+def _joined(group: Sequence[Change]) -> Change:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    subjects = [change.episode.subject for change in group]
+    more = f" and {len(subjects) - _MOST_NAMES} more" if len(subjects) > _MOST_NAMES else ""
+    details = {name: value for name, value in first.episode.details.items() if name not in ("asset", "page")}
+    details["owners"] = list(dict.fromkeys(o for change in group for o in change.episode.details.get("owners", ())))
+    subject = ", ".join(subjects[:_MOST_NAMES]) + more
+    return replace(first, episode=replace(first.episode, subject=subject, details=details))
+
+
+def _urgency(change: Change) -> tuple[bool, bool, bool]:
+    return change.event is Event.RESOLVED, change.event is Event.REPEATED, change.episode.severity != "error"
+
+
+def _level(changes: Sequence[Change]) -> str:
+    wrong = [change.episode.severity for change in changes if change.event is not Event.RESOLVED]
+    return "ok" if not wrong else "error" if "error" in wrong else "warn"

@@ -1,0 +1,41 @@
+"""Which channels hear of an alert: the first route whose conditions are all met, else the default."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from observe_dagster.ledger.alerts import Episode
+from observe_dagster.spec.alerts import Alerting, Route
+
+
+def channels_for(episode: Episode, alerting: Alerting) -> tuple[str, ...]:
+    """The channels that are told when something fails; empty when a route without channels mutes it."""
+    for route in alerting.routes:
+        if _matches(route, episode):
+            return route.channels
+    if alerting.default is not None:
+        return alerting.default
+    return tuple(channel.id for channel in alerting.channels)
+
+
+def channels_told(episode: Episode, alerting: Alerting) -> tuple[str, ...]:
+    """The channels that were told of the episode and still exist: they hear of what becomes of it."""
+    told = episode.details.get("channels", ())
+    return tuple(channel.id for channel in alerting.channels if channel.id in told)
+
+
+def _matches(route: Route, episode: Episode) -> bool:
+    details = episode.details
+    tags = details.get("tags", {})
+    return (
+        _any(route.owner, details.get("owners", ()))
+        and all(tags.get(name) == value for name, value in route.tags.items())
+        and _any(route.group, [details.get("group")])
+        and _any(route.severity, [episode.severity])
+        and _any(route.kind, [details.get("kind")])
+        and (not route.asset or any(fnmatchcase("/".join(details.get("asset", ())), each) for each in route.asset))
+    )
+
+
+def _any(wanted: Iterable[str], found: Iterable[str | None]) -> bool:
+    chosen = set(wanted)
+    return not chosen or not chosen.isdisjoint(found)

@@ -1,0 +1,67 @@
+"""What is heard about a subject, whoever said it: a check's evaluation, a run's end, a fault, a tick."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from observe_dagster.records import Status
+
+RUN = "run"
+FAULT = "fault"
+TICK = "tick"
+
+FAILING = (Status.WARN, Status.FAIL, Status.ERROR)
+SILENT = (Status.SKIPPED, Status.LEARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One thing heard about one subject at one time.
+
+    `warn`, `fail` and `error` open an episode, `pass` resolves it, `skipped` and `learning` do neither. `subject` is
+    what an episode is kept for, with `check`; `kind` is the check's kind, or run, fault or tick. With `every` each
+    occurrence, told apart by `run_id`, is told. `page` is where to look in the UI, as a path.
+    """
+
+    subject: str
+    check: str
+    kind: str
+    status: Status
+    at: datetime
+    reason: str = ""
+    severity: str = "error"
+    asset: tuple[str, ...] = ()
+    value: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    owners: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict[str, str], hash=False)
+    group: str | None = None
+    pipeline_id: str | None = None
+    run_id: str | None = None
+    page: str | None = None
+    every: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What its episode is found by."""
+        return self.subject, self.check
+
+    def details(self) -> dict[str, Any]:
+        """What an episode keeps of it, ready for JSON; what is absent is left out."""
+        kept: dict[str, Any] = {
+            "kind": self.kind,
+            "status": self.status.value,
+            "asset": list(self.asset),
+            "value": self.value,
+            "expected": self.expected,
+            "lower": self.lower,
+            "upper": self.upper,
+            "owners": list(self.owners),
+            "tags": dict(self.tags),
+            "group": self.group,
+            "run_id": self.run_id,
+            "page": self.page,
+        }
+        return {name: value for name, value in kept.items() if value not in (None, [], {})}

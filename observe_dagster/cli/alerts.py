@@ -1,0 +1,108 @@
+"""`observe alerts`: what is wrong now, what could not be told, and a test of a channel."""
+
+import difflib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import table, write, write_json
+from observe_dagster.cli.state import Document, State
+from observe_dagster.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from observe_dagster.ledger.alerts import Episode
+    from observe_dagster.ledger.outbox import Publication
+
+_MOST_SHOWN = 1000
+_COLUMNS = (("Severity", "left"), ("Subject", "left"), ("Check", "left"), ("Since", "left"), ("Status", "left"))
+
+
+@click.group()
+def alerts() -> None:
+    """What fails, and who was told."""
+
+
+@alerts.command("list")
+@click.option("--all", "everything", is_flag=True, help="Show those that are over, too, the newest first.")
+@common
+@click.pass_obj
+def list_alerts(state: State, *, everything: bool) -> None:
+    """List what is wrong now, and the messages that wait or were given up."""
+    from observe_dagster.alerts import PUBLISHER
+    from observe_dagster.ledger.alerts import open_episodes, recent_episodes
+    from observe_dagster.ledger.outbox import Outbox
+
+    with state.ledger.transaction() as db:
+        episodes = recent_episodes(db, limit=_MOST_SHOWN) if everything else open_episodes(db)
+    undelivered = Outbox(state.ledger).items(PUBLISHER, states=("pending", "dead"), limit=_MOST_SHOWN)
+    if state.as_json:
+        write_json(
+            {"alerts": [_document(each) for each in episodes], "messages": [_message(each) for each in undelivered]}
+        )
+        return
+    write(table(_COLUMNS, (_cells(episode) for episode in episodes)))
+    for item in undelivered:
+        said = "was given up" if item.state == "dead" else "waits"
+        reason = f": {item.last_error}" if item.last_error else "."
+        click.echo(f"A message to {item.ordering_key} of {_moment(item.created_at)} {said}{reason}")
+
+
+@alerts.command("test")
+@click.argument("channel_id", metavar="CHANNEL")
+@common
+@click.pass_obj
+def test_channel(state: State, channel_id: str) -> None:
+    """Send a test message to CHANNEL now; exits 1 with the reason when it does not arrive."""
+    from observe_dagster.alerts import AppriseNotifier
+
+    alerting = state.project.alerting
+    channel = alerting.channel(channel_id)
+    if channel is None:
+        close = difflib.get_close_matches(channel_id, [each.id for each in alerting.channels], n=1)
+        raise NotFoundError("channel", channel_id, close[0] if close else None)
+    text = f"This is a test of the channel {channel_id}: alerts of observe arrive here."
+    AppriseNotifier().send(channel, {"title": "Test message", "markdown": text, "text": text, "level": "ok"})
+    if state.as_json:
+        write_json({"channel": channel_id, "status": "sent"})
+    else:
+        click.echo(f"A test message was sent to {channel_id}.")
+
+
+def _document(episode: "Episode") -> Document:
+    return {
+        "subject": episode.subject,
+        "check": episode.check_name,
+        "severity": episode.severity,
+        "status": episode.status,
+        "pipeline_id": episode.pipeline_id,
+        "description": episode.description,
+        "opened_at": _moment(episode.opened_at),
+        "last_seen_at": _moment(episode.last_seen_at),
+        "last_sent_at": _moment(episode.last_sent_at),
+        "resolved_at": _moment(episode.resolved_at),
+        "details": dict(episode.details),
+    }
+
+
+def _message(item: "Publication") -> Document:
+    return {
+        "id": item.id,
+        "channel": item.ordering_key,
+        "state": item.state,
+        "title": item.record["title"],
+        "attempts": item.attempts,
+        "error": item.last_error,
+        "created_at": _moment(item.created_at),
+        "next_attempt_at": _moment(item.next_attempt_at) if item.state == "pending" else None,
+    }
+
+
+def _cells(episode: "Episode") -> tuple[str, ...]:
+    since = episode.opened_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return (episode.severity, episode.subject, episode.check_name, since, episode.status)
+
+
+def _moment(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,82 @@
+"""`observe apply`: what runs at Warehouse Sync is made as declared; what changes is shown first."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import table, write, write_json
+from observe_dagster.cli.state import Document, State
+from observe_dagster.errors import SettingsError
+
+if TYPE_CHECKING:
+    from observe_dagster.publish.warehouse_sync import Change
+
+_NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "pipeline"}
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--secrets", "send_secrets", is_flag=True, help="Send secrets again; a changed one cannot be seen there.")
+@common
+@click.pass_obj
+def apply(state: State, *, dry_run: bool, send_secrets: bool) -> None:
+    """Make Warehouse Sync as declared.
+
+    What changes is shown first. It creates and updates what pipelines with engine mparticle need, and deletes nothing.
+    MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN say where and who.
+    """
+    from observe_dagster.publish.warehouse_sync import Access, WarehouseSync, carried_out, planned, secrets_sent
+
+    project = state.project
+    if all(pipeline.engine == "local" for pipeline in project.pipelines):
+        _nothing(state, "No pipeline has engine mparticle.")
+        return
+    access = Access.from_environment()
+    if access is None:
+        raise SettingsError("Set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN to apply.")
+    there = WarehouseSync(access, secrets=secrets_sent(project))
+    try:
+        changes = planned(project, there, send_secrets=send_secrets)
+        if not state.as_json:
+            _show(changes)
+        if not dry_run:
+            for change in carried_out(changes, there, state.ledger):
+                if not state.as_json:
+                    click.echo(f"{change.action.capitalize()}d the {_NOUNS[change.kind]} {change.id}.")
+    finally:
+        there.close()
+    if state.as_json:
+        write_json({"dry_run": dry_run, "changes": [change_document(change) for change in changes]})
+
+
+def change_document(change: "Change") -> Document:
+    """One change; secrets are masked."""
+    differences = [{"path": each.path, "from": each.was, "to": each.becomes} for each in change.differences]
+    return {"kind": change.kind, "id": change.id, "action": change.action, "differences": differences}
+
+
+def _show(changes: "tuple[Change, ...]") -> None:
+    open_ = [change for change in changes if change.action != "unchanged"]
+    if not open_:
+        click.echo(f"All {len(changes)} resources at Warehouse Sync are as declared.")
+        return
+    rows = [
+        (f"{change.action} {_NOUNS[change.kind]}", change.id, each.path, _text(each.was), _text(each.becomes))
+        for change in open_
+        for each in change.differences
+        if each.path != "id"
+    ]
+    columns = [("Change", "left"), ("Id", "left"), ("Field", "left"), ("Is", "left"), ("Becomes", "left")]
+    write(table(columns, rows))
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _nothing(state: State, message: str) -> None:
+    if state.as_json:
+        write_json({"dry_run": True, "changes": []})
+    else:
+        click.echo(message)

@@ -1,0 +1,154 @@
+"""`observe checks`: how every check stands, and what one said over time."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.state import Document, State
+from observe_dagster.cli.times import in_utc, last_moment, to_the_second
+
+if TYPE_CHECKING:
+    from observe_dagster.ledger import CheckStanding, Verdict
+
+_TROUBLE = ("fail", "error", "warn")
+
+
+@click.group()
+def checks() -> None:
+    """What watches pipelines and assets, and what it says.
+
+    CHECK is named by its asset and its own name, such as lake/analytics/flights:freshness.
+    """
+
+
+@checks.command("list")
+@click.option("--failing", is_flag=True, help="Only those that fail, warn, or could not be judged.")
+@common
+@click.pass_obj
+def list_checks(state: State, *, failing: bool) -> None:
+    """List every check with how it stands, the worst first."""
+    standing = state.ledger.verdicts.standing_checks()
+    documents = [standing_document(check) for check in standing]
+    documents.sort(key=lambda document: _severity(document["status"]))
+    if failing:
+        documents = [document for document in documents if document["status"] in _TROUBLE]
+    if state.as_json:
+        write_json(documents)
+    elif not documents:
+        click.echo("No check fails." if failing else "No check was judged yet.")
+    else:
+        columns = [("Check", "left"), ("Status", "left"), ("Since", "left")]
+        write(table(columns, (_standing_cells(document) for document in documents)))
+        for document in documents:
+            if document["status"] in _TROUBLE:
+                click.echo(f"{document['check']}: {document['reason']}")
+
+
+@checks.command("show")
+@click.argument("check", metavar="CHECK")
+@common
+@click.pass_obj
+def show_check(state: State, check: str) -> None:
+    """Show how CHECK stands, and the numbers it judged by last."""
+    found = _find(state, check)
+    latest = state.ledger.verdicts.check_history(found.asset, found.check_name, limit=1)
+    document = {**standing_document(found), "latest_verdict": verdict_document(latest[0]) if latest else None}
+    if state.as_json:
+        write_json(document)
+    else:
+        write(facts(document.items()))
+
+
+@checks.command("history")
+@click.argument("check", metavar="CHECK")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@click.option("--before", metavar="TIME", callback=last_moment, help="Only what was judged before.")
+@common
+@click.pass_obj
+def check_history(state: State, check: str, *, limit: int, before: datetime | None) -> None:
+    """List what CHECK said, the newest first.
+
+    Freshness and timeliness are kept when they change and once a day, all other checks each time.
+    """
+    found = _find(state, check)
+    verdicts = state.ledger.verdicts.check_history(found.asset, found.check_name, limit=limit, before=before)
+    documents = [verdict_document(verdict) for verdict in verdicts]
+    if state.as_json:
+        write_json(documents)
+        return
+    columns = [("Judged at", "left"), ("Status", "left"), ("Run", "right"), ("Value", "right"), ("Expected", "right")]
+    write(table([*columns, ("Between", "left")], (_verdict_cells(document) for document in documents)))
+
+
+def standing_document(check: "CheckStanding") -> Document:
+    """How one check stands."""
+    return {
+        "check": f"{'/'.join(check.asset)}:{check.check_name}",
+        "kind": check.kind,
+        "status": check.status.value,
+        "reason": check.reason,
+        "since": in_utc(check.since),
+        "last_evaluated_on": in_utc(check.last_evaluated_at),
+        "pipeline_id": check.pipeline_id,
+        "pipeline_execution_id": check.execution_id,
+    }
+
+
+def verdict_document(verdict: "Verdict") -> Document:
+    """One verdict."""
+    return {
+        "status": verdict.status.value,
+        "reason": verdict.reason,
+        "value": verdict.value,
+        "expected": verdict.expected,
+        "lower_bound": verdict.lower,
+        "upper_bound": verdict.upper,
+        "judged_at": in_utc(verdict.judged_at),
+        "evaluated_on": in_utc(verdict.evaluated_at),
+        "pipeline_id": verdict.pipeline_id,
+        "pipeline_execution_id": verdict.execution_id,
+        "flagged": verdict.flagged,
+        "evidence": verdict.evidence,
+    }
+
+
+def _find(state: State, check: str) -> "CheckStanding":
+    import difflib
+
+    from observe_dagster.errors import NotFoundError
+
+    asset, _, name = check.rpartition(":")
+    of_asset = state.ledger.verdicts.standing_checks(tuple(asset.split("/")))
+    for found in of_asset:
+        if found.check_name == name:
+            return found
+    known = [document["check"] for document in map(standing_document, state.ledger.verdicts.standing_checks())]
+    close = difflib.get_close_matches(check, known, n=1)
+    raise NotFoundError("check", check, close[0] if close else None)
+
+
+def _severity(status: str) -> int:
+    return (*_TROUBLE, "learning", "pass", "skipped").index(status)
+
+
+def _standing_cells(document: Document) -> tuple[str, ...]:
+    return document["check"], document["status"], to_the_second(document["since"])
+
+
+def _verdict_cells(document: Document) -> tuple[str, ...]:
+    lower, upper = document["lower_bound"], document["upper_bound"]
+    return (
+        to_the_second(document["judged_at"]),
+        document["status"] + (" (flagged)" if document["flagged"] else ""),
+        str(document["pipeline_execution_id"] or "-"),
+        _number(document["value"]),
+        _number(document["expected"]),
+        "-" if lower is None and upper is None else f"{_number(lower)} and {_number(upper)}",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.6g}"

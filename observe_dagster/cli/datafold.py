@@ -1,0 +1,266 @@
+"""`observe datafold`: what Datafold knows, and the few things that are started there by hand."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.state import Document, State
+from observe_dagster.errors import NotFoundError, SettingsError
+
+if TYPE_CHECKING:
+    from observe_dagster.publish.datafold import Datafold
+
+page_option = click.option("--page", default=1, show_default=True, type=click.IntRange(1))
+
+
+@click.group()
+def datafold() -> None:
+    """Ask Datafold. DATAFOLD_API_KEY is the key; DATAFOLD_HOST where Datafold is not app.datafold.com."""
+
+
+@contextmanager
+def opened() -> Generator["Datafold"]:
+    """Datafold as the environment names it."""
+    from observe_dagster.publish.datafold import Access, Datafold
+
+    access = Access.from_environment()
+    if access is None:
+        raise SettingsError("Set DATAFOLD_API_KEY to ask Datafold.")
+    there = Datafold(access)
+    try:
+        yield there
+    finally:
+        there.close()
+
+
+@datafold.command("data-sources")
+@click.argument("number", metavar="[ID]", type=int, required=False)
+@click.option("--types", is_flag=True, help="The kinds of data sources there can be.")
+@common
+@click.pass_obj
+def data_sources(state: State, number: int | None, *, types: bool) -> None:
+    """List every data source, or show one."""
+    with opened() as there:
+        if number is not None:
+            _one(state, there.data_source(number))
+        elif types:
+            _many(state, there.data_source_types(), ("type", "name"))
+        else:
+            _many(state, there.data_sources(), ("id", "type", "name"))
+
+
+@datafold.command()
+@click.argument("number", metavar="DATA_SOURCE", type=int)
+@click.argument("sql")
+@common
+@click.pass_obj
+def query(state: State, number: int, sql: str) -> None:
+    """Run SQL at DATA_SOURCE and print its rows."""
+    with opened() as there:
+        answer = there.query(number, sql)
+    rows: list[Document] = answer.get("rows") or []
+    if state.as_json:
+        write_json(answer)
+        return
+    names = tuple(str(column.get("name")) for column in answer.get("columns") or ()) or tuple(rows[0] if rows else ())
+    _many(state, rows, names)
+
+
+@datafold.command("test")
+@click.argument("number", metavar="DATA_SOURCE", type=int)
+@common
+@click.pass_obj
+def test_connection(state: State, number: int) -> None:
+    """Test the connection of DATA_SOURCE and wait for the result."""
+    from observe_dagster.publish.datafold import await_data_source_test
+
+    with opened() as there:
+        _one(state, await_data_source_test(there, number))
+
+
+@datafold.command("diffs")
+@click.argument("number", metavar="[ID]", type=int, required=False)
+@page_option
+@common
+@click.pass_obj
+def diffs(state: State, number: int | None, *, page: int) -> None:
+    """List data diffs, or show one with its summary results."""
+    with opened() as there:
+        if number is None:
+            _many(state, _items(there.data_diffs(page=page), "results"), ("id", "status", "result", "created_at"))
+        else:
+            _one(state, {**there.data_diff_summary(number), "results": there.data_diff_results(number)})
+
+
+@datafold.group()
+def monitors() -> None:
+    """Monitors at Datafold."""
+
+
+@monitors.command("list")
+@page_option
+@click.option("--tags", help="Only those with these tags, divided by commas.")
+@common
+@click.pass_obj
+def list_monitors(state: State, *, page: int, tags: str | None) -> None:
+    """List monitors."""
+    with opened() as there:
+        found = _items(there.monitors(page=page, tags=tags), "monitors")
+    _many(state, found, ("id", "monitor_type", "state", "enabled", "name"))
+
+
+@monitors.command("show")
+@click.argument("number", metavar="ID", type=int)
+@common
+@click.pass_obj
+def show_monitor(state: State, number: int) -> None:
+    """Show a monitor."""
+    with opened() as there:
+        _one(state, there.monitor(number))
+
+
+@monitors.command("runs")
+@click.argument("number", metavar="ID", type=int)
+@click.argument("run_id", metavar="[RUN]", type=int, required=False)
+@page_option
+@common
+@click.pass_obj
+def monitor_runs(state: State, number: int, run_id: int | None, *, page: int) -> None:
+    """List a monitor's runs, or show one."""
+    with opened() as there:
+        if run_id is not None:
+            _one(state, there.monitor_run(number, run_id))
+        else:
+            found = _items(there.monitor_runs(number, page=page), "runs")
+            _many(state, found, ("run_id", "state", "started_at", "diff_id"))
+
+
+@monitors.command("create")
+@click.argument("slug")
+@click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
+@common
+@click.pass_obj
+def create_monitor(state: State, slug: str, *, dry_run: bool) -> None:
+    """Create the monitor that is declared as SLUG and say its id, to be written into its declaration."""
+    from observe_dagster.publish.datafold import monitor_body
+
+    declared = state.project.monitor(slug)
+    body = monitor_body(declared, state.project)
+    if dry_run:
+        _one(state, {"path": f"/api/v1/monitors/create/{declared.monitor.type}", "body": body})
+        return
+    with opened() as there:
+        number = there.create_monitor(declared.monitor.type, body)
+    if state.as_json:
+        write_json({"id": number})
+    else:
+        click.echo(f"Created monitor {number}; write `id: {number}` into {slug}.")
+
+
+@datafold.command()
+@click.argument("direction", type=click.Choice(["upstream", "downstream"]))
+@click.argument("connection", metavar="CONNECTION")
+@click.argument("path")
+@click.option("--column", "columns", is_flag=True, help="PATH is a column's.")
+@click.option("--max-depth", default=10, show_default=True, type=click.IntRange(1, 99))
+@common
+@click.pass_obj
+def explore(
+    state: State,
+    direction: Literal["upstream", "downstream"],
+    connection: str,
+    path: str,
+    *,
+    columns: bool,
+    max_depth: int,
+) -> None:
+    """Walk the lineage of PATH, such as db.schema."my.table", of CONNECTION: its number or our id for it."""
+    from observe_dagster.publish.datafold import walk
+
+    towards = "upstreams" if direction == "upstream" else "downstreams"
+    number = _connection_number(state, connection)
+    with opened() as there:
+        found = walk(there, number, "columns" if columns else "tables", path, towards, max_depth=max_depth)
+    nodes = [{"depth": node.depth, "kind": node.kind.removesuffix("s"), "path": node.path} for node in found.nodes]
+    if state.as_json:
+        write_json({"nodes": nodes, "edges": [{"from": edge[0], "to": edge[1]} for edge in found.edges]})
+    else:
+        _many(state, nodes, ("depth", "kind", "path"))
+
+
+@datafold.command("ci-runs")
+@click.argument("config", metavar="CONFIG", type=int)
+@click.option("--pr", "pr_num", help="Only those of this pull request.")
+@common
+@click.pass_obj
+def ci_runs(state: State, config: int, *, pr_num: str | None) -> None:
+    """List the runs of a CI configuration."""
+    with opened() as there:
+        _many(state, there.ci_runs(config, pr_num=pr_num), ("id", "status", "pr_num", "pr_branch", "pr_sha"))
+
+
+@datafold.command("bi")
+@click.argument("number", metavar="[ID]", type=int, required=False)
+@common
+@click.pass_obj
+def bi(state: State, number: int | None) -> None:
+    """List BI integrations, or show one."""
+    with opened() as there:
+        if number is None:
+            _many(state, there.bi_integrations(), ("id", "type", "name"))
+        else:
+            _one(state, there.bi_integration(number))
+
+
+@datafold.command("audit-logs")
+@common
+@click.pass_obj
+def audit_logs(state: State) -> None:
+    """List what was done in the organization."""
+    with opened() as there:
+        _many(state, there.audit_logs(), ("timestamp", "user_email", "action", "object_type", "object_id", "url"))
+
+
+@datafold.command()
+@common
+@click.pass_obj
+def spend(state: State) -> None:
+    """Show what was spent on language models, and the caps, in US dollars."""
+    with opened() as there:
+        _one(state, there.spend())
+
+
+def _connection_number(state: State, connection: str) -> int:
+    if connection.isdecimal():
+        return int(connection)
+    number = state.project.connection(connection).datafold_id
+    if number is None:
+        raise NotFoundError("number at Datafold (datafold_id) of connection", connection)
+    return number
+
+
+def _items(page: Document, name: str) -> list[Document]:
+    return [item for item in page.get(name) or () if isinstance(item, dict)]
+
+
+def _many(state: State, documents: Sequence[Document], names: Sequence[str]) -> None:
+    if state.as_json:
+        write_json(list(documents))
+        return
+    columns: list[tuple[str, str]] = [(name, "left") for name in names]
+    write(table(columns, ([_text(document.get(name)) for name in names] for document in documents)))
+
+
+def _one(state: State, document: Document) -> None:
+    if state.as_json:
+        write_json(document)
+    else:
+        write(facts(document.items()))
+
+
+def _text(value: Any) -> str:
+    return "-" if value is None else str(value)

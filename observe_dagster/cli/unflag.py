@@ -1,0 +1,25 @@
+"""`observe unflag`: say that what was found is no anomaly."""
+
+import click
+
+from observe_dagster.cli.options import common
+from observe_dagster.cli.output import write_json
+from observe_dagster.cli.state import State
+
+
+@click.command()
+@click.argument("pipeline_id", metavar="PIPELINE")
+@click.argument("run_id", metavar="RUN_ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("metric_fields", metavar="METRIC...", nargs=-1, required=True)
+@common
+@click.pass_obj
+def unflag(state: State, pipeline_id: str, run_id: int, metric_fields: tuple[str, ...]) -> None:
+    """Say that a run of PIPELINE is no anomaly.
+
+    Later runs are compared with it again. METRIC is one it was flagged for, such as total_rows.
+    """
+    taken = state.ledger.verdicts.unflag(pipeline_id, run_id, metric_fields)
+    if state.as_json:
+        write_json({"pipeline_id": pipeline_id, "pipeline_execution_id": run_id, "metric_field": list(taken)})
+    else:
+        click.echo(f"Run {run_id} of pipeline {pipeline_id} is no anomaly in {', '.join(taken)} any more.")

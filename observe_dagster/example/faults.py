@@ -1,0 +1,159 @@
+"""Seven faults, each told as a story: it is put in, has to be found by one check alone, and is mended."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from observe_dagster.errors import LedgerError
+from observe_dagster.example.places import Places
+from observe_dagster.example.stage import Stage, Story, withheld
+from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_TOTAL_ROWS, _INSERTS = anomaly_check_name("total_rows"), anomaly_check_name("inserts")
+_LATE_BY = timedelta(minutes=45)
+_A_WHILE = timedelta(minutes=5)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def half_the_rows(stage: Stage) -> Story:
+    """A day of flights arrives by half; it is read again when the rest is there."""
+    fault, due = "half the rows", stage.take("flights-daily", _at(stage, 0))
+    following = stage.take("flights-daily", due.at + _HOUR)
+    since, until = stage.runs.interval(due.pipeline_id, due.at)
+    yield due.at
+    with withheld(stage.source, since - _HOUR, until, one_of=2):
+        stage.run(due)
+    stage.look(fault, (_asset(stage, due.pipeline_id), _TOTAL_ROWS), due.at)
+    stage.runs.triggered(due.pipeline_id, due.at + _A_WHILE, from_=since, until=until)
+    yield following.at
+    stage.run(following)
+    stage.look_again(fault)
+
+
+def no_rows(stage: Stage) -> Story:
+    """An hour of flights does not arrive at all; it is read again when it is there."""
+    fault, due = "zero rows", stage.take("flights-hourly", _at(stage, 18))
+    following = stage.take("flights-hourly", due.at + _A_WHILE)
+    since, until = stage.runs.interval(due.pipeline_id, due.at)
+    yield due.at
+    with withheld(stage.source, since - _HOUR, until, one_of=1):
+        stage.run(due)
+    stage.look(fault, (_asset(stage, due.pipeline_id), _TOTAL_ROWS), due.at)
+    stage.runs.triggered(due.pipeline_id, due.at + _A_WHILE, from_=since, until=until)
+    yield following.at
+    stage.run(following)
+    stage.look_again(fault)
+
+
+def triple_rows(stage: Stage) -> Story:
+    """Every hour's weather is sent three times, under three names; the copies are deleted on both sides."""
+    fault, due = "triple rows", stage.take("weather-daily", _at(stage, 0))
+    following = stage.take("weather-daily", due.at + _HOUR)
+    since, until = stage.runs.interval(due.pipeline_id, due.at)
+    yield due.at
+    stage.source.execute(
+        "INSERT INTO public.weather (origin, time_hour, temp) SELECT origin || suffix, time_hour, temp"
+        " FROM public.weather CROSS JOIN (VALUES ('-2'), ('-3')) AS copies (suffix)"
+        " WHERE time_hour >= %s AND time_hour < %s",
+        [since, until],
+    )
+    stage.run(due)
+    stage.look(fault, (_asset(stage, due.pipeline_id), _INSERTS), due.at)
+    stage.source.execute("DELETE FROM public.weather WHERE origin LIKE '%-%'")
+    with _lake(stage.places) as lake:
+        lake.execute("DELETE FROM analytics.weather WHERE origin LIKE '%-%'")
+    yield following.at
+    stage.run(following)
+    stage.look_again(fault)
+
+
+def late_run(stage: Stage) -> Story:
+    """A run does not start when it is due, and then it does."""
+    fault, due = "late run", stage.take("carrier-delays-daily", _at(stage, 0))
+    yield due.at + _LATE_BY
+    stage.watching.judge(due.at + _LATE_BY)
+    stage.look(fault, (_asset(stage, due.pipeline_id), TIMELINESS), due.at)
+    stage.run(due, due.at + _LATE_BY + _A_WHILE)
+    stage.look_again(fault)
+
+
+def stalled_pipeline(stage: Stage) -> Story:
+    """A pipeline does not run until its table is too old; somebody runs it."""
+    fault, due = "stalled pipeline", stage.take("airport-traffic-daily", _at(stage, 0))
+    noticed = due.at + timedelta(hours=7)
+    yield noticed
+    stage.watching.judge(noticed)
+    stage.look(fault, (_asset(stage, due.pipeline_id), FRESHNESS), due.at)
+    stage.runs.triggered(due.pipeline_id, noticed + _A_WHILE)
+    stage.look_again(fault)
+
+
+def dropped_column(stage: Stage) -> Story:
+    """Somebody drops a column of a table in the lake; the next sync brings it back."""
+    fault, moment = "dropped column", _at(stage, 12, 20)
+    yield moment
+    drop_a_column(stage.places)
+    stage.look(fault, stage.watching.monitor("airports-columns", moment), moment)
+    stage.runs.triggered("airports-weekly", moment + _A_WHILE)
+    stage.watching.monitor("airports-columns", moment + 2 * _A_WHILE)
+    stage.look_again(fault)
+
+
+def changed_rows(stage: Stage) -> Story:
+    """Somebody changes five rows of a table in the lake; the next sync puts them right."""
+    fault, moment = "5 changed rows", _at(stage, 13, 20)
+    yield moment
+    change_five_rows(stage.places)
+    stage.look(fault, stage.watching.monitor("planes-are-the-same", moment), moment)
+    stage.runs.triggered("planes-weekly", moment + _A_WHILE)
+    stage.watching.monitor("planes-are-the-same", moment + 2 * _A_WHILE)
+    stage.look_again(fault)
+
+
+STORIES: tuple[Callable[[Stage], Story], ...] = (
+    half_the_rows,
+    no_rows,
+    triple_rows,
+    late_run,
+    stalled_pipeline,
+    dropped_column,
+    changed_rows,
+)
+
+
+def drop_a_column(places: Places) -> None:
+    """Drop a column of the lake's airports."""
+    with _lake(places) as lake:
+        lake.execute("ALTER TABLE analytics.airports DROP COLUMN tzone")
+
+
+def change_five_rows(places: Places) -> None:
+    """Change the number of seats of five of the lake's planes."""
+    with _lake(places) as lake:
+        lake.execute(
+            "UPDATE analytics.planes SET seats = seats + 1"
+            " WHERE tailnum IN (SELECT tailnum FROM analytics.planes ORDER BY tailnum LIMIT 5)"
+        )
+
+
+@contextmanager
+def _lake(places: Places) -> Generator["DuckDBPyConnection"]:
+    import duckdb
+
+    try:
+        with duckdb.connect(str(places.lake_path)) as lake:
+            yield lake
+    except duckdb.Error as error:
+        raise LedgerError(f"The example's lake refused: {type(error).__name__}.") from None
+
+
+def _at(stage: Stage, hour: int, minute: int = 0) -> datetime:
+    return datetime.combine(stage.day, time(hour, minute), UTC)
+
+
+def _asset(stage: Stage, pipeline_id: str) -> tuple[str, ...]:
+    return stage.runs.project.pipeline(pipeline_id).table_key

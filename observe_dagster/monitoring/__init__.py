@@ -1,0 +1,1 @@
+"""Observing what the checks judge: the ledger's executions and the warehouses' tables."""

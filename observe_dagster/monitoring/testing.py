@@ -1,0 +1,44 @@
+"""Look for the rows that fail a test monitor, in one read-only session."""
+
+from collections.abc import Iterator
+
+from observe_dagster.checks.test import SAMPLE_ROWS, Failures
+from observe_dagster.errors import WarehouseError
+from observe_dagster.spec.monitor_sql import template_queries
+from observe_dagster.spec.monitors import DataTestMonitor
+from observe_dagster.warehouse import Reader
+from observe_dagster.warehouse.measures import count_statement, failing_rows, text_statement
+
+
+def look_for_failures(slug: str, monitor: DataTestMonitor, reader: Reader) -> list[Failures]:
+    """Run every query of a test; raises WarehouseError when one cannot be run."""
+    left = SAMPLE_ROWS
+    found: list[Failures] = []
+    for looked_for, query in _queries(slug, monitor):
+        failures = _failures(reader, looked_for, query, left)
+        left -= len(failures.sample)
+        found.append(failures)
+    return found
+
+
+def _queries(slug: str, monitor: DataTestMonitor) -> Iterator[tuple[str, str]]:
+    if monitor.query is None:
+        yield from failing_rows(monitor.test) if monitor.test is not None else ()
+    elif monitor.test is None:
+        yield slug, monitor.query
+    else:
+        queries = list(template_queries(monitor.query, monitor.test))
+        for number, query in enumerate(queries, start=1):
+            yield slug if len(queries) == 1 else f"{slug} ({number} of {len(queries)})", query
+
+
+def _failures(reader: Reader, looked_for: str, query: str, wanted: int) -> Failures:
+    try:
+        count = int(reader.rows(count_statement(query))[0][0])
+        if count == 0 or wanted <= 0:
+            return Failures(looked_for=looked_for, count=count)
+        columns = tuple(column.name for column in reader.describe(query))
+        sample = reader.rows(text_statement(query, columns), limit=wanted)
+    except WarehouseError as error:
+        raise WarehouseError(reader.connection_id, f"{looked_for}: {error}", transient=error.transient) from None
+    return Failures(looked_for=looked_for, count=count, columns=columns, sample=sample)

@@ -1,0 +1,163 @@
+"""Compares what a sync wrote with the range it read: `verify: diff` of a pipeline.
+
+The data model is asked again for the range, with the pipeline's field transformation applied, and matched by primary
+key with the destination's rows of the same range. Of an incremental sync, rows that only the destination has do not
+count: they were changed or deleted at the source after they were read. Rows the sync rejects (a null key or iterator)
+are left out, and of several rows with one key only the newest is expected. Where a pipeline appends without a key,
+whole rows are matched, however often each is there. A mirror's rows that are gone at the source are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+
+from observe_dagster.datatypes import Kind, parse_data_type
+from observe_dagster.errors import WarehouseError
+from observe_dagster.monitoring.diff import DiffResult, diff, outcome_of
+from observe_dagster.records import Column, Outcome, Status, SyncRange, TableName
+from observe_dagster.spec.bounds import Bound, bound
+from observe_dagster.spec.diff import DataDiffConfig
+from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.spec.project import Project
+from observe_dagster.spec.schedule import IncrementalSync, IteratorDataType
+from observe_dagster.warehouse import OpenOptions, open_warehouse
+from observe_dagster.warehouse.comparing import Expressions
+from observe_dagster.warehouse.diff_statements import quoted, string
+from observe_dagster.warehouse.port import DELETED_AT
+
+_MOMENTS: dict[Kind, IteratorDataType] = {
+    Kind.TIMESTAMPTZ: "timestamptz",
+    Kind.TIMESTAMP: "timestamp",
+    Kind.DATE: "date",
+}
+_NUMBERED = ("timestamp_unixtime_s", "timestamp_unixtime_ms", "integer")
+
+
+def judge_sync(project: Project, pipeline: Pipeline, synced: SyncRange, *, now: datetime) -> Outcome:
+    """Fail when any row differs; a warehouse that cannot be reached is an `error`."""
+    try:
+        result = verify_sync(project, pipeline, synced, now=now)
+    except WarehouseError as error:
+        return Outcome(status=Status.ERROR, reason=str(error), evidence={"transient": error.transient})
+    return outcome_of(None, result)
+
+
+def verify_sync(
+    project: Project,
+    pipeline: Pipeline,
+    synced: SyncRange,
+    *,
+    now: datetime,
+    options: OpenOptions | None = None,
+    sample_rows: int = 20,
+) -> DiffResult:
+    """Compare a range of a pipeline's source (a) with its destination (b); raises WarehouseError."""
+    opening = options or OpenOptions()
+    source = open_warehouse(project.connection(pipeline.connection_id))
+    target = open_warehouse(project.connection(pipeline.destination.connection_id))
+    model = project.data_model(pipeline.data_model_id).sql
+    table = TableName(schema=pipeline.destination.schema_, table=pipeline.destination.table)
+    with source.reader(opening) as reader:
+        given = reader.describe(f"SELECT * FROM (\n{model}\n) AS model")  # noqa: S608 (a declared query, read-only)
+        expressions = reader.expressions()
+    with target.reader(opening) as reader:
+        held = reader.describe(f"SELECT * FROM {quoted(table.schema, table.table)}")  # noqa: S608 (a quoted name)
+    written = _written(pipeline, given, held)
+    config = DataDiffConfig.model_validate(
+        {
+            "primary_key": pipeline.destination.primary_key or tuple(written),
+            "dataset_a": {
+                "connection_id": pipeline.connection_id,
+                "query": _source_query(pipeline, synced, given, written, (model, expressions)),
+            },
+            "dataset_b": {
+                "connection_id": pipeline.destination.connection_id,
+                "query": _target_query(pipeline, synced, table, held, written),
+            },
+        }
+    )
+    result = diff(project, config, now=now, options=options, sample_rows=sample_rows)
+    return _without_moved_on(result) if isinstance(pipeline.sync_mode, IncrementalSync) else result
+
+
+def _written(pipeline: Pipeline, given: Sequence[Column], held: Sequence[Column]) -> dict[str, str]:
+    """Destination column to source column, for those that come from the source."""
+    change, there = pipeline.field_transformation, {column.name.lower() for column in held}
+    names = {change.rename.get(c.name, c.name): c.name for c in given if c.name not in change.drop}
+    return {target: name for target, name in names.items() if target.lower() in there}
+
+
+def _source_query(
+    pipeline: Pipeline,
+    synced: SyncRange,
+    given: Sequence[Column],
+    written: dict[str, str],
+    asked: tuple[str, Expressions],
+) -> str:
+    model, expressions = asked
+    casts = pipeline.field_transformation.cast
+    fields = [
+        f"{_cast(quoted(name), casts.get(target), expressions)} AS {quoted(target)}" for target, name in written.items()
+    ]
+    iterator = pipeline.sync_mode.iterator_field
+    tests = _bounds(pipeline, synced, given, iterator)
+    keys = [quoted(written[key]) for key in pipeline.destination.primary_key if key in written]
+    tests += [f"{key} IS NOT NULL" for key in keys]
+    rows = f"(\n{model}\n) AS model{_where(tests)}"
+    if keys and iterator is not None:
+        newest = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {quoted(iterator)} DESC)"
+        rows = f"(SELECT *, {newest} AS observe_place FROM {rows}) AS placed WHERE observe_place = 1"  # noqa: S608
+    return f"SELECT {', '.join(fields)} FROM {rows}"  # noqa: S608
+
+
+def _target_query(
+    pipeline: Pipeline, synced: SyncRange, table: TableName, held: Sequence[Column], written: dict[str, str]
+) -> str:
+    iterator = next((target for target, name in written.items() if name == pipeline.sync_mode.iterator_field), None)
+    tests = _bounds(pipeline, synced, held, iterator)
+    if pipeline.destination.write_mode == "mirror":
+        tests.append(f"{quoted(DELETED_AT)} IS NULL")
+    fields = ", ".join(quoted(target) for target in written)
+    return f"SELECT {fields} FROM {quoted(table.schema, table.table)}{_where(tests)}"  # noqa: S608
+
+
+def _bounds(pipeline: Pipeline, synced: SyncRange, columns: Sequence[Column], iterator: str | None) -> list[str]:
+    column = next((column for column in columns if iterator is not None and column.name == iterator), None)
+    if column is None:
+        return []
+    declared, zone = pipeline.sync_mode.iterator_data_type, pipeline.sync_mode.iterator_timezone
+    kind = None if column.data_type is None else column.data_type.kind
+    data_type = declared if declared in _NUMBERED or kind is None else _MOMENTS.get(kind)
+    if data_type is None:
+        return []
+    ends = ((">=", synced.read_from), ("<", synced.read_until))
+    return [
+        f"{quoted(column.name)} {sign} {_literal(bound(value, data_type, zone))}"
+        for sign, value in ends
+        if value is not None
+    ]
+
+
+def _literal(value: Bound) -> str:
+    if isinstance(value, datetime):
+        kind = "TIMESTAMP" if value.tzinfo is None else "TIMESTAMPTZ"
+        return f"{kind} {string(value.isoformat(sep=' '))}"
+    return f"DATE {string(value.isoformat())}" if isinstance(value, date) else str(value)
+
+
+def _cast(field: str, cast: str | None, expressions: Expressions) -> str:
+    return field if cast is None else f"CAST({field} AS {expressions.type_name(parse_data_type(cast))})"
+
+
+def _where(tests: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(tests)}" if tests else ""
+
+
+def _without_moved_on(result: DiffResult) -> DiffResult:
+    pks = result.summary.pks
+    kept = replace(pks, exclusives=(pks.exclusives[0], 0), nulls_exclusives=(pks.nulls_exclusives[0], 0))
+    return replace(
+        result,
+        summary=replace(result.summary, pks=kept),
+        sample=tuple(row for row in result.sample if row.difference != "only_in_b"),
+    )

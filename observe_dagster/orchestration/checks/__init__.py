@@ -1,0 +1,1 @@
+"""Checks as Dagster knows them: their specs, their results, and what evaluates them."""

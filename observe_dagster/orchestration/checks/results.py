@@ -1,0 +1,90 @@
+"""Outcomes as Dagster records them: passed or not, how severe, a sentence, and numbers that plot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from observe_dagster.orchestration.checks.samples import SAMPLE_KEYS, sampled_rows
+from observe_dagster.records import CheckResult, Outcome, Status
+
+STATUS_KEY = "observe/status"
+KIND_KEY = "observe/kind"
+PIPELINE_KEY = "observe/pipeline"
+ROWS_KEY = "observe/rows"
+
+_PASSED = (Status.PASS, Status.LEARNING, Status.SKIPPED)
+_UNITS = {"freshness": "_seconds", "timeliness": "_seconds"}
+
+
+def check_result(
+    result: CheckResult,
+    *,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    metadata: Mapping[str, Any] | None = None,
+) -> dg.AssetCheckResult:
+    """What a step yields."""
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(result.asset),
+        check_name=result.check_name,
+        passed=passed(result.outcome),
+        severity=severity_of(result.outcome, severity),
+        description=result.outcome.reason,
+        metadata={**result_metadata(result), **(metadata or {})},
+    )
+
+
+def check_evaluation(
+    result: CheckResult,
+    *,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    metadata: Mapping[str, Any] | None = None,
+) -> dg.AssetCheckEvaluation:
+    """What is reported outside of a run."""
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(result.asset),
+        check_name=result.check_name,
+        passed=passed(result.outcome),
+        severity=severity_of(result.outcome, severity),
+        description=result.outcome.reason,
+        metadata={**result_metadata(result), **(metadata or {})},
+    )
+
+
+def passed(outcome: Outcome) -> bool:
+    """Whether Dagster shows a pass: also where nothing was judged, and the sentence says why."""
+    return outcome.status in _PASSED
+
+
+def severity_of(outcome: Outcome, declared: dg.AssetCheckSeverity) -> dg.AssetCheckSeverity:
+    """A warning, or a check that could not be judged, refuses no data."""
+    return dg.AssetCheckSeverity.WARN if outcome.status in (Status.WARN, Status.ERROR) else declared
+
+
+def result_metadata(result: CheckResult) -> dict[str, Any]:
+    """The verdict's numbers under their own keys, and everything it rests on as JSON."""
+    outcome, unit = result.outcome, _UNITS.get(result.kind, "")
+    metadata: dict[str, Any] = {STATUS_KEY: outcome.status.value, KIND_KEY: result.kind}
+    if result.pipeline_id is not None:
+        metadata[PIPELINE_KEY] = result.pipeline_id
+    if result.execution_id is not None:
+        metadata["observe/execution_id"] = str(result.execution_id)  # a number would be plotted
+    numbers = {
+        "value": outcome.value,
+        "expected": outcome.expected,
+        "lower_bound": outcome.lower,
+        "upper_bound": outcome.upper,
+    }
+    metadata |= {f"observe/{name}{unit}": _rounded(number) for name, number in numbers.items() if number is not None}
+    rows = sampled_rows(result)
+    if rows is not None:
+        metadata[ROWS_KEY] = rows
+    evidence = {name: said for name, said in outcome.evidence.items() if name not in SAMPLE_KEYS}
+    if evidence:
+        metadata["observe/evidence"] = dg.MetadataValue.json(evidence)
+    return metadata
+
+
+def _rounded(number: float) -> float:
+    """A number as people read it; the ledger keeps all of its digits."""
+    return round(float(number), 2) if abs(number) >= 1 else float(f"{number:.3g}")

@@ -1,0 +1,69 @@
+"""What is expected of assets that others make."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import dagster as dg
+
+from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
+from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
+
+if TYPE_CHECKING:
+    from observe_dagster.ledger import ObservedAsset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is expected of one asset; `+` adds what another check expects of the same."""
+
+    expectations: Expectations = field(default_factory=Expectations)
+    rules: tuple[AnomalyDetectionRule, ...] = ()
+
+    def __add__(self, other: "Watch") -> "Watch":
+        said = {**self.expectations.model_dump(exclude_unset=True), **other.expectations.model_dump(exclude_unset=True)}
+        rules = {rule.metric_field: rule for rule in (*self.rules, *other.rules)}
+        return Watch(expectations=Expectations(**said), rules=tuple(rules.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        """What `of_json` reads."""
+        rules = [rule.model_dump(mode="json", exclude_unset=True) for rule in self.rules]
+        return {"expectations": self.expectations.model_dump(mode="json", exclude_unset=True), "rules": rules}
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        """Read what `as_json` wrote."""
+        rules = tuple(AnomalyDetectionRule(**rule) for rule in told["rules"])
+        return cls(expectations=Expectations(**told["expectations"]), rules=rules)
+
+    @property
+    def check_names(self) -> Iterator[str]:
+        """The checks that this makes."""
+        if self.expectations.freshness_number is not None:
+            yield FRESHNESS
+        if self.expectations.timeliness_number is not None:
+            yield TIMELINESS
+        yield from (anomaly_check_name(rule.metric_field) for rule in self.rules)
+
+    @property
+    def lookback_days(self) -> int:
+        """How far back runs are compared with; 0 where nothing is compared."""
+        return max((rule.lookback_days for rule in self.rules), default=0)
+
+
+Watched = Mapping[dg.AssetKey, Watch]
+"""What is expected of each asset."""
+
+
+def watched_ids(keys: Collection[dg.AssetKey]) -> list[str]:
+    """What the ledger calls these assets."""
+    from observe_dagster.ledger import observed_id
+
+    return [observed_id(key.to_user_string()) for key in keys]
+
+
+def as_observed(key: dg.AssetKey, watch: Watch) -> "ObservedAsset":
+    """What the ledger is to know of an asset."""
+    from observe_dagster.ledger import ObservedAsset
+
+    return ObservedAsset(asset_key=key.to_user_string(), expectations=watch.expectations, rules=watch.rules)

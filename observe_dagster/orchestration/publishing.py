@@ -1,0 +1,247 @@
+"""The sensors that tell Monte Carlo and Datascale what the pipelines know, one for each, on once there is a key."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from observe_dagster.orchestration.follower import SETTLE, EventFollower
+from observe_dagster.orchestration.names import scoped
+from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.settings import Settings
+from observe_dagster.spec.project import Project
+
+if TYPE_CHECKING:
+    from observe_dagster.orchestration.published import Facts
+    from observe_dagster.publish.delivery import Tally, Vendor
+
+MONTE_CARLO_SENSOR = "monte_carlo"
+DATASCALE_SENSOR = "datascale"
+BATCH = 200
+FOLLOW_SECONDS = 15.0
+DELIVER_SECONDS = 15.0
+RECEIPT_SECONDS = 3.0
+"""With a last batch that takes its time, a tick stays below 40 of the 60 seconds that Dagster grants it."""
+
+QUERIES_SINCE = timedelta(days=7)
+_MOST_QUERIES = 2_000
+_SECONDS_BETWEEN_TICKS = 30
+METADATA_EVERY = timedelta(hours=1)
+_FOLLOWED = [dg.DagsterEventType.ASSET_MATERIALIZATION]
+
+
+def publishing_sensors(
+    project: Project,
+    settings: Settings,
+    *,
+    scope: str = "",
+    settle: timedelta = SETTLE,
+    metadata_every: timedelta = METADATA_EVERY,
+) -> list[dg.SensorDefinition]:
+    """Make the sensors, if there is anything to tell; without a key in the environment they say so and do nothing.
+
+    Monte Carlo gets the metadata of a table once every `metadata_every`; with zero, that of every materialization.
+    """
+    if not project.pipelines and not settings.publish_assets:
+        return []
+    return [_monte_carlo(scope, settle, metadata_every), _datascale(scope, settle)]
+
+
+def _monte_carlo(scope: str, settle: timedelta, metadata_every: timedelta) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=scoped(MONTE_CARLO_SENSOR, scope),
+        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Pushes table metadata, lineage and query logs to Monte Carlo (MCD_INGEST_ID, MCD_INGEST_TOKEN).",
+    )
+    def push(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+        from observe_dagster.publish.montecarlo import declared_resources, open_client, open_vendor
+
+        settings = observe.settings.monte_carlo
+        if settings is None:
+            return dg.SkipReason("Monte Carlo is off: MCD_INGEST_ID and MCD_INGEST_TOKEN are not set.")
+        resources = declared_resources(observe.project, settings)
+        if not resources.of_connections and resources.default is None:
+            return dg.SkipReason(
+                "Nothing to tell: no connection has a monte_carlo_resource_uuid, and MCD_RESOURCE_UUID is not set."
+            )
+        facts, notices = _facts(context, observe), list(_without_query_logs(observe))
+        made = _follow_for_monte_carlo(context, observe, facts, settle, metadata_every) + _sweep_for_monte_carlo(
+            observe, facts
+        )
+        with open_client(settings, folder=observe.settings.publish_dry_run) as client:
+            tally = _deliver(observe, open_vendor(client, observe.project, settings))
+        _show_receipts(context, facts, tally)
+        return dg.SkipReason(_summary(observe, "monte_carlo", made, tally, notices))
+
+    return push
+
+
+def _datascale(scope: str, settle: timedelta) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=scoped(DATASCALE_SENSOR, scope),
+        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Puts the SQL of pipelines and the DDL of their tables to Datascale (DATASCALE_TOKEN).",
+    )
+    def put(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+        from observe_dagster.publish.datascale import open_client, open_vendor, pipeline_scripts, take_in
+
+        settings = observe.settings.datascale
+        if settings is None:
+            return dg.SkipReason("Datascale is off: DATASCALE_TOKEN is not set.")
+        with observe.ledger.transaction() as db:
+            made = take_in(db, pipeline_scripts(observe.project), now=observe.clock())
+        made += _follow_for_datascale(context, observe, settle)
+        with open_client(settings, folder=observe.settings.publish_dry_run) as client:
+            tally = _deliver(observe, open_vendor(client, observe.ledger, settings, clock=observe.clock))
+        return dg.SkipReason(_summary(observe, "datascale", made, tally, []))
+
+    return put
+
+
+def _facts(context: dg.SensorEvaluationContext, observe: ObserveResource) -> "Facts":
+    from observe_dagster.orchestration.published import Facts
+
+    return Facts(observe.project, context.repository_def, selection=observe.settings.publish_assets)
+
+
+def _batches(context: dg.SensorEvaluationContext, settle: timedelta) -> Iterator[list[dg.EventLogRecord]]:
+    """The materializations since the last tick; the cursor passes a batch when the next is asked for."""
+    follower = EventFollower(context.instance, _FOLLOWED, context.cursor, settle=settle)
+    until = monotonic() + FOLLOW_SECONDS
+    while True:
+        records = list(follower.take(limit=BATCH, seconds=until - monotonic()))
+        yield records
+        context.update_cursor(follower.cursor)
+        if len(records) < BATCH or monotonic() > until:
+            return
+
+
+def _follow_for_monte_carlo(
+    context: dg.SensorEvaluationContext,
+    observe: ObserveResource,
+    facts: "Facts",
+    settle: timedelta,
+    metadata_every: timedelta,
+) -> int:
+    from observe_dagster.publish.montecarlo import declared_resources, take_in
+
+    assert observe.settings.monte_carlo is not None
+    resources, made = declared_resources(observe.project, observe.settings.monte_carlo), 0
+    for records in _batches(context, settle):
+        told = [(str(record.storage_id), fact) for record in records for fact in facts.of(record)]
+        with observe.ledger.transaction() as db:
+            made += take_in(db, told, resources, now=observe.clock(), metadata_every=metadata_every)
+    return made
+
+
+def _sweep_for_monte_carlo(observe: ObserveResource, facts: "Facts") -> int:
+    """Statements that nobody was told of, and column lineage that is a day old."""
+    from observe_dagster.ledger.query_logs import untold_queries
+    from observe_dagster.publish.facts import QUERY_LOG, QueryLogEntry
+    from observe_dagster.publish.montecarlo import PUBLISHER, declared_resources, refresh_column_lineage, take_in
+
+    assert observe.settings.monte_carlo is not None
+    resources, now = declared_resources(observe.project, observe.settings.monte_carlo), observe.clock()
+    logged = [name for name, resource in resources.of_connections.items() if resource.log_type is not None]
+    with observe.ledger.transaction() as db:
+        found = untold_queries(
+            db,
+            publisher=PUBLISHER,
+            prefix=f"{QUERY_LOG}:",
+            connections=logged,
+            since=now - QUERIES_SINCE,
+            limit=_MOST_QUERIES,
+        )
+        told = [
+            (
+                str(query.id),
+                QueryLogEntry(
+                    connection_id=query.connection_id,
+                    start_time=query.started_at,
+                    end_time=query.ended_at,
+                    query_text=query.query_text,
+                    query_id=query.query_id,
+                    user=query.user_name,
+                    returned_rows=query.returned_rows,
+                ),
+            )
+            for query in found
+        ]
+        made = take_in(db, told, resources, now=now)
+        return made + refresh_column_lineage(db, [table.key for table in facts.tables], now=now)
+
+
+def _follow_for_datascale(context: dg.SensorEvaluationContext, observe: ObserveResource, settle: timedelta) -> int:
+    from observe_dagster.publish.datascale import table_script, take_in
+    from observe_dagster.publish.facts import TableMetadata
+
+    facts, made = _facts(context, observe), 0
+    for records in _batches(context, settle):
+        described = [fact for record in records for fact in facts.of(record) if isinstance(fact, TableMetadata)]
+        scripts = {
+            fact.table.key: table_script(
+                fact.table.key,
+                observe.project.connection(fact.table.connection_id).service_provider,
+                fact.table.schema,
+                fact.table.name,
+                fact.fields,
+            )
+            for fact in described
+            if fact.fields and fact.table.connection_id is not None
+        }
+        with observe.ledger.transaction() as db:
+            made += take_in(db, scripts.values(), now=observe.clock())
+    return made
+
+
+def _deliver(observe: ObserveResource, vendor: "Vendor") -> "Tally":
+    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.publish.delivery import deliver
+
+    return deliver(Outbox(observe.ledger), vendor, clock=observe.clock, seconds=DELIVER_SECONDS)
+
+
+def _without_query_logs(observe: ObserveResource) -> Iterator[str]:
+    """Why the statements of some connections are not told."""
+    from observe_dagster.publish.montecarlo import log_type_of
+
+    silent = [
+        connection
+        for connection in observe.project.connections
+        if connection.monte_carlo_resource_uuid is not None and log_type_of(connection.service_provider) is None
+    ]
+    if silent:
+        providers = " and ".join(sorted({connection.service_provider for connection in silent}))
+        names = ", ".join(connection.id for connection in silent)
+        yield f"Monte Carlo takes no query logs of {providers}: those of {names} are not sent."
+
+
+def _show_receipts(context: dg.SensorEvaluationContext, facts: "Facts", tally: "Tally") -> None:
+    """Note on the page of assets whose metadata arrived under which number Monte Carlo took it."""
+    from observe_dagster.publish.facts import TABLE_METADATA
+
+    keys, until = {table.key: key for table, key in facts.assets.items()}, monotonic() + RECEIPT_SECONDS
+    arrived = {item.ordering_key: receipt for item, receipt in tally.arrived if item.kind == TABLE_METADATA}
+    for table_key, receipt in arrived.items():
+        if monotonic() > until:
+            return
+        if table_key in keys:
+            metadata = {f"observe/monte_carlo_{name}": receipt[name] for name in ("invocation_id", "status")}
+            description = "Monte Carlo took this table's metadata."
+            observation = dg.AssetObservation(keys[table_key], description=description, metadata=metadata)
+            context.instance.report_runless_asset_event(observation)
+
+
+def _summary(observe: ObserveResource, publisher: str, made: int, tally: "Tally", notices: list[str]) -> str:
+    from observe_dagster.ledger.outbox import Outbox
+
+    counts = Outbox(observe.ledger).counts(publisher)
+    kinds = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in sorted(tally.sent.items())) or "nothing"
+    said = [f"{made} new, sent {kinds} in {tally.requests} requests; {counts.get('pending', 0)} wait"]
+    if counts.get("dead"):
+        said[0] += f", {counts['dead']} given up (`observe publications list` says why)"
+    return " ".join([f"{said[0]}.", *tally.notices, *notices])

@@ -1,0 +1,30 @@
+"""Datafold: monitors and data diffs that run there, its lineage, and what CI tells it about a branch."""
+
+from observe_dagster.publish.datafold.client import Access, Datafold
+from observe_dagster.publish.datafold.exploring import Node, Walk, quoted_path, walk
+from observe_dagster.publish.datafold.following import await_data_source_test, run_data_diff, run_monitor
+from observe_dagster.publish.datafold.monitors import NotAtDatafoldError, monitor_body
+from observe_dagster.publish.datafold.requests import ChangedTable, ColumnTolerance, DataDiff, PullRequest
+from observe_dagster.publish.datafold.verdicts import Phase, diff_outcome, monitor_outcome, phase
+
+__all__ = [
+    "Access",
+    "ChangedTable",
+    "ColumnTolerance",
+    "DataDiff",
+    "Datafold",
+    "Node",
+    "NotAtDatafoldError",
+    "Phase",
+    "PullRequest",
+    "Walk",
+    "await_data_source_test",
+    "diff_outcome",
+    "monitor_body",
+    "monitor_outcome",
+    "phase",
+    "quoted_path",
+    "run_data_diff",
+    "run_monitor",
+    "walk",
+]

@@ -1,0 +1,44 @@
+"""How a monitor writes the name of a table: `schema.table`, with or without the schema or the database before it."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_PART = re.compile(r'"((?:[^"]|"")+)"|([^".\s][^".]*)')
+_MOST = 3
+
+
+def table_parts(path: str) -> tuple[str, ...]:
+    """Split `database.schema.table` at its dots; a part in double quotes may hold dots. Raises ValueError.
+
+    Every part is taken exactly as the engine stores it, quoted or not.
+    """
+    parts: list[str] = []
+    position = 0
+    while True:
+        match = _PART.match(path, position)
+        if match is None or len(parts) == _MOST:
+            raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
+        parts.append((match[1] or "").replace('""', '"') or (match[2] or "").strip())
+        position = match.end()
+        if position == len(path):
+            return tuple(parts)
+        if path[position] != ".":
+            raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
+        position += 1
+
+
+def table_path(*parts: str) -> str:
+    """Write parts so that `table_parts` gives them back."""
+    plain = re.compile(r'[^".\s][^".]*(?<!\s)')
+    return ".".join(part if plain.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def _a_table(path: str) -> str:
+    table_parts(path)
+    return path
+
+
+TablePath = Annotated[str, AfterValidator(_a_table)]
+"""A table as a monitor writes it."""

@@ -1,0 +1,84 @@
+"""`observe publications`: what waits, what arrived with its receipt, what was given up, and putting it in again."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from observe_dagster.ledger import Ledger
+from observe_dagster.publish.facts import Table, TableMetadata
+from observe_dagster.publish.montecarlo import Resource, Resources, take_in
+from tests.fakes.montecarlo import KEY, FakeMonteCarlo
+
+NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+RESOURCES = Resources(of_connections={}, default=Resource(uuid="uuid-1", resource_type="snowflake"))
+
+
+@pytest.fixture
+def gateway(monkeypatch):
+    with FakeMonteCarlo() as running:
+        monkeypatch.setenv("MCD_INGEST_ID", KEY["x-mcd-id"])
+        monkeypatch.setenv("MCD_INGEST_TOKEN", KEY["x-mcd-token"])
+        monkeypatch.setenv("MCD_INGEST_URL", running.url)
+        monkeypatch.setenv("MCD_RESOURCE_UUID", "uuid-1")
+        monkeypatch.setenv("MCD_RESOURCE_TYPE", "snowflake")
+        yield running
+
+
+@pytest.fixture
+def waiting(ledger_url):
+    """The metadata of two tables."""
+    tables = [Table(connection_id=None, database="db", schema="public", name=name) for name in ("good", "bad")]
+    with Ledger.open(ledger_url) as ledger, ledger.transaction() as db:
+        take_in(db, [(table.name, TableMetadata(table=table)) for table in tables], RESOURCES, now=NOON)
+
+
+def test_what_is_due_is_sent_and_what_was_given_up_can_be_put_in_again(workspace, gateway, waiting):
+    gateway.poison = '"bad"'
+
+    flushed = workspace.run("publications", "flush")
+    listed = workspace.json("publications", "list", "--to", "monte_carlo")
+    dead, sent = listed["publications"]
+    shown = workspace.json("publications", "show", str(sent["id"]))
+    gateway.poison = None
+    again = workspace.run("publications", "retry", str(dead["id"]))
+    after = workspace.json("publications", "flush")
+
+    assert flushed.exit_code == 1
+    assert flushed.stdout == "monte_carlo: sent 1 table metadata; 0 wait, 1 given up.\n"
+    assert listed["counts"] == {"monte_carlo": {"sent": 1, "dead": 1}}
+    assert (dead["state"], dead["of"]) == ("dead", "/db/public/bad")
+    assert dead["error"] == 'answered 400: {"message": "This event cannot be read."}'
+    assert shown["record"]["table"]["name"] == "good"
+    assert shown["receipt"].keys() == {"invocation_id", "status", "bytes", "duration_seconds"}
+    assert again.stdout == "1 publication is due again.\n"
+    assert after["monte_carlo"]["sent"] == {"table_metadata": 1}
+
+
+def test_the_table_has_receipts_and_counts(workspace, gateway, waiting):
+    workspace.run("publications", "flush")
+
+    result = workspace.run("publications", "list")
+
+    assert result.exit_code == 0, result.stderr
+    assert all(text in result.stdout for text in ("monte_carlo", "metadata", "/db/public", "sent"))
+    assert result.stdout.splitlines()[-1] == "monte_carlo: 0 pending, 2 sent, 0 dead."
+
+
+def test_without_credentials_it_says_which(workspace):
+    result = workspace.run("publications", "flush")
+
+    assert result.exit_code == 0
+    assert result.stdout == "No credentials are set: MCD_INGEST_ID and MCD_INGEST_TOKEN, or DATASCALE_TOKEN.\n"
+
+
+def test_half_of_a_key_is_an_error(workspace, monkeypatch):
+    monkeypatch.setenv("MCD_INGEST_ID", "only-this")
+
+    result = workspace.run("publications", "flush")
+
+    assert result.exit_code != 0
+    assert "MCD_INGEST_ID and MCD_INGEST_TOKEN belong together" in result.stderr
+
+
+def test_what_is_not_there_is_said(workspace):
+    assert "There is no publication '17'" in workspace.run("publications", "show", "17").stderr

@@ -1,0 +1,71 @@
+"""Databases of either engine with a plain way to run SQL in them, and connections to them."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pytest
+
+from observe_dagster.spec import Connection
+from observe_dagster.spec.connection import DuckDBConnection, PostgresConnection
+
+Rows = list[tuple[Any, ...]]
+
+
+class Database:
+    """One database of a test."""
+
+    def __init__(self, engine: str, place: str) -> None:
+        self.engine, self.place = engine, place
+
+    def connection(self, connection_id: str) -> Connection:
+        """A declared connection to it."""
+        if self.engine == "postgres":
+            return PostgresConnection.model_validate(
+                {
+                    "id": connection_id,
+                    "name": connection_id,
+                    "service_provider": "postgres",
+                    "config": {"url": self.place},
+                }
+            )
+        return DuckDBConnection.model_validate(
+            {"id": connection_id, "name": connection_id, "service_provider": "duckdb", "config": {"path": self.place}}
+        )
+
+    def run(self, *statements: str) -> Rows:
+        """Run statements; return the rows of the last one, if it has any."""
+        if self.engine == "postgres":
+            with psycopg.connect(self.place, autocommit=True, options="-c timezone=UTC") as driver:
+                for statement in statements:
+                    cursor = driver.execute(statement.encode())
+                return cursor.fetchall() if cursor.description else []
+        with duckdb.connect(self.place) as driver:
+            driver.execute("SET TimeZone = 'UTC'")
+            for statement in statements:
+                driver.execute(statement)
+            return driver.fetchall()
+
+
+@pytest.fixture
+def make_engine(make_database: Callable[[], str], tmp_path: Path) -> Callable[[str], Database]:
+    """Make an empty database of `postgres` or `duckdb`."""
+    numbers = itertools.count(1)
+
+    def make(engine: str) -> Database:
+        if engine == "postgres":
+            return Database(engine, make_database())
+        place = str(tmp_path / f"{next(numbers)}.duckdb")
+        duckdb.connect(place).close()
+        return Database(engine, place)
+
+    return make
+
+
+@pytest.fixture(params=["postgres", "duckdb"])
+def engine(request: pytest.FixtureRequest, make_engine: Callable[[str], Database]) -> Database:
+    """An empty database of either engine."""
+    return make_engine(request.param)
