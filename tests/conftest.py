@@ -1,7 +1,9 @@
 """Fixtures that every test may use: a real PostgreSQL server, fresh databases on it, a ledger, a clock."""
 
 import itertools
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,11 @@ from psycopg import sql
 
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.ledger import Ledger, migrate
+
+# A shell starts background jobs with SIGINT ignored, and Dagster lets SIGTERM do what SIGINT does. A process that the
+# tests start would inherit both and could not be ended.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")

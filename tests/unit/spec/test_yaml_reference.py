@@ -1,5 +1,7 @@
 """The reference page names every key that may be written, with its default, and no other."""
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+import observe_dagster.spec as spec
 from observe_dagster.spec import (
     AnomalyDetectionRule,
     BigQueryConfig,
@@ -61,7 +64,12 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "Schedule: on_demand": OnDemandSchedule,
     "Anomaly detection rule": AnomalyDetectionRule,
 }
-ON_OTHER_PAGES = ("observe_dagster.spec.monitors", "observe_dagster.spec.diff", "observe_dagster.spec.alerts")
+ON_OTHER_PAGES = (
+    "observe_dagster.spec.monitors",
+    "observe_dagster.spec.diff",
+    "observe_dagster.spec.alerts",
+    "observe_dagster.spec.ingest",
+)
 SAME_KEYS = {
     BigQueryConnection: PostgresConnection,
     DatabricksConnection: PostgresConnection,
@@ -109,6 +117,8 @@ def test_every_model_has_a_section():
     def below(model: type[BaseModel]) -> set[type[BaseModel]]:
         return {model}.union(*(below(inner) for inner in model.__subclasses__()))
 
+    for module in pkgutil.walk_packages(spec.__path__, f"{spec.__name__}."):
+        importlib.import_module(module.name)
     written = {
         model
         for model in below(Declared)
