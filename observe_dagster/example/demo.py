@@ -12,7 +12,7 @@ from observe_dagster.example.failure import DemoFailedError
 from observe_dagster.example.files import find_data
 from observe_dagster.example.places import ALERTS_VARIABLE, Places, make_places
 from observe_dagster.example.replay import Pace, first_moment, last_moment, ticks, upstream_first
-from observe_dagster.example.report import changes_table, comparison_table, progress_bar
+from observe_dagster.example.report import changes_table, comparison_table, progress_bar, publications_table
 from observe_dagster.example.source import LoadedSource, connect, load_source
 from observe_dagster.settings import PACKAGE_DEFS, Settings
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from observe_dagster.example.runs import ExampleRuns
+    from observe_dagster.example.telling import Telling
     from observe_dagster.spec.project import Project
 
 _CHANGED = ("flights-hourly", "flights-daily")
@@ -35,6 +36,7 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
     from observe_dagster.example.receiver import Receiver
     from observe_dagster.example.replaying import leave_faults, replay
     from observe_dagster.example.runs import open_runs
+    from observe_dagster.example.telling import Telling
     from observe_dagster.example.watching import Watching
     from observe_dagster.spec import load_project
 
@@ -54,9 +56,11 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
             runs.forget(planned[0].at - timedelta(days=1))
             watching = Watching(runs, receiver)
             replay(runs, watching, places, planned, now=now, pace=pace, console=console)
+            telling = Telling(runs)
             _catch_up(runs, project)
             _prove(project, places, [pipeline.id for pipeline in project.pipelines], console=console)
             _change_and_trigger(runs, project, places, console=console)
+            _tell(telling, console=console)
             console.print(
                 f"\nAll {source.rows['flights']:,} flights and every change arrived in both destinations, "
                 f"in {time.monotonic() - started:.0f} s."
@@ -118,3 +122,15 @@ def _change_and_trigger(runs: "ExampleRuns", project: "Project", places: Places,
     wrong = [pipeline_id for pipeline_id, changes in reported.items() if changes != changed]
     if wrong:
         raise DemoFailedError(f"These runs reported other counts than what was changed: {', '.join(wrong)}.")
+
+
+def _tell(telling: "Telling", *, console: "Console") -> None:
+    """Let the sensors write what they would send about the last runs, and show it."""
+    told = telling.tell()
+    if not told:
+        console.print("\nOther publications wait in this ledger, so nothing was told about the last runs.")
+        return
+    console.print(publications_table(told))
+    console.print(
+        f"\nThe requests are in {telling.folder}; `observe publications list` shows them with their receipts."
+    )

@@ -1,7 +1,9 @@
 """What the demo prints: a progress bar while it works and tables of what came of it."""
 
+import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from observe_dagster.example.changes import Changes
 from observe_dagster.example.comparison import Comparison
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
 
     from observe_dagster.example.runs import Moved
     from observe_dagster.example.stage import Found
+    from observe_dagster.ledger.outbox import Publication
 
 EQUAL, DIFFERENT = "equal", "DIFFERENT"
+_SHOWN = 300
 
 
 def progress_bar(console: "Console") -> "Progress":
@@ -77,6 +81,25 @@ def faults_table(found: Iterable["Found"]) -> "Table":
         check = f"{'/'.join(asset)}: {name}"
         table.add_row(each.fault, f"{each.at:%m-%d %H:%M}", check, others, str(each.alerts), str(each.resolved))
     return table
+
+
+def publications_table(told: Iterable["Publication"]) -> "Table":
+    """How many publications of each kind there are for each system, and one of each, with its receipt."""
+    table = _table("What the neighbours would be told of these last runs", "to")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("publications", justify="right")
+    table.add_column("one of them", overflow="fold")
+    kinds = defaultdict[tuple[str, str], list["Publication"]](list)
+    for each in told:
+        kinds[each.publisher, each.kind].append(each)
+    for (publisher, kind), alike in kinds.items():
+        table.add_row(publisher, kind, f"{len(alike):,}", _brief(alike[-1].record))
+    return table
+
+
+def _brief(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
 def _table(title: str, first_heading: str) -> "Table":

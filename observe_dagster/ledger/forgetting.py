@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from observe_dagster.ledger.retention import delete_executions
 from observe_dagster.ledger.tables import pipeline, pipeline_execution
 from observe_dagster.ledger.tables_checks import check_result, check_standing
-from observe_dagster.ledger.tables_observed import alert, freshness_pipeline_log
+from observe_dagster.ledger.tables_observed import alert, freshness_pipeline_log, publication
 
 _NOTHING_HAPPENED = {
     "status": "idle",
@@ -37,6 +37,11 @@ def forget(db: sa.Connection, pipeline_ids: Collection[str], assets: Collection[
     runs = sa.select(pipeline_execution.c.id).where(pipeline_execution.c.pipeline_id.in_(known))
     delete_executions(db, list(db.scalars(runs)))
     db.execute(sa.update(pipeline).where(pipeline.c.id.in_(known)).values(created_at=now, **_NOTHING_HAPPENED))
+
+
+def forget_publications(db: sa.Connection, ordering_keys: Collection[str]) -> None:
+    """Delete what was told, or is to be told, about some things."""
+    db.execute(sa.delete(publication).where(publication.c.ordering_key.in_(list(ordering_keys))))
 
 
 def _concerns(table: sa.Table, subject: str, about: list[str], known: list[int]) -> sa.ColumnElement[bool]:

@@ -1,12 +1,17 @@
 """The demo, at a pace that fits a test suite."""
 
 import io
+import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -19,8 +24,10 @@ from observe_dagster.example.demo import run_demo
 from observe_dagster.example.places import make_places
 from observe_dagster.example.replay import Pace
 from observe_dagster.example.source import connect
-from observe_dagster.ledger import migrate
+from observe_dagster.ledger import Ledger, migrate
+from observe_dagster.ledger.outbox import Outbox, enqueue
 from observe_dagster.settings import Settings
+from observe_dagster.spec.masking import MASK
 
 
 @pytest.fixture
@@ -58,6 +65,25 @@ def moves_everything(said: str) -> None:
     assert re.search(r"False alarms: none\. Messages about anything else: none\.", said)
 
 
+def tells_the_neighbours(said: str, requests: Path) -> None:
+    told = {"sql_content": ("datascale", 16), **dict.fromkeys(MONTE_CARLO_KINDS, ("monte_carlo", 8))}
+    for kind, (system, count) in told.items():
+        assert re.search(rf"^{system} +{kind} +{count} +\{{", said, re.MULTILINE)
+    sent = [json.loads(path.read_text()) for path in requests.glob("monte_carlo/*.json")]
+    assert {each["body"]["event_type"] for each in sent} == {"METADATA", "LINEAGE", "COLUMN_LINEAGE"}
+    assert {each["headers"]["x-mcd-token"] for each in sent} == {MASK}
+
+
+@contextmanager
+def open_ledger() -> Iterator[Ledger]:
+    ledger = Ledger.open(os.environ["OBSERVE_DATABASE_URL"])
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+MONTE_CARLO_KINDS = ("table_metadata", "table_lineage", "column_lineage")
 FAULTS = {
     "half the rows": "warehouse/analytics/flights: anomaly_total_rows",
     "triple rows": "lake/analytics/weather: anomaly_inserts",
@@ -71,11 +97,20 @@ FAULTS = {
 
 @pytest.mark.timeout(600)
 def test_the_demo_moves_everything_finds_every_fault_once_and_can_be_run_again(settings):
-    moves_everything(demo(settings, Pace(days=2, hourly_days=0, fault_days=None)))
+    said = demo(settings, Pace(days=2, hourly_days=0, fault_days=None))
+
+    moves_everything(said)
+    tells_the_neighbours(said, settings.home / "example" / "requests")
+    with open_ledger() as ledger, ledger.transaction() as db:
+        names = {"publisher": "monte_carlo", "kind": "query_log", "ordering_key": "query/of/others"}
+        enqueue(db, **names, record={}, now=datetime.now(UTC))
 
     said = demo(settings, Pace(days=10, hourly_days=2, fault_days=1))
 
     moves_everything(said)
+    assert "Other publications wait in this ledger, so nothing was told" in said
+    with open_ledger() as ledger:
+        assert Outbox(ledger).counts("monte_carlo") == {"pending": 1}
     for fault, check in FAULTS.items():
         assert re.search(rf"^{fault} +[0-9-]{{5}} [0-9:]{{5}} +{check} +none +1 +1 *$", said, re.MULTILINE)
     assert "airports_columns: The columns of analytics.airports changed: tzone (VARCHAR) was removed." in said

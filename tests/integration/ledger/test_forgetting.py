@@ -6,7 +6,8 @@ from typing import Any
 
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.ledger.alerts import Episode, add_episode, open_episodes
-from observe_dagster.ledger.forgetting import forget
+from observe_dagster.ledger.forgetting import forget, forget_publications
+from observe_dagster.ledger.outbox import enqueue
 from observe_dagster.records import Counts, Status
 from tests.integration.ledger.declared_project import NOW
 from tests.integration.ledger.judged import verdict
@@ -61,3 +62,15 @@ def test_nothing_is_left_of_what_it_did_and_all_of_what_others_did(
     ]
     fresh = {standing.pipeline_id: standing.last_insert for standing in declared.verdicts.standings(now=LATER)}
     assert fresh["flights-hourly"] is None
+
+
+def test_publications_about_some_things_are_forgotten_and_no_others(
+    ledger: Ledger, query: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    with ledger.transaction() as db:
+        for key in ("lake/flights", "lineage:lake/flights", "lake/weather"):
+            enqueue(db, publisher="monte_carlo", kind="table_metadata", ordering_key=key, record={}, now=NOW)
+
+        forget_publications(db, ["lake/flights", "lineage:lake/flights"])
+
+    assert query("SELECT ordering_key FROM observe.publication") == [("lake/weather",)]
