@@ -1,10 +1,12 @@
 """`observe publications`: what waits, what arrived with its receipt, what was given up, and putting it in again."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from observe_dagster.alerts import PUBLISHER as ALERTS
 from observe_dagster.ledger import Ledger
+from observe_dagster.ledger.outbox import Outbox, enqueue
 from observe_dagster.publish.facts import Table, TableMetadata
 from observe_dagster.publish.montecarlo import Resource, Resources, take_in
 from tests.fakes.montecarlo import KEY, FakeMonteCarlo
@@ -82,3 +84,17 @@ def test_half_of_a_key_is_an_error(workspace, monkeypatch):
 
 def test_what_is_not_there_is_said(workspace):
     assert "There is no publication '17'" in workspace.run("publications", "show", "17").stderr
+
+
+def test_an_alert_that_was_given_up_is_put_in_again(workspace, ledger_url):
+    with Ledger.open(ledger_url) as ledger:
+        with ledger.transaction() as db:
+            enqueue(db, publisher=ALERTS, kind="message", ordering_key="team", record={}, now=NOON)
+        outbox = Outbox(ledger)
+        (item,) = outbox.claim(ALERTS, limit=1, lease=timedelta(minutes=2), now=NOON)
+        outbox.dead(item, "The channel is gone.")
+
+        again = workspace.run("publications", "retry", "--to", "alerts")
+
+        assert again.stdout == "1 publication is due again.\n"
+        assert outbox.counts(ALERTS) == {"pending": 1}
