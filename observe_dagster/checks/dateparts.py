@@ -10,6 +10,7 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from observe_dagster.spec.pipeline import Datepart
+from observe_dagster.spec.wall_clock import instant_of
 
 _PASSING = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 _DAYS = {"day": 1, "week": 7}
@@ -33,8 +34,8 @@ def add(instant: datetime, number: int, datepart: str, *, timezone: str = "UTC")
             return instant.astimezone(UTC) + number * _PASSING[datepart]
         wall = instant.astimezone(zone).replace(tzinfo=None)
         if datepart in _DAYS:
-            return _instant_of(wall + timedelta(days=number * _DAYS[datepart]), zone)
-        return _instant_of(_add_months(wall, number * _MONTHS[datepart]), zone)
+            return instant_of(wall + timedelta(days=number * _DAYS[datepart]), zone)
+        return instant_of(_add_months(wall, number * _MONTHS[datepart]), zone)
     except (OverflowError, ValueError):
         return END_OF_TIME
 
@@ -64,20 +65,3 @@ def moment(instant: datetime) -> str:
 def _add_months(wall: datetime, months: int) -> datetime:
     year, month = divmod(wall.year * 12 + wall.month - 1 + months, 12)
     return wall.replace(year=year, month=month + 1, day=min(wall.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def _instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
-    before = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    return after if before <= after else _clock_change(after, before, zone)
-
-
-def _clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    offset = before.astimezone(zone).utcoffset()
-    while after - before > timedelta(microseconds=1):
-        middle = before + (after - before) // 2
-        if middle.astimezone(zone).utcoffset() == offset:
-            before = middle
-        else:
-            after = middle
-    return after

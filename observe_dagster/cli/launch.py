@@ -38,6 +38,7 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
     from observe_dagster.orchestration.assets import run_config
     from observe_dagster.orchestration.build import build_definitions
     from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
+    from observe_dagster.orchestration.failures import failure_messages, failure_reason, was_interrupted
     from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names
     from observe_dagster.orchestration.partitions import is_partitioned
     from observe_dagster.orchestration.translator import TableKeys
@@ -78,37 +79,6 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
                 )
             executions.extend(execution_ids(result.all_events))
     return executions
-
-
-def failure_messages(events: "Iterable[dg.DagsterEvent]") -> Iterator[str]:
-    """The message of each failed step: its own description, or that of the innermost cause."""
-    for event in events:
-        if not event.is_step_failure:
-            continue
-        failure = event.step_failure_data
-        if failure.user_failure_data is not None and failure.user_failure_data.description:
-            yield failure.user_failure_data.description
-        elif failure.error is not None:
-            error = failure.error
-            while error.cause is not None:
-                error = error.cause
-            yield error.message.strip()
-
-
-def failure_reason(events: "Iterable[dg.DagsterEvent]") -> str | None:
-    """The name of the error that ended the first failed step, None where it is not one of this package's."""
-    for event in events:
-        if event.is_step_failure and event.step_failure_data.user_failure_data is not None:
-            reason = event.step_failure_data.user_failure_data.metadata.get("observe/error")
-            return None if reason is None else str(reason.value)
-    return None
-
-
-def was_interrupted(events: "Iterable[dg.DagsterEvent]") -> bool:
-    """Whether a step failed because this process was told to stop."""
-    failures = (event.step_failure_data.error for event in events if event.is_step_failure)
-    interruptions = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
-    return any(error is not None and error.cls_name in interruptions for error in failures)
 
 
 def execution_ids(events: "Iterable[dg.DagsterEvent]") -> Iterator[int]:

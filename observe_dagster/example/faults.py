@@ -16,37 +16,17 @@ if TYPE_CHECKING:
 _TOTAL_ROWS, _INSERTS = anomaly_check_name("total_rows"), anomaly_check_name("inserts")
 _LATE_BY = timedelta(minutes=45)
 _A_WHILE = timedelta(minutes=5)
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_HOUR = timedelta(hours=1)
 
 
 def half_the_rows(stage: Stage) -> Story:
     """A day of flights arrives by half; it is read again when the rest is there."""
-    fault, due = "half the rows", stage.take("flights-daily", _at(stage, 0))
-    following = stage.take("flights-daily", due.at + _HOUR)
-    since, until = stage.runs.interval(due.pipeline_id, due.at)
-    yield due.at
-    with withheld(stage.source, since - _HOUR, until, one_of=2):
-        stage.run(due)
-    stage.look(fault, (_asset(stage, due.pipeline_id), _TOTAL_ROWS), due.at)
-    stage.runs.triggered(due.pipeline_id, due.at + _A_WHILE, from_=since, until=until)
-    yield following.at
-    stage.run(following)
-    stage.look_again(fault)
+    return _withheld_rows(stage, "half the rows", "flights-daily", _at(stage, 0), one_of=2)
 
 
 def no_rows(stage: Stage) -> Story:
     """An hour of flights does not arrive at all; it is read again when it is there."""
-    fault, due = "zero rows", stage.take("flights-hourly", _at(stage, 18))
-    following = stage.take("flights-hourly", due.at + _A_WHILE)
-    since, until = stage.runs.interval(due.pipeline_id, due.at)
-    yield due.at
-    with withheld(stage.source, since - _HOUR, until, one_of=1):
-        stage.run(due)
-    stage.look(fault, (_asset(stage, due.pipeline_id), _TOTAL_ROWS), due.at)
-    stage.runs.triggered(due.pipeline_id, due.at + _A_WHILE, from_=since, until=until)
-    yield following.at
-    stage.run(following)
-    stage.look_again(fault)
+    return _withheld_rows(stage, "zero rows", "flights-hourly", _at(stage, 18), one_of=1)
 
 
 def triple_rows(stage: Stage) -> Story:
@@ -138,6 +118,20 @@ def change_five_rows(places: Places) -> None:
             "UPDATE analytics.planes SET seats = seats + 1"
             " WHERE tailnum IN (SELECT tailnum FROM analytics.planes ORDER BY tailnum LIMIT 5)"
         )
+
+
+def _withheld_rows(stage: Stage, fault: str, pipeline_id: str, at: datetime, *, one_of: int) -> Story:
+    due = stage.take(pipeline_id, at)
+    following = stage.take(pipeline_id, due.at + _A_WHILE)
+    since, until = stage.runs.interval(pipeline_id, due.at)
+    yield due.at
+    with withheld(stage.source, since - _HOUR, until, one_of=one_of):
+        stage.run(due)
+    stage.look(fault, (_asset(stage, pipeline_id), _TOTAL_ROWS), due.at)
+    stage.runs.triggered(pipeline_id, due.at + _A_WHILE, from_=since, until=until)
+    yield following.at
+    stage.run(following)
+    stage.look_again(fault)
 
 
 @contextmanager

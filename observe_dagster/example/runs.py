@@ -1,7 +1,7 @@
 """Run the example's pipelines through Dagster, in this process, at any time of the demo's choosing."""
 
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from observe_dagster.errors import SyncError
 from observe_dagster.ledger.forgetting import forget
 from observe_dagster.orchestration.assets import run_config
 from observe_dagster.orchestration.build import build_definitions
+from observe_dagster.orchestration.failures import failure_messages, was_interrupted
 from observe_dagster.orchestration.instance import prepare_dagster_home
 from observe_dagster.orchestration.names import (
     LOGICAL_DATE_TAG,
@@ -40,7 +41,6 @@ _LABELS = {".dagster/repository": "__repository__@observe_dagster"}
 _NO_OUTPUT_FILES = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 }
-_INTERRUPTIONS = (KeyboardInterrupt.__name__, DagsterExecutionInterruptedError.__name__)
 _SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -162,9 +162,9 @@ class ExampleRuns:
             raise_on_error=False,
         )
         if not result.success:
-            if _was_interrupted(result.all_events):
+            if was_interrupted(result.all_events):
                 raise KeyboardInterrupt
-            said = "; ".join(_failures(result.all_events)) or f"Dagster run {result.run_id} failed."
+            said = "; ".join(failure_messages(result.all_events)) or f"Dagster run {result.run_id} failed."
             raise SyncError(pipeline.id, f"Pipeline {pipeline.id}: {said}")
         moved = Moved(runs=1)
         for event in result.get_asset_materialization_events():
@@ -201,24 +201,6 @@ def _without_waiting_for_disk(url: str) -> str:
     given = parts.query.get("options", ())
     options = [*((given,) if isinstance(given, str) else given), "-c synchronous_commit=off"]
     return parts.update_query_dict({"options": " ".join(options)}).render_as_string(hide_password=False)
-
-
-def _was_interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
-    failures = (event.step_failure_data.error for event in events if event.is_step_failure)
-    return any(error is not None and error.cls_name in _INTERRUPTIONS for error in failures)
-
-
-def _failures(events: Iterable[dg.DagsterEvent]) -> Iterator[str]:
-    for event in events:
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            if failure.user_failure_data is not None and failure.user_failure_data.description:
-                yield failure.user_failure_data.description
-            elif failure.error is not None:
-                innermost = failure.error
-                while innermost.cause is not None:
-                    innermost = innermost.cause
-                yield innermost.message.strip()
 
 
 def _moved(materialization: dg.AssetMaterialization) -> Moved:

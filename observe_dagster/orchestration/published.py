@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,9 @@ from observe_dagster.spec.project import Project
 
 CONNECTION_KEY = "observe/connection"
 """In an asset's metadata: the declared connection that the table of an asset of others belongs to."""
+
+TABLE_BYTES_KEY = "observe/table_bytes"
+"""In a materialization's metadata: how much room the table takes."""
 
 _TABLE_NAME = "dagster/table_name"
 
@@ -100,15 +104,20 @@ class Facts:
         self, key: dg.AssetKey, table: Table, said: Mapping[str, dg.MetadataValue[Any]], at: datetime
     ) -> TableMetadata:
         schema, rows = _plain(said.get("dagster/column_schema")), _plain(said.get("dagster/row_count"))
+        size = _plain(said.get(TABLE_BYTES_KEY))
         columns = schema.columns if isinstance(schema, dg.TableSchema) else ()
         pipeline = self._pipelines.get(key)
-        description = pipeline.name if pipeline is not None else None
+        fields = [Field(name=each.name, type=each.type, description=each.description) for each in columns]
+        if pipeline is not None:
+            # Where its columns come from is said in words for Dagster's UI, and as lineage to others.
+            fields = [replace(each, description=None) for each in fields]
         return TableMetadata(
             table=table,
-            fields=tuple(Field(name=each.name, type=each.type, description=each.description) for each in columns),
-            description=description,
+            fields=tuple(fields),
+            description=pipeline.name if pipeline is not None else None,
             tags={} if pipeline is None else dict(pipeline.tags),
             row_count=rows if isinstance(rows, int) else None,
+            byte_count=size if isinstance(size, int) else None,
             last_update_time=at.replace(microsecond=0),
         )
 

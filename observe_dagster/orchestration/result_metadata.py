@@ -1,6 +1,6 @@
 """What a run did, as the metadata of a materialization: numbers stay numbers, so that Dagster plots them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,8 +8,11 @@ import dagster as dg
 from observe_dagster.orchestration.names import instant_text
 from observe_dagster.orchestration.translator import TableKeys
 from observe_dagster.records import Column, ColumnFlow, SchemaChange, SyncResult
+from observe_dagster.spec.paths import path_text
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
+
+_MOST_ORIGINS = 4
 
 
 def result_metadata(result: SyncResult, pipeline: Pipeline, project: Project) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def result_metadata(result: SyncResult, pipeline: Pipeline, project: Project) ->
         "observe/run_type": str(result.range.run_type),
     }
     if result.columns:
-        metadata["dagster/column_schema"] = column_schema(result.columns)
+        metadata["dagster/column_schema"] = column_schema(result.columns, _origins(pipeline, result.lineage))
     lineage = column_lineage(pipeline, project, result.lineage)
     if lineage is not None:
         metadata["dagster/column_lineage"] = lineage
@@ -33,13 +36,14 @@ def result_metadata(result: SyncResult, pipeline: Pipeline, project: Project) ->
     return metadata
 
 
-def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
-    """The columns as the destination's engine describes them."""
+def column_schema(columns: Sequence[Column], descriptions: Mapping[str, str]) -> dg.TableSchema:
+    """The columns as the destination's engine describes them, and in words where they come from."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=column.name,
                 type=column.native,
+                description=descriptions.get(column.name),
                 constraints=dg.TableColumnConstraints(nullable=column.nullable),
             )
             for column in columns
@@ -57,6 +61,17 @@ def column_lineage(pipeline: Pipeline, project: Project, flows: Sequence[ColumnF
         for flow in flows
     }
     return dg.TableColumnLineage(deps_by_column=deps) if deps else None
+
+
+def _origins(pipeline: Pipeline, flows: Sequence[ColumnFlow]) -> dict[str, str]:
+    """What each column is made from, in the words of `observe lineage`; Dagster's UI draws no lineage of columns."""
+    said: dict[str, str] = {}
+    for flow in flows:
+        paths = [path_text((pipeline.connection_id, table.schema, table.table, name)) for table, name in flow.sources]
+        more = f" and {len(paths) - _MOST_ORIGINS} more" if len(paths) > _MOST_ORIGINS else ""
+        if paths:
+            said[flow.column] = f"From {', '.join(paths[:_MOST_ORIGINS])}{more}"
+    return said
 
 
 def _counts(result: SyncResult) -> dict[str, Any]:

@@ -56,8 +56,13 @@ def test_a_materialization_carries_the_schema_and_the_lineage_of_its_columns(sho
 
     found = shop.metadata(shop.run())
 
-    assert [(column.name, column.type) for column in found["dagster/column_schema"].columns] == snapshot(
-        [("id", "INTEGER"), ("amount", "DECIMAL(10,2)"), ("updated_at", "TIMESTAMP WITH TIME ZONE")]
+    columns = found["dagster/column_schema"].columns
+    assert [(column.name, column.type, column.description) for column in columns] == snapshot(
+        [
+            ("id", "INTEGER", "From shop.public.orders.id"),
+            ("amount", "DECIMAL(10,2)", "From shop.public.orders.amount"),
+            ("updated_at", "TIMESTAMP WITH TIME ZONE", "From shop.public.orders.updated_at"),
+        ]
     )
     lineage = found["dagster/column_lineage"].deps_by_column
     assert {name: [(dep.asset_key.path, dep.column_name) for dep in deps] for name, deps in lineage.items()} == (
