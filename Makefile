@@ -1,7 +1,9 @@
 # make demo   run the example, then leave the Dagster UI running   (ARGS=--no-ui: without the UI)
 # make test   format check, lint, types, import layers and the whole test suite
 # make lint   all of that but the test suite
+# make audit  what is known to be vulnerable among the installed packages
 # make bench  the benchmarks
+# make soak   break everything that a sync needs, again and again, for ten minutes   (ARGS="--minutes 60 --seed 7")
 # make clean  remove the environment and caches; what is under .observe stays
 #
 # Each installs what it needs into .venv first: with uv where there is one, else with venv and pip.
@@ -13,7 +15,7 @@ PYTHON ?=
 ARGS ?=
 JOBS ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint audit bench soak clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed-embedded
@@ -35,6 +37,13 @@ bench: $(VENV)/.installed-bench
 	  [ -e "$$script" ] || { echo "There are no benchmarks yet."; break; }; \
 	  printf '\n== %s\n' "$$script"; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python "$$script" $(ARGS); \
 	done
+
+# A finding fails; an advisory service that does not answer is told, and fails nothing.
+audit: $(VENV)/.installed-dev
+	@printf '\n== pip-audit\n'; $(BIN)/python .ci/audit.py
+
+soak: $(VENV)/.installed-dev
+	@env -u DAGSTER_HOME PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.e2e.faults.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -24,6 +24,7 @@ if __package__ in (None, ""):
 
 import dagster as dg
 
+from benchmarks.support.receiver import monte_carlo_settings
 from benchmarks.support.report import parser, show, write
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.ledger import Ledger, migrate
@@ -32,9 +33,9 @@ from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.publish.delivery import deliver
 from observe_dagster.publish.montecarlo import PUBLISHER, open_client, open_vendor
-from observe_dagster.settings import MonteCarloSettings, Settings
+from observe_dagster.settings import Settings
 from observe_dagster.spec.project import Project
-from tests.fakes.montecarlo import KEY, FakeMonteCarlo
+from tests.fakes.montecarlo import FakeMonteCarlo
 
 BUDGET_SECONDS = 40.0
 POISON = 1_000_003
@@ -118,13 +119,7 @@ def _burst(home: Path, ledger_url: str, materializations: int, tables: int, quic
         home=home,
         defs=home,
         database_url=ledger_url,
-        monte_carlo=MonteCarloSettings(
-            key_id=KEY["x-mcd-id"],
-            token=KEY["x-mcd-token"],
-            url=f"http://127.0.0.1:{port}",
-            resource_uuid="uuid-1",
-            resource_type="snowflake",
-        ),
+        monte_carlo=monte_carlo_settings(f"http://127.0.0.1:{port}"),
         publish_assets="*",
     )
     with dg.DagsterInstance.ephemeral() as instance:
@@ -168,9 +163,7 @@ def _kill_a_worker(burst: Burst, gateway: FakeMonteCarlo, ledger_url: str) -> No
 
 
 def _work(ledger_url: str, url: str, offset: str) -> int:
-    settings = MonteCarloSettings(
-        key_id=KEY["x-mcd-id"], token=KEY["x-mcd-token"], url=url, resource_uuid="uuid-1", resource_type="snowflake"
-    )
+    settings = monte_carlo_settings(url)
     ahead = timedelta(seconds=float(offset))
     with Ledger.open(ledger_url) as ledger, open_client(settings) as client:
         vendor = open_vendor(client, Project(), settings)

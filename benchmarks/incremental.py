@@ -1,33 +1,29 @@
 """What it costs to find that nothing is new: an incremental sync of a large table, whose iterator has an index.
 
-The runner alone, and the same run as a step of Dagster in a process that is warm; the first load is not counted.
+The runner alone, the same run as a step of Dagster, and a bare asset that does nothing in the same instance: what our
+step costs beyond Dagster's own is the difference. All in one process that is warm, in turns; the first load and the
+first run of each are not counted.
 """
 
-import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import dagster as dg
-
 from benchmarks.support import child
+from benchmarks.support.movers import as_a_step, bare_step
 from benchmarks.support.report import parser, show, write
 from benchmarks.support.stage import ENGINES, PIPELINE, Stage, server
 from observe_dagster.ledger import Ledger
-from observe_dagster.orchestration.build import build_definitions
-from observe_dagster.orchestration.instance import prepare_dagster_home
-from observe_dagster.orchestration.names import SYNC_JOB
-from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.sync import SyncRequest
 
-SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+ALONE, STEP, BARE = "the sync alone", "as a step of Dagster", "a bare asset as a step"
 
 
 def main() -> int:
@@ -48,32 +44,33 @@ def main() -> int:
                     stage.add_rows(1, chosen.rows)
                     stage.source("CREATE INDEX orders_updated_at ON orders (updated_at)")
                 child.run(stage, "first")
-                with Ledger.open(stage.ledger_url) as ledger:
-                    measured.append(_row(target, "the sync alone", chosen.rows, _alone(stage, ledger), chosen.runs))
-                with _as_a_step(stage) as run:
-                    measured.append(_row(target, "as a step of Dagster", chosen.rows, run, chosen.runs))
+                measured += _rows(target, chosen.rows, _measured(stage, target, chosen.runs))
     show("An incremental sync that finds nothing new", measured)
     write(chosen.json, rows=chosen.rows, runs=chosen.runs, measured=measured)
     return 0
 
 
-def _row(target: str, how: str, rows: int, run: Callable[[int], int], runs: int) -> dict[str, Any]:
-    moved, milliseconds = run(0), list[float]()
-    for number in range(1, runs + 1):
-        began = time.perf_counter()
-        moved += run(number)
-        milliseconds.append((time.perf_counter() - began) * 1000)
+def _measured(stage: Stage, target: str, runs: int) -> dict[str, list[float]]:
+    """The milliseconds of each kind of run."""
+    with ExitStack() as open_ones:
+        ledger = open_ones.enter_context(Ledger.open(stage.ledger_url))
+        step = open_ones.enter_context(as_a_step(stage))
+        bare = open_ones.enter_context(bare_step())
+        kinds: dict[str, Callable[[int], int]] = {
+            ALONE: _alone(stage, ledger),
+            STEP: lambda _: step({}),
+            BARE: lambda _: bare(),
+        }
+        moved = sum(run(0) for run in kinds.values())
+        milliseconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for number in range(1, runs + 1):
+            for kind, run in kinds.items():
+                began = time.perf_counter()
+                moved += run(number)
+                milliseconds[kind].append((time.perf_counter() - began) * 1000)
     if moved:
         raise SystemExit(f"{target}: {moved} rows moved, although nothing was new")
-    return {
-        "destination": target,
-        "run": how,
-        "rows": rows,
-        "runs": runs,
-        "median ms": statistics.median(milliseconds),
-        "least ms": min(milliseconds),
-        "most ms": max(milliseconds),
-    }
+    return milliseconds
 
 
 def _alone(stage: Stage, ledger: Ledger) -> Callable[[int], int]:
@@ -81,25 +78,21 @@ def _alone(stage: Stage, ledger: Ledger) -> Callable[[int], int]:
     return lambda number: runner.run(PIPELINE, SyncRequest(), execution_key=f"alone-{number}").counts.total_rows
 
 
-@contextmanager
-def _as_a_step(stage: Stage) -> Generator[Callable[[int], int]]:
-    home = prepare_dagster_home(stage.settings)
-    os.environ.update(DAGSTER_HOME=str(home), OBSERVE_DATABASE_URL=stage.ledger_url)
-    observe = ObserveResource(stage.project(), stage.settings)
-    job = build_definitions(stage.project(), observe=observe).resolve_job_def(SYNC_JOB)
-
-    def run(number: int) -> int:
-        del number
-        result = job.execute_in_process(instance=instance, run_config=SILENT)
-        (event,) = result.get_asset_materialization_events()
-        value = event.step_materialization_data.materialization.metadata["observe/total_rows"].value
-        return int(str(value))
-
-    try:
-        with dg.DagsterInstance.get() as instance:
-            yield run
-    finally:
-        observe.close()
+def _rows(target: str, rows: int, told: dict[str, list[float]]) -> list[dict[str, Any]]:
+    medians = {kind: statistics.median(milliseconds) for kind, milliseconds in told.items()}
+    return [
+        {
+            "destination": target,
+            "run": kind,
+            "rows": rows,
+            "runs": len(milliseconds),
+            "median ms": medians[kind],
+            "least ms": min(milliseconds),
+            "most ms": max(milliseconds),
+            "beyond Dagster ms": {ALONE: None, BARE: 0.0, STEP: medians[STEP] - medians[BARE]}[kind],
+        }
+        for kind, milliseconds in told.items()
+    ]
 
 
 if __name__ == "__main__":

@@ -17,20 +17,31 @@ if TYPE_CHECKING:
         build_watch_sensor,
         observe_resource,
     )
+    from observe_dagster.orchestration.checks.datafold import build_datafold_checks, build_datafold_sensor
     from observe_dagster.orchestration.component import WarehouseSync
+    from observe_dagster.orchestration.watcher import build_watcher_sensor
 
 __all__ = [
     "WarehouseSync",
     "build_alert_sensor",
     "build_anomaly_checks",
+    "build_datafold_checks",
+    "build_datafold_sensor",
     "build_definitions",
     "build_freshness_checks",
     "build_timeliness_checks",
     "build_watch_sensor",
+    "build_watcher_sensor",
     "observe_resource",
 ]
 
-_MODULES = {"WarehouseSync": "component", "build_definitions": "build"}
+_MODULES = {
+    "WarehouseSync": "component",
+    "build_datafold_checks": "checks.datafold",
+    "build_datafold_sensor": "checks.datafold",
+    "build_definitions": "build",
+    "build_watcher_sensor": "watcher",
+}
 
 
 def __getattr__(name: str) -> object:

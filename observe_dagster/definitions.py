@@ -1,10 +1,13 @@
 """The composition root: the environment and the declared files in, one Dagster code location out."""
 
 import os
+from functools import lru_cache
+from pathlib import Path
 
 import dagster as dg
 
 from observe_dagster.orchestration.build import build_definitions
+from observe_dagster.orchestration.garbage import keep_for_good, let_go
 from observe_dagster.settings import Settings
 from observe_dagster.spec import load_project
 
@@ -13,4 +16,29 @@ from observe_dagster.spec import load_project
 def defs() -> dg.Definitions:
     """Everything under OBSERVE_DEFS as assets, schedules and sensors; connects to no database."""
     settings = Settings.from_environment()
-    return build_definitions(load_project(settings.defs, environment=os.environ), settings=settings)
+    return _built(settings, frozenset(os.environ.items()), _state(settings.defs))
+
+
+@lru_cache(maxsize=1)
+def _built(settings: Settings, environment: frozenset[tuple[str, str]], _: frozenset[object]) -> dg.Definitions:
+    """Build anew only when something has changed: a worker that executes run after run asks for each of them."""
+    let_go()
+    project = load_project(settings.defs, environment=dict(environment))
+    keep_for_good()
+    definitions = build_definitions(project, settings=settings)
+    keep_for_good()
+    return definitions
+
+
+def _state(path: Path) -> frozenset[object]:
+    """What changes when a declared file does."""
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return frozenset((file, *_stamp(file)) for file in files)
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -19,6 +19,7 @@
     │   ├── SchemaChangedError    schema_change: freeze, or a change that cannot be followed
     │   ├── NullIteratorError     null_iterator: fail
     │   ├── WatermarkConflictError  another run committed in between
+    │   ├── LockLostError         the connection to the ledger was lost, and another run took over
     │   └── PipelineFaultedError
     ├── DeliveryError             a message did not arrive at its channel
     ├── PublishError              a neighbouring system did not take what it was sent, or did not answer
@@ -186,6 +187,17 @@ class WatermarkConflictError(SyncError):
             f"Pipeline {pipeline_id} was planned from watermark {expected} but the destination is at {found}: "
             "another run committed in between. Nothing was committed; run it again.",
             transient=True,
+        )
+
+
+class LockLostError(SyncError):
+    """The run lost its lock with its connection to the ledger, and another run took over and recorded its end."""
+
+    def __init__(self, pipeline_id: str, cause: Exception) -> None:
+        super().__init__(
+            pipeline_id,
+            f"The connection to the ledger was lost, and another run of pipeline {pipeline_id} has taken over. "
+            f"This run ended with: {cause}",
         )
 
 

@@ -168,7 +168,7 @@ class SyncResult:
 class Status(StrEnum):
     """What a check says: `learning` and `skipped` were not judged, `error` could not be."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105 (a status, no password)
     WARN = "warn"
     FAIL = "fail"
     LEARNING = "learning"

@@ -19,18 +19,19 @@ from observe_dagster.sync.runner import SyncRunner
 
 PIPELINE = "orders"
 ENGINES = ("postgres", "duckdb")
-COLUMNS = "id, customer, reference, note, amount, quantity, paid, weight, created_at, updated_at"
+COLUMNS = "id, customer, reference, note, amount, quantity, paid, weight, ordered_on, updated_at"
 TABLE = """
 CREATE TABLE orders (
-    id bigint PRIMARY KEY, customer integer NOT NULL, reference text NOT NULL, note text, amount numeric(12,2),
-    quantity integer, paid boolean, weight double precision, created_at timestamptz, updated_at timestamptz NOT NULL
+    id bigint PRIMARY KEY, customer uuid NOT NULL, reference text NOT NULL, note text, amount numeric(12,2),
+    quantity integer, paid boolean, weight double precision, ordered_on date, updated_at timestamptz NOT NULL
 )
 """
 INSERT = """
 INSERT INTO orders
-SELECT n, mod(n, 9973), 'R-' || md5(n::text), CASE WHEN mod(n, 5) > 0 THEN 'Grüße, 注文 ' || n END,
-       mod(n, 100000) / 7.0, mod(n, 13), mod(n, 3) = 0, n / 3.0,
-       timestamptz '2024-01-01 00:00Z' + n * interval '1 second', clock_timestamp()
+SELECT n, md5(mod(n, 9973)::text)::uuid, 'R-' || n,
+       CASE WHEN mod(n, 5) > 0 THEN 'Grüße, 注文 ' || md5(n::text) || ' ' || n END,
+       mod(n, 100000) / 7.0, mod(n, 13), mod(n, 3) = 0, n / 3.0, date '2024-01-01' + (n / 86400)::int,
+       coalesce(%s::timestamptz + n * interval '1 millisecond', clock_timestamp())
 FROM generate_series(%s::bigint, %s::bigint) AS n
 """
 
@@ -104,12 +105,12 @@ class Stage:
 
     def source(self, statement: str, parameters: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement in the source; return its rows."""
-        return _run(self.source_url, statement, parameters)
+        return ask(self.source_url, statement, parameters)
 
     def ask_target(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement in the destination; return its rows."""
         if self.target == "postgres":
-            return _run(self.target_place, statement)
+            return ask(self.target_place, statement)
         import duckdb
 
         with duckdb.connect(self.target_place) as driver:
@@ -117,9 +118,7 @@ class Stage:
 
     def add_rows(self, first: int, last: int) -> None:
         """Insert the orders of these numbers, stamped now, and let the server settle."""
-        self.source(INSERT, (first, last))
-        self.source("VACUUM ANALYZE orders")
-        self.source("CHECKPOINT")
+        add_orders(self.source_url, first, last)
 
     def fingerprints(self) -> tuple[Fingerprint, Fingerprint]:
         """Count and checksum over all columns of the source and of the destination."""
@@ -137,31 +136,38 @@ class Server:
         self.folder = folder
         self.url = start_embedded(folder / "server", options={"shared_buffers": "256MB", "max_wal_size": "4GB"})
         self.source_url = create_database(self.url, "source")
-        _run(self.source_url, TABLE)
+        ask(self.source_url, TABLE)
 
     @contextmanager
     def stage(self, target: str, write_mode: str) -> Generator[Stage]:
         """A new destination and a new ledger, removed in the end."""
         ledger_url = create_database(self.url, "ledger")
         migrate(ledger_url)
-        place = create_database(self.url, "target") if target == "postgres" else str(self.folder / "lake.duckdb")
-        stage = Stage(
-            folder=self.folder,
-            source_url=self.source_url,
-            ledger_url=ledger_url,
-            target=target,
-            target_place=place,
-            write_mode=write_mode,
-        )
-        with Ledger.open(ledger_url) as ledger:
-            from datetime import UTC, datetime
+        with self.place(target) as place:
+            stage = Stage(
+                folder=self.folder,
+                source_url=self.source_url,
+                ledger_url=ledger_url,
+                target=target,
+                target_place=place,
+                write_mode=write_mode,
+            )
+            with Ledger.open(ledger_url) as ledger:
+                from datetime import UTC, datetime
 
-            ledger.synchronise(stage.project(), now=datetime.now(UTC))
+                ledger.synchronise(stage.project(), now=datetime.now(UTC))
+            try:
+                yield stage
+            finally:
+                ask(self.url, "DROP DATABASE IF EXISTS ledger WITH (FORCE)")
+
+    @contextmanager
+    def place(self, target: str) -> Generator[str]:
+        """A new, empty destination alone, removed in the end."""
         try:
-            yield stage
+            yield create_database(self.url, "target") if target == "postgres" else str(self.folder / "lake.duckdb")
         finally:
-            for name in ("ledger", "target"):
-                _run(self.url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            ask(self.url, "DROP DATABASE IF EXISTS target WITH (FORCE)")
             for leftover in self.folder.glob("lake.duckdb*"):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
@@ -181,7 +187,15 @@ def _connection(name: str, provider: str, config: dict[str, str]) -> dict[str, A
     return {"id": name, "name": name, "state": "active", "service_provider": provider, "config": config}
 
 
-def _run(url: str, statement: str, parameters: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
+def add_orders(url: str, first: int, last: int, *, since: str | None = None) -> None:
+    """Insert the orders of these numbers, a millisecond apart or stamped now, and let the server settle."""
+    ask(url, INSERT, (since, first, last))
+    ask(url, "VACUUM ANALYZE orders")
+    ask(url, "CHECKPOINT")
+
+
+def ask(url: str, statement: str, parameters: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
+    """Run a statement in a PostgreSQL database; return its rows."""
     with psycopg.connect(url, autocommit=True, options="-c timezone=UTC") as driver:
         cursor = driver.execute(statement.encode(), parameters)
         return cursor.fetchall() if cursor.description else []

@@ -35,12 +35,15 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
     There is one, unless the pipeline is partitioned and windows that are not neighbours are missing. Raises
     RunFailedError with the message of the run that failed.
     """
+    from dagster._core.utils import make_new_run_id
+
     from observe_dagster.orchestration.assets import run_config
     from observe_dagster.orchestration.build import build_definitions
     from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
     from observe_dagster.orchestration.failures import failure_messages, failure_reason, was_interrupted
     from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names
     from observe_dagster.orchestration.partitions import is_partitioned
+    from observe_dagster.orchestration.signs_of_life import signs_of_life
     from observe_dagster.orchestration.translator import TableKeys
 
     pipeline = state.project.pipeline(pipeline_id)
@@ -62,12 +65,15 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
                 safe_name, from_=_text(wanted.from_), until=_text(wanted.until), full_refresh=wanted.full_refresh
             )
         for tags in runs:
-            result = job.execute_in_process(
-                instance=instance,
-                run_config={**config, **_console_logger(state)},
-                tags={**_LABELS, **tags},
-                raise_on_error=False,
-            )
+            run_id = make_new_run_id()
+            with signs_of_life(instance, run_id):
+                result = job.execute_in_process(
+                    instance=instance,
+                    run_id=run_id,
+                    run_config={**config, **_console_logger(state)},
+                    tags={**_LABELS, **tags},
+                    raise_on_error=False,
+                )
             if not result.success:
                 if was_interrupted(result.all_events):
                     raise KeyboardInterrupt

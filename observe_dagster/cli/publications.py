@@ -33,18 +33,19 @@ def publications() -> None:
 
 @publications.command("list")
 @click.option("--to", "publisher", metavar="SYSTEM", help="Only those to one system, such as monte_carlo.")
+@click.option("--of", metavar="KEY", help="Only those of one thing, as the column Of has it.")
 @click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="Only those in a state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many, newest first.")
 @common
 @click.pass_obj
-def list_publications(state: State, publisher: str | None, states: tuple[str, ...], limit: int) -> None:
+def list_publications(state: State, publisher: str | None, of: str | None, states: tuple[str, ...], limit: int) -> None:
     """List publications, the newest first, and how many there are in each state."""
     from observe_dagster.ledger.outbox import Outbox
 
     outbox = Outbox(state.ledger)
     known = outbox.publishers()
     chosen = known if publisher is None else [_known(publisher, known)]
-    found = [item for each in chosen for item in outbox.items(each, states=states or STATES, limit=limit)]
+    found = [item for each in chosen for item in outbox.items(each, states=states or STATES, of=of, limit=limit)]
     found = sorted(found, key=lambda item: item.id, reverse=True)[:limit]
     counts = {each: outbox.counts(each) for each in chosen}
     if state.as_json:
@@ -100,7 +101,7 @@ def flush_publications(state: State, *, at_once: bool) -> None:
     from observe_dagster.ledger.outbox import Outbox
 
     outbox, said = Outbox(state.ledger), {}
-    for publisher in ("monte_carlo", "datascale", "watcher"):
+    for publisher in ("monte_carlo", "datascale", "watcher", "datafold"):
         if at_once:
             outbox.make_due(publisher, now=datetime.now(UTC))
         tally = _flush(state, publisher)
@@ -128,7 +129,7 @@ def flush_publications(state: State, *, at_once: bool) -> None:
 def _flush(state: State, publisher: str) -> "Tally | None":
     """Send until nothing is due, at most some minutes; None without credentials."""
     from observe_dagster.ledger.outbox import Outbox
-    from observe_dagster.publish import datascale, montecarlo, watcher
+    from observe_dagster.publish import datafold, datascale, montecarlo, watcher
     from observe_dagster.publish.delivery import deliver
 
     settings, outbox, clock = state.settings, Outbox(state.ledger), lambda: datetime.now(UTC)
@@ -145,6 +146,10 @@ def _flush(state: State, publisher: str) -> "Tally | None":
         with watcher.open_client(access, folder=settings.publish_dry_run) as client:
             reports = watcher.Watcher(client, state.ledger)
             return deliver(outbox, reports, clock=clock, seconds=_FLUSH_SECONDS)
+    key = datafold.Access.from_environment() if publisher == datafold.PUBLISHER else None
+    if key is not None:
+        with datafold.Datafold(key, folder=settings.publish_dry_run) as there:
+            return deliver(outbox, datafold.BranchCi(there), clock=clock, seconds=_FLUSH_SECONDS)
     return None
 
 

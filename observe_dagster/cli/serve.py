@@ -68,6 +68,7 @@ def serve_ui(state: State, *, host: str, port: int) -> int:
     home = prepare_dagster_home(state.settings)
     workspace = home / "workspace.yaml"
     workspace.write_text(_LOCATION, encoding="utf-8")
+    # S104: compared, not listened on.
     reached_at = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     url = f"http://{reached_at}:{port}"
 

@@ -35,7 +35,7 @@ class Install:
         command = [self.program(name), *arguments]
         # Not a pipe: the server that pg_ctl starts inherits it and would hold it open.
         with tempfile.TemporaryFile() as output:
-            ended = subprocess.run(  # noqa: S603
+            ended = subprocess.run(  # noqa: S603 (a command of our own)
                 command,
                 check=False,
                 stdin=subprocess.DEVNULL,

@@ -45,7 +45,7 @@ def run_as(user: str | None) -> _RunAs:
 def stop_server(pg_ctl: str, data: Path, user: str | None) -> None:
     """Shut the server down and wait for it; a server that is already gone is fine."""
     command = [pg_ctl, "-D", str(data), "-m", "fast", "-w", "-t", "60", "stop"]
-    subprocess.run(  # noqa: S603
+    subprocess.run(  # noqa: S603 (a command of our own)
         command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **run_as(user)
     )
 

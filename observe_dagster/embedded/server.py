@@ -117,7 +117,7 @@ def _socket_folder(home: Path) -> Path:
         return data
     name = "observe-" + hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
     short = Path(tempfile.gettempdir()) / name
-    return short if len(os.fsencode(short / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH else Path("/tmp") / name  # noqa: S108
+    return short if len(os.fsencode(short / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH else Path("/tmp") / name  # noqa: S108 (mkdir 0700)
 
 
 def _answers(url: str) -> bool:
@@ -168,7 +168,7 @@ def _ensure_keeper(home: Path, install: Install) -> None:
         command = [sys.executable, "-I", str(Path(__file__).with_name("keeper.py")), *map(str, descriptors)]
         command += [install.program("pg_ctl"), str(home / "data")]
         command += ["--user", install.user] if install.user else []
-        keeper = subprocess.Popen(  # noqa: S603
+        keeper = subprocess.Popen(  # noqa: S603 (a command of our own)
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -38,7 +38,7 @@ _SOFT_DELETE: LiteralString = (
     " AND place > %(updates)s AND place <= %(updates)s + %(soft_deletes)s"
 )
 _INSERT = (
-    f"INSERT INTO public.flights (flight_id, updated_at, {_COPIED})"  # noqa: S608
+    f"INSERT INTO public.flights (flight_id, updated_at, {_COPIED})"  # noqa: S608 (text of our own)
     " SELECT (SELECT max(flight_id) FROM public.flights) + row_number() OVER (ORDER BY flight_id), now(),"
     f" {_COPIED} FROM public.flights JOIN picked USING (flight_id)"
     " WHERE place > %(updates)s + %(soft_deletes)s"

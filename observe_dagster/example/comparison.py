@@ -42,7 +42,7 @@ def _compare(project: Project, pipeline: Pipeline, engines: dict[str, Engine]) -
     columns = list(source_engine.columns(query))
     # A mirror keeps rows that are gone at the source, marked as deleted.
     kept = " WHERE _observe_deleted_at IS NULL" if destination.write_mode == "mirror" else ""
-    table = f"SELECT * FROM {_quoted(destination.schema_)}.{_quoted(destination.table)}{kept}"  # noqa: S608
+    table = f"SELECT * FROM {_quoted(destination.schema_)}.{_quoted(destination.table)}{kept}"  # noqa: S608 (ours)
     return Comparison(
         source_name=f"{pipeline.connection_id}: {pipeline.data_model_id}",
         table=".".join(pipeline.table_key),

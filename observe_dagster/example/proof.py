@@ -40,6 +40,7 @@ class PostgresEngine:
     def columns(self, query: str) -> dict[str, str]:
         """The columns of a SELECT and their types."""
         with connect(self._url) as connection:
+            # S608: the text is our own.
             cursor = connection.execute(cast("LiteralString", f"SELECT * FROM ({query}) AS rows LIMIT 0"))  # noqa: S608
             types = connection.adapters.types
             described = {column.name: types.get(column.type_code) for column in cursor.description or ()}
@@ -50,7 +51,7 @@ class PostgresEngine:
         types = self.columns(query)
         encoded = _row([(name, types[name]) for name in columns], _POSTGRES)
         statement = (
-            f"SELECT count(*), coalesce(sum(CAST(CAST('x' || substr(md5({encoded}), 1, 15) AS bit(60)) AS bigint)), 0)"  # noqa: S608
+            f"SELECT count(*), coalesce(sum(CAST(CAST('x' || substr(md5({encoded}), 1, 15) AS bit(60)) AS bigint)), 0)"  # noqa: S608 (text of our own)
             f" FROM ({query}) AS rows"
         )
         with connect(self._url) as connection:
@@ -66,7 +67,7 @@ class DuckDBEngine:
 
     def columns(self, query: str) -> dict[str, str]:
         """The columns of a SELECT and their types."""
-        return {str(row[0]): str(row[1]) for row in self._ask(f"DESCRIBE SELECT * FROM ({query}) AS rows")}  # noqa: S608
+        return {str(row[0]): str(row[1]) for row in self._ask(f"DESCRIBE SELECT * FROM ({query}) AS rows")}  # noqa: S608 (text of our own)
 
     def fingerprint(self, query: str, columns: Sequence[str]) -> Fingerprint:
         """Count and checksum of a SELECT."""
@@ -74,7 +75,7 @@ class DuckDBEngine:
         encoded = _row([(name, types[name]) for name in columns], _DUCKDB)
         return _fingerprint(
             self._ask(
-                f"SELECT count(*), coalesce(sum(CAST('0x' || substr(md5({encoded}), 1, 15) AS BIGINT)), 0)"  # noqa: S608
+                f"SELECT count(*), coalesce(sum(CAST('0x' || substr(md5({encoded}), 1, 15) AS BIGINT)), 0)"  # noqa: S608 (text of our own)
                 f" FROM ({query}) AS rows"
             )[0]
         )

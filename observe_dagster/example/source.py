@@ -112,7 +112,7 @@ class _Loading:
         columns = sql.SQL(cast("LiteralString", table.columns))
         self.connection.execute(sql.SQL("CREATE TABLE {} ({})").format(name, columns))
         self.reader.execute(
-            f"COPY (SELECT * FROM {table.name} WHERE {condition}) TO '{_quoted(self.file)}' (FORMAT csv, HEADER false)"  # noqa: S608
+            f"COPY (SELECT * FROM {table.name} WHERE {condition}) TO '{_quoted(self.file)}' (FORMAT csv, HEADER false)"  # noqa: S608 (text of our own)
         )
         total = max(1, self.file.stat().st_size)
         with (
@@ -151,7 +151,7 @@ def _move_dates(reader: "DuckDBPyConnection", shift_days: int) -> None:
     moved = ", ".join(
         f"{column} = {column} + INTERVAL ({shift_days}) DAY" for column in ("scheduled_at", "time_hour", "updated_at")
     )
-    reader.execute(f"UPDATE flights SET flight_date = flight_date + {shift_days}, {moved}")  # noqa: S608
+    reader.execute(f"UPDATE flights SET flight_date = flight_date + {shift_days}, {moved}")  # noqa: S608 (our own text)
 
 
 def _index(connection: psycopg.Connection) -> None:
@@ -178,11 +178,12 @@ _AS_ANNOUNCED = {
 }
 _ANNOUNCE = cast(
     "LiteralString",
-    f"INSERT INTO public.flights ({', '.join(_COLUMNS)})"  # noqa: S608
+    f"INSERT INTO public.flights ({', '.join(_COLUMNS)})"  # noqa: S608 (text of our own)
     f" SELECT {', '.join(_AS_ANNOUNCED.get(name, name) for name in _COLUMNS)} FROM upcoming.flights"
     " WHERE scheduled_at >= %(since)s + %(before)s AND scheduled_at < %(until)s + %(before)s",
 )
 _SETTLE = (
+    # S608: the text is our own.
     f"UPDATE public.flights AS known SET ({', '.join((*_NOT_YET_KNOWN, 'updated_at', 'is_deleted'))}) ="  # noqa: S608
     f" ({', '.join(f'new.{name}' for name in (*_NOT_YET_KNOWN, 'updated_at', 'is_deleted'))})"
     " FROM upcoming.flights AS new WHERE new.flight_id = known.flight_id"

@@ -14,17 +14,35 @@ from observe_dagster.errors import LedgerError, LedgerSchemaError
 _NO_SCHEMA = ("3F000", "42P01", "42703")
 _TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
 _MASK = "************"
+_LONGEST_WAIT = "lock_timeout=300s"
+KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""What makes a connection notice that the network is gone."""
 
 
 def open_engine(url: str, *, pool: type[sa.Pool] = sa.QueuePool) -> sa.Engine:
-    """Make an engine on psycopg 3 with a small pool; connects when first used."""
+    """Make an engine on psycopg 3 with a small pool; connects when first used.
+
+    A statement waits five minutes for a lock; `?options=-c lock_timeout=…` in the URL says otherwise.
+    """
     try:
         target = sa.make_url(url)
         sizes = {"pool_size": 5, "max_overflow": 10, "pool_pre_ping": True} if pool is sa.QueuePool else {}
         return sa.create_engine(
             target.set(drivername="postgresql+psycopg"),
             poolclass=pool,
-            connect_args={"application_name": "observe", "connect_timeout": 10, **target.query},
+            connect_args={
+                "application_name": "observe",
+                "connect_timeout": 10,
+                **KEEPALIVE,
+                **target.query,
+                "options": f"-c {_LONGEST_WAIT} {target.query.get('options', '')}".strip(),
+            },
             hide_parameters=True,
             **sizes,
         )

@@ -127,7 +127,7 @@ UPDATE observe.pipeline_execution e
 SET anomaly_flags = found.flags || coalesce(e.anomaly_flags, '{{}}')
 FROM (SELECT number, jsonb_object_agg(metric, true) AS flags FROM {_GIVEN} GROUP BY number) found
 WHERE e.id = found.number AND NOT coalesce(e.anomaly_flags, '{{}}') ?& ARRAY(SELECT jsonb_object_keys(found.flags))
-""")  # noqa: S608
+""")  # noqa: S608 (text of our own)
 _TAKE_BACK_FLAGS = sa.text(f"""
 UPDATE observe.pipeline_execution e
 SET anomaly_flags = nullif(e.anomaly_flags - found.metrics, '{{}}')
@@ -136,11 +136,11 @@ FROM (
     JOIN observe.pipeline_execution own ON own.id = number AND own.anomaly_flags -> metric = 'true' GROUP BY number
 ) found
 WHERE e.id = found.number
-""")  # noqa: S608
+""")  # noqa: S608 (text of our own)
 _TAKE_BACK_RESULTS = sa.text(f"""
 DELETE FROM observe.anomaly_detection_result r USING {_GIVEN}
 WHERE r.pipeline_execution_id = number AND r.rule_id = rule
-""")  # noqa: S608
+""")  # noqa: S608 (text of our own)
 
 
 def _columns(rows: Sequence[_Row]) -> _Row:

@@ -213,7 +213,7 @@ class Ledger(LedgerSession):
         """End a run well and advance the pipeline's watermark if it is where this run started from.
 
         `force_watermark` advances it from anywhere, for the destination is the truth. `overrule_failure` lets a run
-        that was closed as failed succeed after all. Repeating is fine; other facts raise LedgerConflictError.
+        that somebody else has closed succeed after all. Repeating is fine; other facts raise LedgerConflictError.
         """
         success = Success(
             ended_at=ended_at,

@@ -118,6 +118,15 @@ def latest_successful_execution_id(db: sa.Connection, pipeline_id: str) -> int |
     return db.execute(statement).scalar_one_or_none()
 
 
+def remote_runs(db: sa.Connection, pipeline_id: str, field: str) -> dict[int, datetime]:
+    """The numbers that a pipeline's executions have elsewhere, by their metadata `field`, with their logical dates."""
+    columns = pipeline_execution.c
+    number = sa.cast(columns.execution_metadata[field].astext, sa.BigInteger)
+    chosen = (columns.pipeline_id == _pipeline_number(db, pipeline_id), columns.execution_metadata.has_key(field))
+    statement = sa.select(number, columns.logical_date).where(*chosen)
+    return {row[0]: row[1] for row in db.execute(statement)}
+
+
 def _pipeline_number(db: sa.Connection, pipeline_id: str) -> int:
     number = db.execute(sa.select(pipeline.c.id).where(pipeline.c.slug == pipeline_id)).scalar_one_or_none()
     if number is None:

@@ -6,8 +6,10 @@ visit a node of a circle again at each depth.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.functions import Function
 
 from observe_dagster.errors import LedgerError, NotFoundError
 from observe_dagster.ledger.rows_lineage import Direction, LineageGraph, LineageNode
@@ -59,7 +61,7 @@ def walk(db: sa.Connection, start: LineageNode, direction: Direction, max_depth:
     frontier = sa.bindparam("frontier", type_=sa.ARRAY(sa.BigInteger))
     pairs = sa.select(near.label("near"), far.label("far")).distinct().where(near == sa.any_(frontier)).subquery()
     # Two arrays instead of a row for each edge: a tenth of the time, for a level of many edges.
-    query = sa.select(sa.func.array_agg(pairs.c.near), sa.func.array_agg(pairs.c.far))
+    query = sa.select(_gathered(pairs.c.near), _gathered(pairs.c.far))
     depths = {start.id: 0}
     edges: list[tuple[int, int]] = []
     level = [start.id]
@@ -113,7 +115,7 @@ _NEAR: Mapping[int, int] = {}
 def _read_tables(
     db: sa.Connection, *where: sa.ColumnElement[bool], depths: Mapping[int, int] = _NEAR
 ) -> list[LineageNode]:
-    named = sa.func.array_agg(address_column.c.name).filter(address_column.c.name.is_not(None))
+    named = _gathered(address_column.c.name).filter(address_column.c.name.is_not(None))
     query = sa.select(address.c.id, address.c.name, address_type.c.name, named).join(address_type)
     query = query.outerjoin(address_column, address_column.c.address_id == address.c.id)
     query = query.group_by(address.c.id, address.c.name, address_type.c.name)
@@ -138,6 +140,11 @@ def _read_columns(
         LineageNode(id=number, path=_path(name), type_name=kind, column=column, depth=depths.get(number, 0))
         for number, column, name, kind in db.execute(joined.where(*where)).all()
     ]
+
+
+def _gathered(values: sa.ColumnElement[Any]) -> Function[Any]:
+    """The values as one list, as the driver makes it: SQLAlchemy's type of arrays would go through each once more."""
+    return Function("array_agg", values, type_=sa.types.NullType())
 
 
 def _path(name: str) -> tuple[str, ...]:

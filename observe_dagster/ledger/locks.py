@@ -11,22 +11,15 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from observe_dagster.ledger.database import advisory_key, fail
+from observe_dagster.ledger.database import KEEPALIVE, advisory_key, fail
 
-_KEEPALIVE = {
-    "keepalives": 1,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
 # The server must notice a vanished client as well, and must not end a session for being idle during a long run.
-_SESSION = (
-    "SET idle_session_timeout = 0",
-    "SET tcp_keepalives_idle = 30",
-    "SET tcp_keepalives_interval = 10",
-    "SET tcp_keepalives_count = 3",
-)
+_SESSION = """
+    SET idle_session_timeout = 0;
+    SET tcp_keepalives_idle = 30;
+    SET tcp_keepalives_interval = 10;
+    SET tcp_keepalives_count = 3
+"""
 _HELD = """
     SELECT EXISTS (
         SELECT 1 FROM pg_locks
@@ -82,11 +75,10 @@ def pipeline_lock(engine: sa.Engine, pipeline_id: str) -> Generator[PipelineLock
 
 def _open_session(engine: sa.Engine) -> psycopg.Connection[Any]:
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    given: dict[str, Any] = {**arguments, **_KEEPALIVE, "application_name": "observe lock", "connect_timeout": 10}
+    given: dict[str, Any] = {**arguments, **KEEPALIVE, "application_name": "observe lock", "connect_timeout": 10}
     session = psycopg.connect(**given, autocommit=True)
     try:
-        for statement in _SESSION:
-            session.execute(statement)
+        session.execute(_SESSION)
     except psycopg.Error:
         session.close()
         raise

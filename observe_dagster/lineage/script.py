@@ -15,13 +15,16 @@ from observe_dagster.lineage.edges import (
     Written,
 )
 from observe_dagster.lineage.names import Names, TableColumns, Temporary
-from observe_dagster.lineage.statements import Ignored, Write, writes
+from observe_dagster.lineage.renaming import Renaming
+from observe_dagster.lineage.statements import Ignored, Renamed, Write, writes
 from observe_dagster.lineage.tracing import trace
 from observe_dagster.spec.paths import path_text
 from observe_dagster.spec.select import fold_names, line_and_column, stored_name
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+_NOT_SAID = "a table is renamed that nothing was said of before; what is known of it stays under its old name"
 
 
 def script_lineage(
@@ -43,6 +46,13 @@ def script_lineage(
             continue
         try:
             for write in writes(tree):
+                if isinstance(write, Renamed):
+                    renaming = Renaming(write, names)
+                    if not renaming.knows(statements):
+                        unresolved.append(Unresolved(reason=_NOT_SAID, line=line))
+                    statements = renaming.statements(statements)
+                    renaming.remember()
+                    continue
                 statement = _placed(_statement(write, names, line))
                 statements.append(statement)
                 unresolved += statement.query.unresolved

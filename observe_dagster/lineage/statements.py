@@ -41,6 +41,14 @@ class Ignored:
     dropped: "tuple[exp.Table, ...]" = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """Tables that get new names, each with what it is called from then on."""
+
+    kind: str
+    pairs: "tuple[tuple[exp.Table, exp.Table], ...]"
+
+
 _HARMLESS = frozenset(
     (  # noqa: SIM905 (a list of so many short words is easier to read as a text)
         "ALTER ANALYZE ATTACH BEGIN CACHE CHECKPOINT CLOSE COMMENT COMMIT DELETE DESCRIBE DETACH DISCARD DROP END "
@@ -63,7 +71,7 @@ _NOT_ROWS = (
 )
 
 
-def writes(tree: "exp.Expr") -> Iterator[Write | Ignored]:
+def writes(tree: "exp.Expr") -> Iterator[Write | Ignored | Renamed]:
     """What a statement does, in the order in which it does it."""
     from sqlglot import exp
 
@@ -81,11 +89,13 @@ def writes(tree: "exp.Expr") -> Iterator[Write | Ignored]:
         yield from _of_merge(tree)
     elif isinstance(tree, exp.MultitableInserts):
         yield from _of_multitable(tree)
+    elif isinstance(tree, exp.Alter):
+        yield _of_alter(tree)
     else:
         yield _ignored(tree)
 
 
-def _inside_with(tree: "exp.Expr") -> Iterator[Write | Ignored]:
+def _inside_with(tree: "exp.Expr") -> Iterator[Write | Ignored | Renamed]:
     """Writes that stand in WITH; what is left in their place is a SELECT of what they return."""
     from sqlglot import exp
 
@@ -226,6 +236,18 @@ def _of_multitable(tree: "exp.MultitableInserts") -> Iterator[Write | Ignored]:
         yield Write(kind="INSERT", target=_bare(target), columns=_listed(insert.this), query=query, by_place=True)
 
 
+def _of_alter(tree: "exp.Alter") -> Renamed | Ignored:
+    from sqlglot import exp
+
+    pairs: list[tuple[exp.Table, exp.Table]] = []
+    for action in tree.args.get("actions") or ():
+        if isinstance(action, exp.AlterRename | exp.SwapTable):
+            pairs.append((tree.this, action.this))
+        if isinstance(action, exp.SwapTable):
+            pairs.append((action.this, tree.this))
+    return Renamed(kind="ALTER", pairs=tuple(pairs)) if pairs else _ignored(tree)
+
+
 def _setting(
     kind: str, target: "exp.Table", settings: "list[exp.Expr]", joined: "list[exp.Expr]", tree: "exp.Expr"
 ) -> Iterator[Write | Ignored]:
@@ -323,8 +345,6 @@ def _ignored(tree: "exp.Expr") -> Ignored:
     from sqlglot import exp
 
     kind = str(tree.this).upper() if isinstance(tree, exp.Command) else tree.key.upper()
-    if isinstance(tree, exp.Alter) and tree.find(exp.AlterRename) is not None:
-        return Ignored(kind="ALTER", reason="renaming is not followed")
     if isinstance(tree, exp.Drop):
         return Ignored(kind="DROP", dropped=tuple(tree.find_all(exp.Table)))
     return Ignored(kind=kind, reason=None if kind.split()[0] in _HARMLESS else f"{kind} is not followed")

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from observe_dagster.records import TableName
-from observe_dagster.spec.select import SelectFault, read_select, stored_name, tables
-from observe_dagster.spec.select import output_columns as columns_of_select
+from observe_dagster.spec.reading import reading
+from observe_dagster.spec.select import SelectFault, stored_name
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -16,16 +16,17 @@ def source_tables(sql: str, dialect: str, default_schema: str) -> tuple[TableNam
     Names are as the engine stores them; names of CTEs and table functions are left out. SQL that is not one
     read-only SELECT reads nothing.
     """
-    select = read_select(sql, dialect)
-    if isinstance(select, SelectFault):
+    found = reading(sql, dialect)
+    if isinstance(found, SelectFault):
         return ()
-    return tuple(dict.fromkeys(table_name(table, default_schema) for table in tables(select)))
+    named = (TableName(schema=schema or default_schema, table=table) for schema, table in found.tables)
+    return tuple(dict.fromkeys(named))
 
 
 def output_columns(sql: str, dialect: str) -> tuple[str, ...] | None:
     """The names of a SELECT's columns; None when a star or an expression without a name hides any of them."""
-    select = read_select(sql, dialect)
-    columns = None if isinstance(select, SelectFault) else columns_of_select(select)
+    found = reading(sql, dialect)
+    columns = None if isinstance(found, SelectFault) else found.columns
     if columns is None:
         return None
     known = tuple(column.name for column in columns if column.name is not None)

@@ -106,8 +106,9 @@ def _source_query(
     rows = f"(\n{model}\n) AS model{_where(tests)}"
     if keys and iterator is not None:
         newest = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {quoted(iterator)} DESC)"
+        # S608: names are quoted.
         rows = f"(SELECT *, {newest} AS observe_place FROM {rows}) AS placed WHERE observe_place = 1"  # noqa: S608
-    return f"SELECT {', '.join(fields)} FROM {rows}"  # noqa: S608
+    return f"SELECT {', '.join(fields)} FROM {rows}"  # noqa: S608 (names are quoted)
 
 
 def _target_query(
@@ -118,7 +119,7 @@ def _target_query(
     if pipeline.destination.write_mode == "mirror":
         tests.append(f"{quoted(DELETED_AT)} IS NULL")
     fields = ", ".join(quoted(target) for target in written)
-    return f"SELECT {fields} FROM {quoted(table.schema, table.table)}{_where(tests)}"  # noqa: S608
+    return f"SELECT {fields} FROM {quoted(table.schema, table.table)}{_where(tests)}"  # noqa: S608 (names are quoted)
 
 
 def _bounds(pipeline: Pipeline, synced: SyncRange, columns: Sequence[Column], iterator: str | None) -> list[str]:

@@ -57,13 +57,14 @@ def pipeline_asset(
         check_specs=check_specs,
         can_subset=bool(check_specs),
         config_schema=RUN_CONFIG,
+        required_resource_keys={"observe"},
         pool=_pool(pipeline, project),
         backfill_policy=None if partitions_def is None else dg.BackfillPolicy.single_run(),
         description=f"Sync {pipeline.name}.",
     )
-    def sync_pipeline(
-        context: dg.AssetExecutionContext, observe: dg.ResourceParam[ObserveResource]
-    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    def sync_pipeline(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        # Dagster reads the annotations of each asset anew, so these are few.
+        observe: ObserveResource = context.resources.observe
         result = _sync(context, observe, pipeline) if key in context.selected_asset_keys else None
         if result is not None:
             yield _materialization(context, observe, pipeline, result)

@@ -8,6 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from observe_dagster.orchestration.alerting import alert_sensor
 from observe_dagster.orchestration.assets import pipeline_asset
+from observe_dagster.orchestration.branch import branch_sensor
 from observe_dagster.orchestration.checks.monitors import (
     check_keys_after_sync,
     check_keys_of_syncs,
@@ -20,9 +21,11 @@ from observe_dagster.orchestration.checks.standing import standing_sensor
 from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names, scoped
 from observe_dagster.orchestration.partitions import partitions_of
 from observe_dagster.orchestration.publishing import publishing_sensors
+from observe_dagster.orchestration.remote_sync import remote_runs_sensor
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.schedules import pipeline_schedule
 from observe_dagster.orchestration.sensors import once_sensor, reaper_sensor
+from observe_dagster.orchestration.signs_of_life import living_in_process_executor
 from observe_dagster.orchestration.together import leads
 from observe_dagster.orchestration.translator import TableKeys, source_specs
 from observe_dagster.orchestration.upkeep import prune_schedule
@@ -88,7 +91,7 @@ def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Defini
             *publishing_sensors(project, resource.settings, scope=scope),
         ],
         resources={"observe": resource},
-        executor=None if scope else dg.in_process_executor,
+        executor=None if scope else living_in_process_executor,
     )
 
 
@@ -106,7 +109,7 @@ def _job(project: Project, keys: TableKeys, job_name: str) -> UnresolvedAssetJob
     return dg.define_asset_job(
         job_name,
         selection=selection | dg.AssetSelection.checks(*monitors) if monitors else selection,
-        executor_def=dg.in_process_executor,
+        executor_def=living_in_process_executor,
         description="Syncs the pipelines that are selected for the run.",
     )
 
@@ -126,4 +129,8 @@ def _sensors(
     if once is not None:
         yield once
     yield reaper_sensor(scope=scope)
+    elsewhere = remote_runs_sensor(project, scope=scope)
+    if elsewhere is not None:
+        yield elsewhere
     yield watcher_sensor(scope=scope)
+    yield branch_sensor(scope=scope)

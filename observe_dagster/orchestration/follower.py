@@ -2,39 +2,63 @@
 
 Ids are given out before events are committed, so a higher id may be seen before a lower one. Two things keep such an
 event from being lost: nothing younger than the settle time is read, and what was read in the last minute is read
-again, by then known by its id. The cursor is small JSON and holds, for each type, up to where everything was handed
-over and which events after that were.
+again by the next follower, by then known by its id. The cursor is small JSON and holds, for each type, up to where
+everything was handed over and which events after that were.
 """
 
-import heapq
 import json
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from time import monotonic, time
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.event_log import SqlEventLogStorage
 
 SETTLE = timedelta(seconds=5)
 OVERLAP = timedelta(minutes=1)
 MOST_REMEMBERED = 500
 """So many events of a type are remembered by id at most; with more in a minute the overlap gets shorter."""
 
+_READ_AHEAD = 500
 
-class _Place:
-    """How far one type was read: all up to `floor`, and `seen` beyond it."""
+_Read = Callable[[int, int], Sequence[dg.EventLogRecord]]
+"""Gives so many events at most after an id."""
 
-    def __init__(self, floor: int, seen: Sequence[int] = ()) -> None:
+
+class _Stream:
+    """One type of events: all up to `floor` were handed over, and `seen` beyond it; some more are read ahead."""
+
+    def __init__(self, read: _Read, floor: int, seen: Sequence[int] = (), *, overlap: float) -> None:
         self.floor, self.seen = floor, set(seen)
+        self._read, self._overlap = read, overlap
+        self._ahead: deque[dg.EventLogRecord] = deque()
+        self._read_to, self._read_at, self._dry = floor, 0.0, False
 
     def as_json(self) -> list[Any]:
         return [self.floor, sorted(self.seen)]
 
-    def hand_over(self, storage_id: int, *, is_old: bool) -> None:
-        self.seen.add(storage_id)
-        if is_old:
-            self._raise(storage_id)
+    def look_again(self) -> None:
+        """Ask the log once more, even where it had no more to give."""
+        self._dry = False
+
+    def next(self) -> dg.EventLogRecord | None:
+        """The first event that was not handed over; None when the log has no more of them."""
+        while not self._ahead and not self._dry:
+            limit, self._read_at = _READ_AHEAD + len(self.seen), time()
+            records = self._read(self._read_to, limit)
+            self._dry = len(records) < limit
+            self._read_to = records[-1].storage_id if records else self._read_to
+            self._ahead.extend(record for record in records if record.storage_id not in self.seen)
+        return self._ahead[0] if self._ahead else None
+
+    def hand_over(self) -> None:
+        """Pass the first event; it is forgotten when it was old already as it was read."""
+        record = self._ahead.popleft()
+        self.seen.add(record.storage_id)
+        if record.timestamp < self._read_at - self._overlap:
+            self._raise(record.storage_id)
         elif len(self.seen) > MOST_REMEMBERED:
             self._raise(min(self.seen))
 
@@ -64,50 +88,50 @@ class EventFollower:
         settle: timedelta = SETTLE,
         overlap: timedelta = OVERLAP,
     ) -> None:
-        self._storage = instance.event_log_storage
-        self._types = {each.value: each for each in types}
-        self._settle, self._overlap = settle.total_seconds(), overlap.total_seconds()
+        self._storage, self._settle = instance.event_log_storage, settle.total_seconds()
         kept: dict[str, list[Any]] = json.loads(cursor) if cursor else {}
-        self._places = {name: _Place(*place) for name, place in kept.items() if name in self._types}
-        for name in self._types.keys() - self._places.keys():
-            self._places[name] = _Place(self._newest(name))
+        self._streams: dict[str, _Stream] = {}
+        for each in types:
+            place = kept.get(each.value) or [self._newest(each)]
+            read = partial(self._after, each)
+            self._streams[each.value] = _Stream(read, *place, overlap=overlap.total_seconds())
 
     @property
     def cursor(self) -> str:
         """How far it got. A type that was not followed before starts at the end of the log, not at its beginning."""
-        return json.dumps({name: place.as_json() for name, place in sorted(self._places.items())})
+        return json.dumps({name: stream.as_json() for name, stream in sorted(self._streams.items())})
 
     def take(self, *, limit: int, seconds: float = float("inf")) -> Iterator[dg.EventLogRecord]:
         """Give up to `limit` events; asks for no further one once `seconds` are over."""
-        until, now, given = monotonic() + seconds, time(), 0
-        streams = [self._read(name, limit) for name in self._types]
-        for record in heapq.merge(*streams, key=lambda record: record.storage_id):
-            if given >= limit or monotonic() > until or record.timestamp > now - self._settle:
+        until, given = monotonic() + seconds, 0
+        for stream in self._streams.values():
+            stream.look_again()
+        while given < limit and monotonic() <= until:
+            waiting = [(record, stream) for stream in self._streams.values() if (record := stream.next()) is not None]
+            if not waiting:
                 return
-            place = self._places[_type_name(record)]
-            if record.storage_id not in place.seen:
-                yield record
-                given += 1
-            place.hand_over(record.storage_id, is_old=record.timestamp < now - self._overlap)
+            record, stream = min(waiting, key=lambda each: each[0].storage_id)
+            if record.timestamp > time() - self._settle:
+                return
+            yield record
+            given += 1
+            stream.hand_over()
 
-    def _read(self, name: str, limit: int) -> Sequence[dg.EventLogRecord]:
-        place = self._places[name]
-        return self._records(name, after=place.floor, limit=limit + len(place.seen), ascending=True)
+    def _after(self, kind: dg.DagsterEventType, floor: int, limit: int) -> Sequence[dg.EventLogRecord]:
+        return self._records(kind, after=floor, limit=limit, ascending=True)
 
-    def _newest(self, name: str) -> int:
-        newest = self._records(name, after=None, limit=1, ascending=False)
+    def _newest(self, kind: dg.DagsterEventType) -> int:
+        newest = self._records(kind, after=None, limit=1, ascending=False)
         return newest[0].storage_id if newest else 0
 
-    def _records(self, name: str, *, after: int | None, limit: int, ascending: bool) -> Sequence[dg.EventLogRecord]:
+    def _records(
+        self, kind: dg.DagsterEventType, *, after: int | None, limit: int, ascending: bool
+    ) -> Sequence[dg.EventLogRecord]:
+        from dagster._core.storage.event_log import SqlEventLogStorage  # with it comes all of SQLAlchemy
+
         # SQLite keeps each run's events in a file of its own and refuses ids as cursors for some types; the method of
         # the base class reads the shared file, where events of assets, checks and run statuses are all mirrored.
-        storage, wanted = self._storage, dg.EventRecordsFilter(event_type=self._types[name], after_cursor=after)
+        storage, wanted = self._storage, dg.EventRecordsFilter(event_type=kind, after_cursor=after)
         if isinstance(storage, SqlEventLogStorage):
             return SqlEventLogStorage.get_event_records(storage, wanted, limit=limit, ascending=ascending)
         return storage.get_event_records(wanted, limit=limit, ascending=ascending)
-
-
-def _type_name(record: dg.EventLogRecord) -> str:
-    event = record.event_log_entry.dagster_event
-    assert event is not None
-    return event.event_type_value

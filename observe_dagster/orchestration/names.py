@@ -17,6 +17,7 @@ PRUNE_JOB = "prune_ledger"
 ONCE_SENSOR = "once_pipelines"
 REAPER_SENSOR = "abandoned_runs"
 STANDING_SENSOR = "standing_checks"
+REMOTE_RUNS_SENSOR = "warehouse_sync_runs"
 
 PIPELINE_TAG = "observe/pipeline"
 CONNECTION_TAG = "observe/connection"

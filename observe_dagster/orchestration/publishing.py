@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from observe_dagster.orchestration.delivering import deliver_due, told
 from observe_dagster.orchestration.follower import SETTLE, EventFollower
-from observe_dagster.orchestration.names import scoped
+from observe_dagster.orchestration.names import destination_key, scoped
+from observe_dagster.orchestration.receipts import show_receipts
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings
 from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     from observe_dagster.orchestration.published import Facts
-    from observe_dagster.publish.delivery import Tally, Vendor
 
 MONTE_CARLO_SENSOR = "monte_carlo"
 DATASCALE_SENSOR = "datascale"
 BATCH = 200
 FOLLOW_SECONDS = 15.0
 DELIVER_SECONDS = 15.0
-RECEIPT_SECONDS = 3.0
 """With a last batch that takes its time, a tick stays below 40 of the 60 seconds that Dagster grants it."""
 
 QUERIES_SINCE = timedelta(days=7)
@@ -72,9 +72,10 @@ def _monte_carlo(scope: str, settle: timedelta, metadata_every: timedelta) -> dg
             observe, facts
         )
         with open_client(settings, folder=observe.settings.publish_dry_run) as client:
-            tally = _deliver(observe, open_vendor(client, observe.project, settings))
-        _show_receipts(context, facts, tally)
-        return dg.SkipReason(_summary(observe, "monte_carlo", made, tally, notices))
+            tally = deliver_due(observe, open_vendor(client, observe.project, settings), seconds=DELIVER_SECONDS)
+        show_receipts(context.instance, observe, "monte_carlo", _receipts_of_tables(facts), tally)
+        said = told(observe, "monte_carlo", made, tally, requests=True)
+        return dg.SkipReason(" ".join([said, *notices]))
 
     return push
 
@@ -94,10 +95,13 @@ def _datascale(scope: str, settle: timedelta) -> dg.SensorDefinition:
             return dg.SkipReason("Datascale is off: DATASCALE_TOKEN is not set.")
         with observe.ledger.transaction() as db:
             made = take_in(db, pipeline_scripts(observe.project), now=observe.clock())
-        made += _follow_for_datascale(context, observe, settle)
+        facts = _facts(context, observe)
+        made += _follow_for_datascale(context, observe, facts, settle)
         with open_client(settings, folder=observe.settings.publish_dry_run) as client:
-            tally = _deliver(observe, open_vendor(client, observe.ledger, settings, clock=observe.clock))
-        return dg.SkipReason(_summary(observe, "datascale", made, tally, []))
+            vendor = open_vendor(client, observe.ledger, settings, clock=observe.clock)
+            tally = deliver_due(observe, vendor, seconds=DELIVER_SECONDS)
+        show_receipts(context.instance, observe, "datascale", _receipts_of_scripts(observe, facts), tally)
+        return dg.SkipReason(told(observe, "datascale", made, tally, requests=True))
 
     return put
 
@@ -175,11 +179,13 @@ def _sweep_for_monte_carlo(observe: ObserveResource, facts: "Facts") -> int:
         return made + refresh_column_lineage(db, [table.key for table in facts.tables], now=now)
 
 
-def _follow_for_datascale(context: dg.SensorEvaluationContext, observe: ObserveResource, settle: timedelta) -> int:
+def _follow_for_datascale(
+    context: dg.SensorEvaluationContext, observe: ObserveResource, facts: "Facts", settle: timedelta
+) -> int:
     from observe_dagster.publish.datascale import table_script, take_in
     from observe_dagster.publish.facts import TableMetadata
 
-    facts, made = _facts(context, observe), 0
+    made = 0
     for records in _batches(context, settle):
         described = [fact for record in records for fact in facts.of(record) if isinstance(fact, TableMetadata)]
         scripts = {
@@ -198,13 +204,6 @@ def _follow_for_datascale(context: dg.SensorEvaluationContext, observe: ObserveR
     return made
 
 
-def _deliver(observe: ObserveResource, vendor: "Vendor") -> "Tally":
-    from observe_dagster.ledger.outbox import Outbox
-    from observe_dagster.publish.delivery import deliver
-
-    return deliver(Outbox(observe.ledger), vendor, clock=observe.clock, seconds=DELIVER_SECONDS)
-
-
 def _without_query_logs(observe: ObserveResource) -> Iterator[str]:
     """Why the statements of some connections are not told."""
     from observe_dagster.publish.montecarlo import log_type_of
@@ -220,28 +219,11 @@ def _without_query_logs(observe: ObserveResource) -> Iterator[str]:
         yield f"Monte Carlo takes no query logs of {providers}: those of {names} are not sent."
 
 
-def _show_receipts(context: dg.SensorEvaluationContext, facts: "Facts", tally: "Tally") -> None:
-    """Note on the page of assets whose metadata arrived under which number Monte Carlo took it."""
-    from observe_dagster.publish.facts import TABLE_METADATA
-
-    keys, until = {table.key: key for table, key in facts.assets.items()}, monotonic() + RECEIPT_SECONDS
-    arrived = {item.ordering_key: receipt for item, receipt in tally.arrived if item.kind == TABLE_METADATA}
-    for table_key, receipt in arrived.items():
-        if monotonic() > until:
-            return
-        if table_key in keys:
-            metadata = {f"observe/monte_carlo_{name}": receipt[name] for name in ("invocation_id", "status")}
-            description = "Monte Carlo took this table's metadata."
-            observation = dg.AssetObservation(keys[table_key], description=description, metadata=metadata)
-            context.instance.report_runless_asset_event(observation)
+def _receipts_of_tables(facts: "Facts") -> dict[str, dg.AssetKey]:
+    """The asset whose page shows a receipt, by what its table's publications are ordered by."""
+    return {table.key: key for table, key in facts.assets.items()}
 
 
-def _summary(observe: ObserveResource, publisher: str, made: int, tally: "Tally", notices: list[str]) -> str:
-    from observe_dagster.ledger.outbox import Outbox
-
-    counts = Outbox(observe.ledger).counts(publisher)
-    kinds = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in sorted(tally.sent.items())) or "nothing"
-    said = [f"{made} new, sent {kinds} in {tally.requests} requests; {counts.get('pending', 0)} wait"]
-    if counts.get("dead"):
-        said[0] += f", {counts['dead']} given up (`observe publications list` says why)"
-    return " ".join([f"{said[0]}.", *tally.notices, *notices])
+def _receipts_of_scripts(observe: ObserveResource, facts: "Facts") -> dict[str, dg.AssetKey]:
+    tables = {f"sql/table/{table.key}": key for table, key in facts.assets.items()}
+    return tables | {f"sql/pipeline/{pipeline.id}": destination_key(pipeline) for pipeline in observe.project.pipelines}

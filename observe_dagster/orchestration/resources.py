@@ -3,8 +3,8 @@
 Nothing is opened before it is used, so that definitions load without any database.
 """
 
-import atexit
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 from observe_dagster.settings import Settings
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class ObserveResource:
-    """Opens the ledger on first use, brings it in step with what is declared, and closes it at exit.
+    """Opens the ledger on first use, brings it in step with what is declared, and closes it when it is not needed.
+
+    That is at exit at the latest: a process that loads definitions again and again leaves no connections behind.
 
     Not a configurable resource on purpose: its settings hold a password, and the UI shows a resource's config.
     """
@@ -28,6 +30,7 @@ class ObserveResource:
         self._declares = declares
         self._lock = threading.Lock()
         self._ledger: Ledger | None = None
+        self._end: weakref.finalize[[], ObserveResource] | None = None
 
     @property
     def ledger(self) -> "Ledger":
@@ -35,7 +38,7 @@ class ObserveResource:
         with self._lock:
             if self._ledger is None:
                 self._ledger = self._open()
-                atexit.register(self.close)
+                self._end = weakref.finalize(self, self._ledger.close)
             return self._ledger
 
     @property
@@ -53,10 +56,9 @@ class ObserveResource:
     def close(self) -> None:
         """Close the ledger if it is open; it opens again when used."""
         with self._lock:
-            ledger, self._ledger = self._ledger, None
-        if ledger is not None:
-            atexit.unregister(self.close)
-            ledger.close()
+            end, self._ledger, self._end = self._end, None, None
+        if end is not None:
+            end()
 
     def _open(self) -> "Ledger":
         from observe_dagster.ledger import Ledger, migrate

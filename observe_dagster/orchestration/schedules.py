@@ -71,7 +71,7 @@ def pipeline_schedule(
 def unfinished_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> str | None:
     """The id of a Dagster run of the pipeline that is queued or running, if there is one."""
     filters = dg.RunsFilter(tags={PIPELINE_TAG: pipeline.id}, statuses=_UNFINISHED)
-    return next((record.dagster_run.run_id for record in instance.get_run_records(filters, limit=1)), None)
+    return next(iter(instance.get_run_ids(filters, limit=1)), None)
 
 
 def _tick(

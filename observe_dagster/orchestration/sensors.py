@@ -19,6 +19,7 @@ from observe_dagster.orchestration.reasons import why_not_declared, why_not_reco
 from observe_dagster.orchestration.remote_sync import reconcile_remote
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.schedules import unfinished_run
+from observe_dagster.orchestration.signs_of_life import end_lost_runs
 from observe_dagster.records import RunType
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project, content_hash
@@ -64,13 +65,21 @@ def reaper_sensor(*, scope: str) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Closes runs whose process is gone: as succeeded where their rows were committed, else as failed.",
     )
-    def close_abandoned(observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+    def close_abandoned(
+        context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]
+    ) -> dg.SkipReason:
+        lost, cursor = end_lost_runs(context.instance, context.cursor)
+        context.update_cursor(cursor)
         closed = len(observe.runner.reconcile()) + reconcile_remote(observe)
-        if not closed:
-            return dg.SkipReason("No run was abandoned.")
-        return dg.SkipReason(f"Closed {closed} abandoned {'run' if closed == 1 else 'runs'}.")
+        told = [f"Closed {_runs(closed, 'abandoned')}."] if closed else []
+        told += [f"Ended {_runs(len(lost), 'lost Dagster')}: {', '.join(lost)}."] if lost else []
+        return dg.SkipReason(" ".join(told) or "No run was abandoned.")
 
     return close_abandoned
+
+
+def _runs(count: int, which: str) -> str:
+    return f"{count} {which} {'run' if count == 1 else 'runs'}"
 
 
 def _due_once(

@@ -1,7 +1,6 @@
 """What is declared, as Dagster describes assets: destination tables and the source tables they are made from."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 import dagster as dg
@@ -42,7 +41,7 @@ def sources_of(pipeline: Pipeline, project: Project) -> tuple[TableName, ...]:
     """The tables that a pipeline's SQL reads, in its source connection; empty when the SQL cannot be followed."""
     connection = project.connection(pipeline.connection_id)
     sql = project.data_model(pipeline.data_model_id).sql
-    return _source_tables(sql, connection.service_provider, default_schema(connection))
+    return source_tables(sql, connection.service_provider, default_schema(connection))
 
 
 def source_keys(pipeline: Pipeline, project: Project, keys: TableKeys) -> list[dg.AssetKey]:
@@ -98,11 +97,6 @@ def source_specs(project: Project, keys: TableKeys) -> list[dg.AssetSpec]:
             if key not in written and key not in found:
                 found[key] = source_spec(connection, table)
     return list(found.values())
-
-
-@lru_cache(maxsize=4096)
-def _source_tables(sql: str, dialect: str, schema: str) -> tuple[TableName, ...]:
-    return source_tables(sql, dialect, schema)
 
 
 def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connection) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from observe_dagster.orchestration.names import PRUNE_JOB
 from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.signs_of_life import living_in_process_executor
 
 _SUNDAY_AT_THREE = "0 3 * * 0"
 
@@ -21,7 +22,7 @@ def delete_what_is_old(context: dg.OpExecutionContext, observe: dg.ResourceParam
 
 @dg.job(
     name=PRUNE_JOB,
-    executor_def=dg.in_process_executor,
+    executor_def=living_in_process_executor,
     description="Deletes from the ledger what is older than OBSERVE_RETENTION_DAYS.",
 )
 def prune_job() -> None:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from observe_dagster.orchestration.names import scoped
+from observe_dagster.orchestration.delivering import deliver_due, told
+from observe_dagster.orchestration.names import destination_key, scoped
 from observe_dagster.orchestration.places import database_name
+from observe_dagster.orchestration.receipts import show_receipts
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.translator import sources_of
 from observe_dagster.publish.facts import Table
@@ -14,6 +16,7 @@ from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
+    from observe_dagster.ledger import PipelineRow
     from observe_dagster.publish.watcher import Access
 
 WATCHER_SENSOR = "watcher"
@@ -21,6 +24,17 @@ DELIVER_SECONDS = 30.0
 """With a last request that takes its time, a tick stays below 40 of the 60 seconds that Dagster grants it."""
 
 _SECONDS_BETWEEN_TICKS = 30
+
+
+def build_watcher_sensor() -> dg.SensorDefinition:
+    """Make the sensor that tells a Watcher server about watched assets, where no pipelines are declared.
+
+    A code location with pipelines has it already.
+
+    Example:
+        >>> build_watcher_sensor()
+    """
+    return watcher_sensor()
 
 
 def watcher_sensor(*, scope: str = "") -> dg.SensorDefinition:
@@ -32,35 +46,41 @@ def watcher_sensor(*, scope: str = "") -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells a Watcher server about pipelines, executions, watermarks and lineage (WATCHER_URL).",
     )
-    def report(observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+    def report(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
         from observe_dagster.publish.watcher import Access
 
         access = Access.from_environment()
         if access is None:
             return dg.SkipReason("Watcher is off: WATCHER_URL is not set.")
-        return dg.SkipReason(tell_watcher(observe, access))
+        return dg.SkipReason(tell_watcher(observe, access, instance=context.instance))
 
     return report
 
 
-def tell_watcher(observe: ObserveResource, access: "Access") -> str:
-    """Put into the outbox what is new, deliver what is due, and say what was done."""
-    from observe_dagster.ledger.outbox import Outbox
-    from observe_dagster.publish.delivery import deliver
+def tell_watcher(observe: ObserveResource, access: "Access", *, instance: dg.DagsterInstance | None = None) -> str:
+    """Put into the outbox what is new, deliver what is due, and say what was done.
+
+    With `instance` the pages of assets show what was taken.
+    """
     from observe_dagster.publish.watcher import PUBLISHER, Watcher, open_client, take_in
 
-    project, outbox = observe.project, Outbox(observe.ledger)
+    project = observe.project
+    observed = [row for row in observe.ledger.pipelines(observed=True) if not row.managed]
     platforms = {connection.id: connection.service_provider for connection in project.connections}
     with observe.ledger.transaction() as db:
-        made = take_in(db, project, lineage(project), platforms, now=observe.clock())
+        made = take_in(db, project, lineage(project), platforms, observed=observed, now=observe.clock())
     with open_client(access, folder=observe.settings.publish_dry_run) as client:
-        tally = deliver(outbox, Watcher(client, observe.ledger), clock=observe.clock, seconds=DELIVER_SECONDS)
-    counts = outbox.counts(PUBLISHER)
-    kinds = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in sorted(tally.sent.items())) or "nothing"
-    said = f"{made} new, sent {kinds}; {counts.get('pending', 0)} wait"
-    if counts.get("dead"):
-        said += f", {counts['dead']} given up (`observe publications list` says why)"
-    return " ".join([f"{said}.", *tally.notices])
+        tally = deliver_due(observe, Watcher(client, observe.ledger), seconds=DELIVER_SECONDS)
+    if instance is not None:
+        show_receipts(instance, observe, PUBLISHER, _assets(project, observed), tally)
+    return told(observe, PUBLISHER, made, tally)
+
+
+def _assets(project: Project, observed: "Sequence[PipelineRow]") -> dict[str, dg.AssetKey]:
+    from observe_dagster.ledger import asset_key_of
+
+    others = {row.pipeline_id: dg.AssetKey(asset_key_of(row.pipeline_id)) for row in observed}
+    return others | {pipeline.id: destination_key(pipeline) for pipeline in project.pipelines}
 
 
 def lineage(project: Project) -> Iterator[tuple[Pipeline, Sequence[Table], Table]]:

@@ -46,6 +46,7 @@ ALERT_FIELDS = frozenset(
 _HINT = 'a channel\'s URL is a secret: all of it must come from the environment; write "{{ env.NAME }}"'
 _HOST = re.compile(r"(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:\d+)?")
 _HOLDS_NO_SECRET = re.compile(r"syslog://[a-z0-9]+")
+_YES = ("yes", "true", "1", "on")
 _SHORTEST_WORD = 12
 _SHORTEST_PASSWORD = 3
 
@@ -84,7 +85,17 @@ class Channel(Declared):
         scheme, separator, rest = self.url.get_secret_value().partition("://")
         if not (scheme and separator and rest):
             raise ValueError("url must be an Apprise URL such as slack://…, mailto://… or json://…")
+        if _trusts_anyone(rest):
+            raise ValueError(
+                "url says verify=no: certificates are always verified; name those of an authority of your own in "
+                "the environment variable REQUESTS_CA_BUNDLE"
+            )
         return self
+
+
+def _trusts_anyone(url: str) -> bool:
+    parameters = parse_qsl(url.partition("?")[2], keep_blank_values=True)
+    return any(name.lower() == "verify" and value.lower() not in _YES for name, value in parameters)
 
 
 class Route(Declared):

@@ -20,10 +20,10 @@ def unknown_columns(pipelines: Iterable[Item[Pipeline]], queries: Mapping[str, Q
         query = queries.get(item.declared.data_model_id) if item.declared is not None else None
         if item.declared is None or query is None:
             continue
-        columns = known_columns(tuple(query.selects.values()))
+        columns = known_columns(tuple(query.readings.values()))
         if columns is None:
             continue
-        dialect = next(iter(query.selects))
+        dialect = next(iter(query.readings))
         for path, name, known, of in _uses(item.declared, columns, dialect):
             if same_name(dialect, name) not in {same_name(dialect, column) for column in known}:
                 listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")

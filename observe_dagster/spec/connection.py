@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, model_validator
 from pydantic.config import JsonDict
 
 from observe_dagster.spec.declared import Declared, Name, Slug
@@ -37,9 +37,13 @@ class PostgresConfig(Declared):
 
 
 class DuckDBConfig(Declared):
-    """The path of the database file; it is created when first written to."""
+    """The path of the database file; it is created when first written to.
+
+    `external_access` lets SQL that reads from it read other files and the network too, such as parquet in a bucket.
+    """
 
     path: str = Field(min_length=1)
+    external_access: StrictBool = False
 
     @model_validator(mode="after")
     def _no_token(self) -> "DuckDBConfig":

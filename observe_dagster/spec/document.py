@@ -29,13 +29,17 @@ _MONITORS = "monitors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The `attributes` of one document, not yet rendered; `node` is None when they do not come from a file's text."""
+    """The `attributes` of one document, not yet rendered; `node` is None when they do not come from a file's text.
+
+    A document that is not `templated` holds nothing to render.
+    """
 
     file: str
     folder: FilePath
     attributes: Any
     node: Node | None = None
     lines: tuple[str, ...] = ()
+    templated: bool = True
 
     def problem(self, path: Path, message: str, *, key: bool = False, at: Path | None = None) -> Problem:
         """Say what is wrong at `path`, at the line and column of `at` when that is another place."""
@@ -65,10 +69,11 @@ def read_documents(file: str, folder: FilePath, text: str) -> tuple[list[Documen
     problems = [_from_mistake(file, mistake) for mistake in mistakes]
     if not nodes and not mistakes:
         problems.append(Problem(file=file, message=f"is empty; write type: {DOCUMENT_TYPE} and attributes"))
-    lines = tuple(text.splitlines())
+    lines, templated = tuple(text.splitlines()), "{{" in text
     documents: list[Document] = []
     for node in nodes:
-        found = _attributes(Document(file=file, folder=folder, attributes=plain(node), node=node, lines=lines))
+        whole = Document(file=file, folder=folder, attributes=plain(node), node=node, lines=lines, templated=templated)
+        found = _attributes(whole)
         if isinstance(found, Document):
             documents.append(found)
         else:
@@ -113,6 +118,7 @@ def _attributes(whole: Document) -> Document | Iterable[Problem]:
         attributes=content["attributes"],
         node=whole.node.by_key["attributes"].node,
         lines=whole.lines,
+        templated=whole.templated,
     )
 
 

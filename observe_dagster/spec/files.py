@@ -34,6 +34,8 @@ def find_files(path: Path) -> tuple[list[Path], list[Problem]]:
 def read_text(path: Path) -> str | Problem:
     """Read a file as UTF-8, or say why it cannot be used."""
     try:
+        if path.exists() and not path.is_file():
+            return Problem(file=str(path), message="is not a file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:

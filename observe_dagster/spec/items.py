@@ -130,7 +130,9 @@ def _item(
 ) -> Item[Any]:
     kind = str(base[0])
     before = len(problems)
-    rendered = render(raw, environment, lambda path, text: problems.append(document.problem((*base, *path), text)))
+    rendered = raw
+    if document.templated:
+        rendered = render(raw, environment, lambda path, text: problems.append(document.problem((*base, *path), text)))
     secrets = {"connections": literal_secrets, "alerts": literal_urls}.get(kind)
     if secrets is not None:
         problems.extend(document.problem((*base, *path), text) for path, text in secrets(raw))

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -47,6 +47,9 @@ class DeclaredMonitor:
         return monitor_check_name(self.slug)
 
 
+_Item = TypeVar("_Item", bound=Connection | DataModel | Pipeline | DeclaredMonitor)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """Everything that is declared; ids are unique and references resolve."""
@@ -58,25 +61,25 @@ class Project:
     monitors: tuple[DeclaredMonitor, ...] = ()
     alerting: Alerting = field(default_factory=Alerting)
     origins: dict[str, Origin] | None = None
+    _found: dict[str, dict[str, Any]] = field(
+        init=False, repr=False, compare=False, default_factory=dict[str, dict[str, Any]]
+    )
 
     def connection(self, connection_id: str) -> Connection:
         """The connection of that id; raises NotFoundError."""
-        return _find("connection", self.connections, connection_id)
+        return self._find("connection", self.connections, connection_id)
 
     def data_model(self, data_model_id: str) -> DataModel:
         """The data model of that id; raises NotFoundError."""
-        return _find("data model", self.data_models, data_model_id)
+        return self._find("data model", self.data_models, data_model_id)
 
     def pipeline(self, pipeline_id: str) -> Pipeline:
         """The pipeline of that id; raises NotFoundError."""
-        return _find("pipeline", self.pipelines, pipeline_id)
+        return self._find("pipeline", self.pipelines, pipeline_id)
 
     def monitor(self, slug: str) -> DeclaredMonitor:
         """The monitor of that slug; raises NotFoundError."""
-        for declared in self.monitors:
-            if declared.slug == slug:
-                return declared
-        raise NotFoundError("monitor", slug, _closest(slug, (declared.slug for declared in self.monitors)))
+        return self._find("monitor", self.monitors, slug)
 
     def origin(self, kind: str, declared_id: str) -> Origin | None:
         """Where `kind` `declared_id` was written, if from a file.
@@ -86,15 +89,18 @@ class Project:
         """
         return (self.origins or {}).get(f"{kind}:{declared_id}")
 
+    def _find(self, kind: str, declared: Sequence[_Item], wanted: str) -> _Item:
+        """Look in an index, made when first asked for: thousands of pipelines look for as many data models."""
+        if kind not in self._found:
+            self._found[kind] = {_id(item): item for item in declared}
+        found = self._found[kind].get(wanted)
+        if found is None:
+            raise NotFoundError(kind, wanted, _closest(wanted, self._found[kind]))
+        return found
 
-_Item = TypeVar("_Item", bound="Connection | DataModel | Pipeline")
 
-
-def _find(kind: str, declared: Sequence[_Item], wanted: str) -> _Item:
-    for item in declared:
-        if item.id == wanted:
-            return item
-    raise NotFoundError(kind, wanted, _closest(wanted, (item.id for item in declared)))
+def _id(item: Connection | DataModel | Pipeline | DeclaredMonitor) -> str:
+    return item.slug if isinstance(item, DeclaredMonitor) else item.id
 
 
 def _closest(wanted: str, known: Iterable[str]) -> str | None:

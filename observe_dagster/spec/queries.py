@@ -11,23 +11,17 @@ from observe_dagster.spec.data_model import DataModel
 from observe_dagster.spec.files import read_beside
 from observe_dagster.spec.items import Item
 from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.select import (
-    Select,
-    SelectFault,
-    line_and_column,
-    output_columns,
-    read_select,
-    same_name,
-)
+from observe_dagster.spec.reading import Reading, reading
+from observe_dagster.spec.select import SelectFault, line_and_column, same_name
 from observe_dagster.spec.templates import has_template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A data model whose SQL is one read-only SELECT, parsed once for each dialect it runs in."""
+    """A data model whose SQL is one read-only SELECT, read in each dialect it runs in."""
 
     data_model: DataModel
-    selects: dict[str, Select]
+    readings: dict[str, Reading]
     sql_file: Path | None = None
 
 
@@ -56,32 +50,32 @@ def read_query(item: Item[DataModel], used: dict[str, tuple[str, ...]], problems
             return None
         file, sql = found
     read = {dialect: _read(sql, dialect) for dialect in used.get(declared.id) or used[""] or ("",)}
-    selects = {dialect: select for dialect, select in read.items() if isinstance(select, Select)}
-    if declared.id in used or not selects:
+    readings = {dialect: found for dialect, found in read.items() if isinstance(found, Reading)}
+    if declared.id in used or not readings:
         faults = ((dialect, fault) for dialect, fault in read.items() if isinstance(fault, SelectFault))
         for dialect, fault in itertools.islice(faults, 1):
             problems.append(_fault(item, file, fault, f" (in {dialect})" if len(read) > 1 else ""))
             return None
-    text = next(iter(selects.values())).text
+    text = next(iter(readings.values())).text
     config = declared.config.model_copy(update={"sql_query": text, "sql_file": None})
-    return Query(data_model=declared.model_copy(update={"config": config}), selects=selects, sql_file=file)
+    return Query(data_model=declared.model_copy(update={"config": config}), readings=readings, sql_file=file)
 
 
-def _read(sql: str, dialect: str) -> Select | SelectFault:
-    select = read_select(sql, dialect)
-    if isinstance(select, SelectFault):
-        return select
-    return _twice(select) or select
+def _read(sql: str, dialect: str) -> Reading | SelectFault:
+    found = reading(sql, dialect)
+    if isinstance(found, SelectFault):
+        return found
+    return _twice(found) or found
 
 
-def _twice(select: Select) -> SelectFault | None:
+def _twice(read: Reading) -> SelectFault | None:
     seen: set[str] = set()
-    for column in output_columns(select) or ():
+    for column in read.columns or ():
         if column.name is None:
             continue
-        name = same_name(select.dialect, column.name)
+        name = same_name(read.dialect, column.name)
         if name in seen:
-            line, column_number = line_and_column(select.text, column.offset or 0)
+            line, column_number = line_and_column(read.text, column.offset or 0)
             message = f"two columns are named {column.name!r}; give one of them another name with AS"
             return SelectFault(message=message, line=line, column=column_number)
         seen.add(name)
@@ -99,9 +93,9 @@ def _fault(item: Item[DataModel], file: Path | None, fault: SelectFault, spoken:
     return item.document.problem_inside(path, message, fault.line, fault.column)
 
 
-def known_columns(selects: Sequence[Select]) -> tuple[str, ...] | None:
+def known_columns(readings: Sequence[Reading]) -> tuple[str, ...] | None:
     """The output columns on which all dialects agree; None when any is not known."""
-    read = [output_columns(select) for select in selects]
+    read = [found.columns for found in readings]
     names = [None if columns is None else tuple(column.name for column in columns) for columns in read]
     first = names[0] if names else None
     if first is None or any(other != first for other in names):

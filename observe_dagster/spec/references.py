@@ -11,7 +11,7 @@ from observe_dagster.spec.nodes import Path
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.queries import Query
 from observe_dagster.spec.remote import REMOTE_PROVIDERS
-from observe_dagster.spec.select import DEFAULT_SCHEMAS, same_name, stored_name, tables
+from observe_dagster.spec.select import DEFAULT_SCHEMAS, same_name
 from observe_dagster.spec.suggest import did_you_mean
 
 _REFERENCES: Sequence[tuple[str, Path]] = (
@@ -52,10 +52,10 @@ def second_alerts(alerts: Sequence[Item[Any]]) -> list[Problem]:
 
 def unresolved(items: Sequence[Item[Any]]) -> list[Problem]:
     """Name every reference of a pipeline to something that is declared nowhere, not even wrongly."""
-    declared: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    declared: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
     for item in items:
         if item.key is not None:
-            declared[item.kind].append(item.key)
+            declared[item.kind][item.key] = None
     problems: list[Problem] = []
     for item in items:
         for kind, path in _REFERENCES if item.kind == "pipelines" else ():
@@ -138,15 +138,14 @@ def own_sources(pipelines: Iterable[Item[Pipeline]], queries: Mapping[str, Query
         query = queries.get(pipeline.data_model_id) if pipeline is not None else None
         if pipeline is None or query is None or pipeline.connection_id != pipeline.destination.connection_id:
             continue
-        for dialect, select in query.selects.items():
+        for dialect, read in query.readings.items():
             target = tuple(same_name(dialect, name) for name in pipeline.table_key[1:])
-            if target in {_read_from(dialect, table) for table in tables(select)}:
+            if target in {_read_from(dialect, *table) for table in read.tables}:
                 message = f"the data model {pipeline.data_model_id!r} reads the table that the pipeline writes"
                 problems.append(item.problem(("destination", "table"), message))
                 break
     return problems
 
 
-def _read_from(dialect: str, table: Any) -> tuple[str, str]:
-    schema = stored_name(table.args.get("db")) or DEFAULT_SCHEMAS.get(dialect, "")
-    return same_name(dialect, schema), same_name(dialect, stored_name(table.this))
+def _read_from(dialect: str, schema: str, table: str) -> tuple[str, str]:
+    return same_name(dialect, schema or DEFAULT_SCHEMAS.get(dialect, "")), same_name(dialect, table)

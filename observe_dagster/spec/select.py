@@ -68,7 +68,7 @@ def read_select(text: str, dialect: str) -> Select | SelectFault:
         return refused
     text = text[: tokens[-1].end + 1]
     try:
-        trees = engine.parse(text)
+        trees = engine.parser().parse(tokens, text)
     except ParseError as error:
         return _parse_fault(text, error, tokens)
     except (SqlglotError, RecursionError):
@@ -85,7 +85,14 @@ def _refused_words(text: str, tokens: Sequence[Any]) -> SelectFault | None:
     for before, after in pairwise(tokens):
         if before.token_type.name == "SEMICOLON" and after.token_type.name != "SEMICOLON":
             return _fault(text, after.start, "a second statement begins here; a data model is one SELECT")
+        if after.token_type.name == "HEREDOC_STRING" and _in_a_word(text, dollar := text.find("$", before.end + 1)):
+            return _fault(text, dollar, "to the engine this $ belongs to the word before it; put a space between")
     return None
+
+
+def _in_a_word(text: str, offset: int) -> bool:
+    """Whether engines read on from a word: any letter that is not ASCII, a no-break space too, is part of one."""
+    return not text[offset - 1].isascii()
 
 
 def _parse_fault(text: str, error: Any, tokens: Sequence[Any]) -> SelectFault:
@@ -115,9 +122,9 @@ def _checked(text: str, dialect: str, tree: Any, tokens: Sequence[Any]) -> Selec
             "only reading is allowed",
         ),
     )
-    for kinds, words, message in refused:
-        if tree.find(*kinds) is not None:
-            return _fault(text, _first(tokens, words), message)
+    if tree.find(*(kind for kinds, _, _ in refused for kind in kinds)) is not None:
+        _, words, message = next(each for each in refused if tree.find(*each[0]) is not None)
+        return _fault(text, _first(tokens, words), message)
     if isinstance(tree, exp.Select) and not tree.expressions:
         return _fault(text, 0, "it selects no columns")
     fold_names(tree, dialect)
@@ -173,13 +180,6 @@ def stored_name(identifier: "exp.Expr | None") -> str:
 
 ColumnsOf = Callable[["exp.Table"], Sequence[str] | None]
 """Tells a table's columns where they are known, to expand a star."""
-
-
-def output_columns(select: Select, columns_of: ColumnsOf = lambda _: None) -> tuple[OutputColumn, ...] | None:
-    """The columns of a SELECT in order; None when a star stands for columns that are not known."""
-    scope = root_scope(select)
-    named = None if scope is None else projections(scope, columns_of)
-    return None if named is None else tuple(column for column, _ in named)
 
 
 def root_scope(select: Select) -> "Scope | None":
@@ -301,9 +301,13 @@ def _merges_columns(scope: "Scope") -> bool:
 
 def tables(select: Select) -> list["exp.Table"]:
     """The tables a SELECT reads, in the order they are written; names of CTEs and table functions left out."""
+    return tables_in(select, root_scope(select))
+
+
+def tables_in(select: Select, scope: "Scope | None") -> list["exp.Table"]:
+    """The tables a SELECT reads, by the scopes that were told already."""
     from sqlglot import exp
 
-    scope = root_scope(select)
     if scope is None:
         return []
     ours: set[int] = set()

@@ -4,26 +4,20 @@ The destination is the truth. The watermark is read from it, a run whose commit 
 happened afterwards, and the ledger is brought in step before each run.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import stamina
 
 from observe_dagster.errors import (
     AlreadyInProgressError,
     ConnectionFailedError,
-    DataModelError,
-    NothingToSyncError,
     ObserveError,
     PipelineFaultedError,
-    RequestError,
     SyncError,
 )
 from observe_dagster.ledger import ExecutionRow, Ledger
-from observe_dagster.records import ColumnFlow, CommittedRun, RunStatus, RunType, SyncRange, SyncResult, TableName
+from observe_dagster.records import ColumnFlow, CommittedRun, RunType, SyncRange, SyncResult
 from observe_dagster.settings import Settings
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
@@ -31,29 +25,12 @@ from observe_dagster.sync.clock import Clock, utc_now
 from observe_dagster.sync.lineage import lineage_edges, lineage_of
 from observe_dagster.sync.ranges import SyncRequest, plan
 from observe_dagster.sync.reconcile import close_abandoned
-from observe_dagster.sync.transfer import Job, Moved, Progress, transfer
+from observe_dagster.sync.running import Run
+from observe_dagster.sync.transfer import Job, Moved, transfer
 from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
 
 _SOURCE_COLUMNS = "source_columns"
-_SHORTEST = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """What stays the same over the attempts of one run."""
-
-    pipeline: Pipeline
-    request: SyncRequest
-    execution_key: str
-    dagster_run_id: str | None
-    queries: QueryRecorder
-    on_progress: Progress
-    began: float
-
-    @property
-    def table(self) -> TableName:
-        destination = self.pipeline.destination
-        return TableName(schema=destination.schema_, table=destination.table)
+_TABLE_BYTES = "table_bytes"
 
 
 class SyncRunner:
@@ -82,15 +59,16 @@ class SyncRunner:
             if not lock:
                 raise AlreadyInProgressError(pipeline_id)
             close_abandoned(self.project, self.ledger, pipeline_id, clock=self.clock)
-            queries = QueryRecorder()
-            run = _Run(
+            run = Run(
                 pipeline=pipeline,
                 request=request,
                 execution_key=execution_key,
                 dagster_run_id=dagster_run_id,
-                queries=queries,
+                ledger=self.ledger,
+                lock=lock,
+                clock=self.clock,
                 on_progress=on_progress or _ignore,
-                began=time.monotonic(),
+                queries=QueryRecorder(),
             )
             return self._attempts(run)
 
@@ -121,7 +99,7 @@ class SyncRunner:
                 "A changed declaration or a successful manual run clears it.",
             )
 
-    def _attempts(self, run: _Run) -> SyncResult:
+    def _attempts(self, run: Run) -> SyncResult:
         attempts = stamina.retry_context(
             on=_is_transient,
             attempts=self.settings.sync_attempts,
@@ -139,20 +117,16 @@ class SyncRunner:
                         return self._attempt(run, started)
                     except ObserveError as error:
                         if started and error.transient and attempt.num < self.settings.sync_attempts:
-                            self.ledger.mark_retrying(run.execution_key, error=str(error), attempt=attempt.num + 1)
+                            run.note_retry(error, attempt.num + 1)
                         raise
-        except (NothingToSyncError, RequestError):
-            raise
-        except Exception as error:
-            self._fail(run, started, error)
-            raise
         except BaseException as error:
-            if started:
-                self._end_badly(run, started[0], [f"{type(error).__name__} ended the run."], RunStatus.STOPPED)
+            told = run.end_badly(started[0] if started else None, error)
+            if told is not error:
+                raise told from None
             raise
         raise AssertionError
 
-    def _attempt(self, run: _Run, started: list[ExecutionRow]) -> SyncResult:
+    def _attempt(self, run: Run, started: list[ExecutionRow]) -> SyncResult:
         options = self._options(run)
         warehouse = open_warehouse(self.project.connection(run.pipeline.connection_id))
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
@@ -184,7 +158,7 @@ class SyncRunner:
 
     # The ledger's side
 
-    def _start(self, run: _Run, started: list[ExecutionRow], last: CommittedRun | None) -> SyncRange:
+    def _start(self, run: Run, started: list[ExecutionRow], last: CommittedRun | None) -> SyncRange:
         """Plan from what the destination says, and record the start on the first attempt."""
         watermark = None if last is None else last.watermark
         if last is not None and self.ledger.pipeline(run.pipeline.id).watermark != watermark:
@@ -214,23 +188,24 @@ class SyncRunner:
         metadata = None if number is None else self.ledger.execution(number).execution_metadata
         return None if metadata is None else metadata.get(_SOURCE_COLUMNS)
 
-    def _succeed(self, run: _Run, started: ExecutionRow, moved: Moved) -> SyncResult:
-        ended_at = self._ended_at(run, started)
+    def _succeed(self, run: Run, started: ExecutionRow, moved: Moved) -> SyncResult:
+        ended_at = run.ended_at(started)
         columns = {column.name: column.native for column in moved.source_columns}
+        size = {} if moved.table_bytes is None else {_TABLE_BYTES: moved.table_bytes}
         self.ledger.succeed_execution(
             run.execution_key,
             ended_at=ended_at,
             counts=moved.counts,
             watermark=moved.watermark,
             range_end=moved.range.end,
-            metadata={"notes": list(moved.notes), **({_SOURCE_COLUMNS: columns} if columns else {})},
+            metadata={"notes": list(moved.notes), **size, **({_SOURCE_COLUMNS: columns} if columns else {})},
             clear_fault=started.type is not RunType.BACKFILL,
             force_watermark=True,
             overrule_failure=True,
         )
         self.ledger.record_schema_changes(started.id, moved.schema_changes)
         lineage = self._record_lineage(run, moved)
-        self._record_queries(run, started)
+        run.record_queries(started)
         self._mark_healthy(run.pipeline)
         return SyncResult(
             pipeline_id=run.pipeline.id,
@@ -245,9 +220,10 @@ class SyncRunner:
             schema_changes=moved.schema_changes,
             notes=moved.notes,
             lineage=lineage,
+            metadata={f"observe/{name}": value for name, value in size.items()},
         )
 
-    def _record_lineage(self, run: _Run, moved: Moved) -> tuple[ColumnFlow, ...]:
+    def _record_lineage(self, run: Run, moved: Moved) -> tuple[ColumnFlow, ...]:
         """Say where the columns come from; the ledger is told when what is declared or the columns have changed."""
         if not moved.columns:
             return ()
@@ -256,14 +232,14 @@ class SyncRunner:
             self.ledger.replace_lineage(run.pipeline.id, lineage_edges(run.pipeline, self.project, found))
         return found.columns
 
-    def _options(self, run: _Run) -> OpenOptions:
+    def _options(self, run: Run) -> OpenOptions:
         return OpenOptions(
             lock_wait_seconds=self.settings.lock_wait_seconds,
             batch_rows=self.settings.batch_rows,
             queries=run.queries,
         )
 
-    def _found_committed(self, run: _Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:
+    def _found_committed(self, run: Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:
         """The last attempt's commit did reach the destination, although its answer did not reach us."""
         planned = SyncRange(
             start=committed.range_start,
@@ -285,56 +261,12 @@ class SyncRunner:
         )
         return self._succeed(run, started, moved)
 
-    def _fail(self, run: _Run, started: list[ExecutionRow], error: Exception) -> None:
-        if not started:
-            self._record_failure_to_plan(run, started)
-        text = str(error) if isinstance(error, ObserveError) else f"{type(error).__name__} ended the run."
-        self._end_badly(run, started[0], [text], RunStatus.FAILED)
-        if started[0].type is not RunType.BACKFILL:
-            self.ledger.fault_pipeline(run.pipeline.id, [text])
-        if isinstance(error, ConnectionFailedError):
-            self.ledger.fault_connection(error.connection_id, [str(error)])
-        if isinstance(error, DataModelError):
-            self.ledger.invalidate_data_model(error.data_model_id, [str(error)])
-
-    def _record_failure_to_plan(self, run: _Run, started: list[ExecutionRow]) -> None:
-        now = self.clock()
-        watermark = self.ledger.pipeline(run.pipeline.id).watermark
-        started.append(
-            self.ledger.start_execution(
-                pipeline_id=run.pipeline.id,
-                execution_key=run.execution_key,
-                run_type=run.request.run_type,
-                logical_date=now,
-                range_start=watermark,
-                range_end=None,
-                watermark=watermark,
-                next_watermark=watermark,
-                started_at=now,
-                moves_watermark=False,
-                dagster_run_id=run.dagster_run_id,
-            )
-        )
-
-    def _end_badly(self, run: _Run, started: ExecutionRow, errors: list[str], status: RunStatus) -> None:
-        self.ledger.fail_execution(
-            run.execution_key, ended_at=self._ended_at(run, started), errors=errors, status=status
-        )
-        self._record_queries(run, started)
-
-    def _record_queries(self, run: _Run, started: ExecutionRow) -> None:
-        self.ledger.record_queries(started.id, run.queries.drain())
-
     def _mark_healthy(self, pipeline: Pipeline) -> None:
         faulted = {row.id for row in self.ledger.connections() if row.status == "faulted"}
         for connection_id in faulted & {pipeline.connection_id, pipeline.destination.connection_id}:
             self.ledger.clear_connection_fault(connection_id)
         if self.ledger.data_model_row(pipeline.data_model_id).status != "valid":
             self.ledger.validate_data_model(pipeline.data_model_id)
-
-    def _ended_at(self, run: _Run, started: ExecutionRow) -> datetime:
-        """The start and what has passed since, so that a clock set in between does not matter."""
-        return started.start_date + max(timedelta(seconds=time.monotonic() - run.began), _SHORTEST)
 
 
 def _ignore(rows: int, size: int) -> None:

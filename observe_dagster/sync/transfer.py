@@ -62,6 +62,7 @@ class Moved:
     columns: tuple[Column, ...]
     schema_changes: tuple[SchemaChange, ...]
     notes: tuple[str, ...]
+    table_bytes: int | None = None
 
 
 def transfer(job: Job, source: Source, destination: Destination, *, clock: Clock, on_progress: Progress) -> Moved:
@@ -95,7 +96,15 @@ def transfer(job: Job, source: Source, destination: Destination, *, clock: Clock
         columns=tuple(Column(name=c.name, native=c.native, data_type=c.data_type) for c in columns.columns),
         schema_changes=columns.changes,
         notes=tuple(source.notes),
+        table_bytes=_table_bytes(job, destination),
     )
+
+
+def _table_bytes(job: Job, destination: Destination) -> int | None:
+    """How large the table is now; the rows are in, so that not being told makes no run fail."""
+    with suppress(WarehouseError):
+        return destination.table_bytes(job.table)
+    return None
 
 
 def _settle(job: Job, source: Source) -> SyncRange | None:
@@ -220,7 +229,7 @@ def _guard(job: Job, source: Source, selection: Selection) -> None:
             )
     if isinstance(mode, IncrementalSync) and mode.null_iterator == "fail":
         field = '"' + mode.iterator_field.replace('"', '""') + '"'
-        nulls = f"SELECT * FROM (\n{job.data_model.sql}\n) AS model WHERE {field} IS NULL"  # noqa: S608
+        nulls = f"SELECT * FROM (\n{job.data_model.sql}\n) AS model WHERE {field} IS NULL"  # noqa: S608 (a quoted name)
         rows = source.count(Selection(sql=nulls, columns=()))
         if rows:
             raise NullIteratorError(
@@ -275,6 +284,8 @@ def _move(
     on_progress: Progress,
 ) -> Counts:
     row_format: Format = next(name for name in source.formats if name in destination.formats)
+    if _changes_nothing_when_empty(load, selection) and source.finds_nothing(selection):
+        return destination.commit(replace(load, unstaged=True), now=clock())
     try:
         stream = source.read(selection, row_format, batch_rows=job.batch_rows)
         try:
@@ -292,6 +303,12 @@ def _move(
         with suppress(WarehouseError):
             destination.discard_stage(load)
         raise
+
+
+def _changes_nothing_when_empty(load: Load, selection: Selection) -> bool:
+    """Whether a run that reads no row leaves the table as it is, and is one that may well read none."""
+    deletes = load.write_mode in ("replace", "mirror") or load.delete_from is not None or load.delete_until is not None
+    return load.existing is not None and not deletes and selection.read_from is not None
 
 
 def _reporting(stream: RowStream, on_progress: Progress) -> RowStream:

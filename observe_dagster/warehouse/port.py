@@ -81,7 +81,7 @@ class LoadColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Everything a destination needs to commit one run."""
+    """Everything a destination needs to commit one run; `unstaged` where there was no row to be staged."""
 
     pipeline_id: str
     execution_key: str
@@ -107,6 +107,7 @@ class Load:
     rows: int = 0
     bytes: int = 0
     previous_table_rows: int | None = None
+    unstaged: bool = False
 
     @property
     def keyed(self) -> tuple[LoadColumn, ...]:
@@ -140,6 +141,10 @@ class Source(Protocol):
 
     def count(self, selection: Selection) -> int:
         """How many rows a selection has."""
+        ...
+
+    def finds_nothing(self, selection: Selection) -> bool:
+        """Whether a selection has no rows, where that costs next to nothing to tell; false where it is not known."""
         ...
 
     def read(self, selection: Selection, row_format: Format, *, batch_rows: int) -> RowStream:
@@ -188,6 +193,10 @@ class Destination(Protocol):
 
     def discard_stage(self, load: Load) -> None:
         """Remove what was staged, if anything."""
+        ...
+
+    def table_bytes(self, table: TableName) -> int | None:
+        """About how much room a table takes, with its indexes; None where the engine cannot tell it at once."""
         ...
 
 

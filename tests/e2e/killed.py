@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import sqlalchemy as sa
 import observe_dagster.sync.runner
 from observe_dagster.errors import AlreadyInProgressError
 from observe_dagster.ledger import ExecutionRow, Ledger
-from observe_dagster.records import SyncResult
+from observe_dagster.records import RunStatus, SyncResult
 from observe_dagster.settings import Settings
 from observe_dagster.spec import project_from_attributes
 from observe_dagster.sync import SyncRequest
@@ -61,12 +61,23 @@ class Setting:
     ledger_url: str
     now: datetime
     execution_key: str
+    attempts: int = 3
+    lock_wait_seconds: float = 300.0
+    environment: dict[str, str] = field(default_factory=dict[str, str])
 
     @contextmanager
     def runner(self, ledger_class: type[Ledger] = Ledger) -> Generator[SyncRunner]:
         """A runner at that time, on a ledger of its own."""
-        project = project_from_attributes(self.attributes, source="shop.yaml", base_dir=self.folder, environment={})
-        settings = Settings(home=self.folder, defs=self.folder, sync_attempts=3, retry_wait_seconds=0.01)
+        project = project_from_attributes(
+            self.attributes, source="shop.yaml", base_dir=self.folder, environment=self.environment
+        )
+        settings = Settings(
+            home=self.folder,
+            defs=self.folder,
+            sync_attempts=self.attempts,
+            retry_wait_seconds=0.01,
+            lock_wait_seconds=self.lock_wait_seconds,
+        )
         with ledger_class.open(self.ledger_url) as ledger:
             yield SyncRunner(project, ledger, settings, clock=lambda: self.now)
 
@@ -252,6 +263,32 @@ class Shop:
         """By run: the rows it wrote and the watermark it left, as the destination has them, oldest first."""
         found = self.ask("SELECT execution_key, inserts, watermark FROM analytics._observe_sync_run ORDER BY sequence")
         return {key: (inserts, watermark) for key, inserts, watermark in found}
+
+    def violations(self) -> list[str]:
+        """What is wrong: the destination is to be the source, and the ledger to tell of each run what happened."""
+        held, wanted = self.rows(self.ask, "analytics.items"), self.rows(self.source, "items")
+        committed = self.committed()
+        watermark = list(committed.values())[-1][1]
+        told = {run.execution_key: run for run in self.executions()}
+        ended = {key: told[key].status for key in {*committed, *self.killed} & set(told)}
+        counted = {key: told[key].counts.inserts for key in committed if key in told}
+        pipeline = self.ledger.pipeline("p")
+        inserted = sum(inserts for inserts, _ in committed.values())
+        holds = {
+            f"{len(held)} rows are held, {len(wanted)} are in the source": held == wanted,
+            f"runs are open: {self.ledger.open_executions()}": self.ledger.open_executions() == [],
+            f"the ledger knows {sorted(told)}, committed are {sorted(committed)}": set(committed) <= set(told),
+            f"the ledger says {ended}, committed are {sorted(committed)}": all(
+                status == (RunStatus.SUCCESS if key in committed else RunStatus.FAILED) for key, status in ended.items()
+            ),
+            f"the ledger counts {counted}, the destination {committed}": counted
+            == {key: inserts for key, (inserts, _) in committed.items() if key in told},
+            f"the runs inserted {inserted} rows, {len(held)} are held": inserted == len(held),
+            f"the ledger is at {pipeline.watermark}, the destination at {watermark}": pipeline.watermark == watermark,
+            f"the pipeline is {pipeline.status}: {pipeline.errors}": pipeline.status == "idle",
+            f"left behind: {self.leftovers()}": self.leftovers() == [],
+        }
+        return [text for text, right in holds.items() if not right]
 
     def leftovers(self) -> list[str]:
         """Staged tables that nobody removed, and files beside a DuckDB file."""

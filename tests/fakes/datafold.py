@@ -1,6 +1,7 @@
 """Datafold's API, as far as a pipeline uses it, as its documents describe it.
 
-A monitor's run and a data diff move on each time they are looked at, along `run_states` and `diff_states`.
+A monitor's run and a data diff move on each time they are looked at, along `run_states` and `diff_states`. An upload
+of changes finds a run of the CI that waits for it as long as `waiting` is true.
 Stand-alone: `python -m tests.fakes.datafold PORT`.
 """
 
@@ -75,6 +76,7 @@ class FakeDatafold(JsonApi):
         self.diff_states = ["waiting", "processing", "done"]
         self.results: dict[str, Any] = {"status": "success", "pks": {"exclusives": [0, 0]}, "values": None}
         self.edges: list[tuple[str, str]] = []
+        self.waiting = True
         self._looks: dict[str, int] = {}
 
     @property
@@ -196,7 +198,7 @@ class FakeDatafold(JsonApi):
         for each in body:
             _fields(each, {"prod", "pr"}, {"pk", "include_columns", "exclude_columns"})
         self.bodies.append(body)
-        return 200, {"run_id": None, "ci_run_id": 3}
+        return 200, {"run_id": None, "ci_run_id": 3 if self.waiting else None}
 
     def _bi(self, *, query: Any, body: Any) -> Answer:
         return 200, [{"id": 2, "type": "tableau", "name": "Dashboards"}]

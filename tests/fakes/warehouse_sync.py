@@ -41,6 +41,7 @@ class FakeWarehouseSync(JsonApi):
         ("POST", _BASE + r"/(connections|data-models|inputs/data-pipelines)", "_create"),
         ("PUT", _BASE + r"/(connections|data-models|inputs/data-pipelines)/([^/]+)", "_replace"),
         ("GET", _BASE + r"/inputs/data-pipelines/([^/]+)/report", "_report"),
+        ("GET", _BASE + r"/inputs/data-pipelines/([^/]+)/runs", "_page"),
         ("GET", _BASE + r"/inputs/data-pipelines/([^/]+)/runs/(\d+)", "_run"),
         ("GET", _BASE + r"/(connections|data-models|inputs/data-pipelines)/([^/]+)", "_get"),
     )
@@ -146,6 +147,32 @@ class FakeWarehouseSync(JsonApi):
                 raise Refused(404, _errors(404, f"{name} was not found."))
 
     # Runs
+
+    def started_there(self, name: str, **run: Any) -> int:
+        """Somebody starts a run in mParticle's own pages, which ends at once; returns its number."""
+        _, answer = self._trigger(self.workspace, query={}, body={"pipeline_id": name})
+        number = answer["pipeline_run_id"]
+        self._move_on(self.runs[number])
+        self._move_on(self.runs[number])
+        self.runs[number].update(run)
+        return number
+
+    def _page(self, workspace: str, name: str, *, query: Any, body: Any) -> Answer:
+        self._in_workspace(workspace)
+        self._find("inputs/data-pipelines", name)
+        size, page = int(query.get("pageSize", 50)), int(query.get("currentPage", 1))
+        first, last = (query.get(each, edge) for each, edge in (("startDate", "0"), ("endDate", "9")))
+        found = [run for run in self._runs_of(name) if first <= run["logical_date"] <= last]
+        pages = -(-len(found) // size)
+        return 200, {
+            "items": found[(page - 1) * size : page * size],
+            "current_page": page,
+            "page_size": size,
+            "total_pages": pages,
+            "total_items": len(found),
+            "has_previous_page": page > 1,
+            "has_next_page": page < pages,
+        }
 
     def _trigger(self, workspace: str, *, query: Any, body: Any) -> Answer:
         self._in_workspace(workspace)

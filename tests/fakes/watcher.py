@@ -23,6 +23,10 @@ _ADDRESS = {
     **dict.fromkeys(("database_name", "schema_name", "table_name", "primary_key"), str),
     "address_metadata": dict,
 }
+_RULE = {"z_threshold": (int, float), "lookback_days": int, "minimum_executions": int, "active": bool}
+_RULE_DEFAULTS = {"z_threshold": 3.0, "lookback_days": 30, "minimum_executions": 30, "active": True}
+_RULE_LIMITS = {"z_threshold": (1, 10), "lookback_days": (1, 365), "minimum_executions": (5, 1000)}
+_METRICS = ("duration_seconds", "inserts", "updates", "soft_deletes", "total_rows", "throughput")
 
 
 class FakeWatcher(JsonApi):
@@ -38,6 +42,8 @@ class FakeWatcher(JsonApi):
         ("GET", r"/pipeline_execution/(\d+)", "_execution"),
         ("POST", "/address", "_address"),
         ("POST", "/address_lineage", "_address_lineage"),
+        ("POST", "/anomaly_detection_rule", "_rule"),
+        ("PATCH", "/anomaly_detection_rule", "_patch_rule"),
     )
 
     def __init__(self, port: int = 0) -> None:
@@ -47,6 +53,7 @@ class FakeWatcher(JsonApi):
         self.executions: dict[int, dict[str, Any]] = {}
         self.addresses: dict[str, dict[str, Any]] = {}
         self.edges: set[tuple[str, str]] = set()
+        self.rules: dict[int, dict[str, Any]] = {}
 
     def named(self, name: str) -> dict[str, Any]:
         """The pipeline of that name, as the server spells it."""
@@ -156,6 +163,26 @@ class FakeWatcher(JsonApi):
         answer = {"pipeline_id": body["pipeline_id"], "lineage_relationships_created": len(edges)}
         return 201, {**answer, "message": f"Lineage relationships created for pipeline {body['pipeline_id']}"}
 
+    def _rule(self, *, query: Any, body: Any) -> Answer:
+        _fields(body, {"pipeline_id": int, "metric_field": str}, _RULE)
+        _limits(body)
+        self._found(body["pipeline_id"])
+        owner = (body["pipeline_id"], body["metric_field"])
+        for number, rule in self.rules.items():
+            if (rule["pipeline_id"], rule["metric_field"]) == owner:
+                return 200, {"id": number}
+        number = len(self.rules) + 1
+        self.rules[number] = {**_RULE_DEFAULTS, **body, "id": number}
+        return 201, {"id": number}
+
+    def _patch_rule(self, *, query: Any, body: Any) -> Answer:
+        _fields(body, {"id": int}, {"pipeline_id": int, "metric_field": str, **_RULE})
+        _limits(body)
+        if body["id"] not in self.rules:
+            raise Refused(404, {"detail": "Anomaly detection rule not found"})
+        self.rules[body["id"]].update(body)
+        return 200, {**self.rules[body["id"]], "z_threshold": f"{self.rules[body['id']]['z_threshold']:.2f}"}
+
     def _found(self, number: int) -> dict[str, Any]:
         if number not in self.pipelines:
             raise Refused(404, {"detail": "Pipeline not found"})
@@ -184,6 +211,14 @@ def _fields(body: Any, required: dict[str, Any], optional: dict[str, Any]) -> No
             raise Refused(500, {"detail": "value too long for type character varying(50)"})
         if name.endswith("datepart") and value is not None and value not in _DATEPARTS:
             raise _invalid(name, "is not a date part")
+
+
+def _limits(body: dict[str, Any]) -> None:
+    if body.get("metric_field", _METRICS[0]) not in _METRICS:
+        raise _invalid("metric_field", "is not one of the metrics")
+    for name, (least, most) in _RULE_LIMITS.items():
+        if name in body and not least <= body[name] <= most:
+            raise _invalid(name, f"should be {least} to {most}")
 
 
 def _pairs(body: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ Build the checks, and one sensor over all of them: it learns the assets' executi
 them and reports verdicts, as it is done for pipelines. All of it needs the resource `observe`.
 """
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from observe_dagster.errors import Problem, SpecError
 from observe_dagster.orchestration.alerting import alert_sensor
+from observe_dagster.orchestration.checks.chosen import Assets, digest, keys_of
 from observe_dagster.orchestration.checks.foreign import evaluate_watched
 from observe_dagster.orchestration.checks.learning import Learner
 from observe_dagster.orchestration.checks.results import KIND_KEY
@@ -31,9 +31,6 @@ from observe_dagster.spec.document import Document
 from observe_dagster.spec.loader import project_from_attributes
 from observe_dagster.spec.pipeline import AnomalyDetectionRule, AnomalyMethod, Datepart, Expectations
 from observe_dagster.spec.problems import problems_of
-
-Assets = Iterable[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | dg.AssetKey | str | Sequence[str]]
-"""Definitions, specs or keys of assets; a definition of several assets stands for all of them."""
 
 _WATCH_KEY = "observe/watch"
 _SECONDS_BETWEEN_TICKS = 60
@@ -81,7 +78,7 @@ def build_freshness_checks(assets: Assets, *, number: int, datepart: Datepart) -
     allowed = _valid(_Allowance, source, number=number, datepart=datepart)
     expected = Watch(expectations=Expectations(freshness_number=allowed.number, freshness_datepart=allowed.datepart))
     said = f"Rows must have arrived within {_words(allowed)}."
-    return _checks(_keys(assets, source), FRESHNESS, "freshness", said, expected)
+    return _checks(keys_of(assets, source), FRESHNESS, "freshness", said, expected)
 
 
 def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) -> list[dg.AssetChecksDefinition]:
@@ -94,7 +91,7 @@ def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) 
     allowed = _valid(_Allowance, source, number=number, datepart=datepart)
     expected = Watch(expectations=Expectations(timeliness_number=allowed.number, timeliness_datepart=allowed.datepart))
     said = f"An execution must end within {_words(allowed)}."
-    return _checks(_keys(assets, source), TIMELINESS, "timeliness", said, expected)
+    return _checks(keys_of(assets, source), TIMELINESS, "timeliness", said, expected)
 
 
 def build_anomaly_checks(
@@ -119,7 +116,7 @@ def build_anomaly_checks(
     given = {name: value for name, value in limits.items() if value is not None}
     rule = _valid(AnomalyDetectionRule, source, metric_field=metric_field, method=method, **given)
     said = f"`{metric_field}` of an execution must be as earlier ones let expect (method `{method}`)."
-    return _checks(_keys(assets, source), anomaly_check_name(metric_field), "anomaly", said, Watch(rules=(rule,)))
+    return _checks(keys_of(assets, source), anomaly_check_name(metric_field), "anomaly", said, Watch(rules=(rule,)))
 
 
 def build_watch_sensor(
@@ -181,33 +178,6 @@ def _valid(model: type[_Said], source: str, **said: Any) -> _Said:
         raise SpecError(list(problems_of(error, model, document=document, base=(), raw=said, rendered=said))) from None
 
 
-def _keys(assets: Assets, source: str) -> list[dg.AssetKey]:
-    if isinstance(assets, str):
-        raise SpecError([Problem(file=source, path="assets", message=f"must be a list, not {assets!r} alone")])
-    keys = list(dict.fromkeys(key for asset in assets for key in _keys_of(asset)))
-    problems = [
-        Problem(
-            file=source,
-            path="assets",
-            message=f"{part!r} has a slash; write a key of several parts as AssetKey({part.split('/')!r})",
-        )
-        for key in keys
-        for part in key.path
-        if "/" in part
-    ]
-    if problems:
-        raise SpecError(problems)
-    return keys
-
-
-def _keys_of(asset: Any) -> Iterable[dg.AssetKey]:
-    if isinstance(asset, dg.AssetsDefinition):
-        return asset.keys
-    if isinstance(asset, dg.AssetSpec | dg.SourceAsset):
-        return [asset.key]
-    return [dg.AssetKey.from_coercible(asset)]
-
-
 def _checks(
     keys: Sequence[dg.AssetKey], name: str, kind: str, description: str, expected: Watch
 ) -> list[dg.AssetChecksDefinition]:
@@ -216,7 +186,7 @@ def _checks(
         return []
     metadata = {KIND_KEY: kind, _WATCH_KEY: dg.MetadataValue.json(expected.as_json())}
     specs = [dg.AssetCheckSpec(name=name, asset=key, description=description, metadata=metadata) for key in keys]
-    make = dg.multi_asset_check(name=f"watch_{name}_{_digest(keys)}", specs=specs, can_subset=True)
+    make = dg.multi_asset_check(name=f"watch_{name}_{digest(keys)}", specs=specs, can_subset=True)
     return [make(_evaluation(dict.fromkeys(keys, expected)))]
 
 
@@ -227,11 +197,6 @@ def _evaluation(watched: Watched) -> Callable[..., Iterator[dg.AssetCheckResult]
         yield from evaluate_watched(context, observe, watched)
 
     return watch
-
-
-def _digest(keys: Iterable[dg.AssetKey]) -> str:
-    text = "\n".join(sorted(key.to_user_string() for key in keys))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _together(checks: Iterable[dg.AssetChecksDefinition]) -> Watched:

@@ -13,6 +13,7 @@ from observe_dagster.orchestration.checks.specs import check_keys
 from observe_dagster.orchestration.datafold import run_at_datafold
 from observe_dagster.orchestration.names import MONITORS_JOB, safe_group, scoped
 from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.signs_of_life import living_in_process_executor
 from observe_dagster.orchestration.translator import TableKeys, source_spec
 from observe_dagster.records import CheckResult, TableName
 from observe_dagster.spec.connection import default_schema
@@ -120,7 +121,7 @@ def monitors_job(project: Project, keys: TableKeys, *, scope: str) -> Unresolved
     return dg.define_asset_job(
         scoped(MONITORS_JOB, scope),
         selection=dg.AssetSelection.checks(*checks),
-        executor_def=dg.in_process_executor,
+        executor_def=living_in_process_executor,
         description="Runs the monitors that are selected for the run.",
     )
 

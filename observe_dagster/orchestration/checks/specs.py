@@ -20,9 +20,15 @@ def pipeline_check_specs(pipeline: Pipeline, project: Project) -> list[dg.AssetC
     ]
 
 
+def check_names(pipeline: Pipeline, project: Project) -> list[str]:
+    """The names of these checks."""
+    return [name for name, _, _ in _checks(pipeline, project)]
+
+
 def check_keys(pipeline: Pipeline, project: Project) -> list[dg.AssetCheckKey]:
     """The keys of these checks."""
-    return [spec.key for spec in pipeline_check_specs(pipeline, project)]
+    key = destination_key(pipeline)
+    return [dg.AssetCheckKey(key, name) for name in check_names(pipeline, project)]
 
 
 def _checks(pipeline: Pipeline, project: Project) -> Iterator[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ import dagster as dg
 from observe_dagster.orchestration.checks.pictures import pictures
 from observe_dagster.orchestration.checks.results import check_evaluation
 from observe_dagster.orchestration.checks.shown import Check, left_open
-from observe_dagster.orchestration.checks.specs import pipeline_check_specs
+from observe_dagster.orchestration.checks.specs import check_names
 from observe_dagster.orchestration.names import STANDING_SENSOR, scoped
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import CheckResult, Status
@@ -30,11 +30,7 @@ _WORDS = {
 
 def standing_sensor(project: Project, *, scope: str) -> dg.SensorDefinition | None:
     """Make the sensor; None when no pipeline has a check."""
-    known = {
-        (pipeline.table_key, spec.name)
-        for pipeline in project.pipelines
-        for spec in pipeline_check_specs(pipeline, project)
-    }
+    known = {(pipeline.table_key, name) for pipeline in project.pipelines for name in check_names(pipeline, project)}
     if not known:
         return None
     pipeline_ids = [pipeline.id for pipeline in project.pipelines]

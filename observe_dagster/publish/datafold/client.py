@@ -4,11 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote
 
 from observe_dagster.errors import PublishError, SettingsError
 from observe_dagster.publish.datafold.requests import ChangedTable, DataDiff, PullRequest
+from observe_dagster.publish.dry_run import dry_run
 from observe_dagster.publish.http import Client
 
 if TYPE_CHECKING:
@@ -45,12 +48,27 @@ class Access:
 
 
 class Datafold:
-    """Datafold's verbs; each is one request and raises PublishError. Reading is tried again, writing is not."""
+    """Datafold's verbs; each is one request and raises PublishError. Reading is tried again, writing is not.
 
-    def __init__(self, access: Access, *, transport: "httpx.BaseTransport | None" = None) -> None:
+    With `folder` requests are written there instead of sent.
+    """
+
+    def __init__(
+        self, access: Access, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
+    ) -> None:
+        if folder is not None:
+            transport = dry_run(folder / "datafold", lambda _: (200, {"ci_run_id": 0, "run_id": 0}))
         headers = {"Authorization": f"Key {access.api_key}"}
         self._reading = Client(access.host, headers, system=SYSTEM, attempts=READ_ATTEMPTS, transport=transport)
         self._writing = Client(access.host, headers, system=SYSTEM, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connections; they open again when used."""

@@ -24,11 +24,22 @@ def run_monitor(
     there: Datafold, slug: str, number: int, *, wait: Wait = time.sleep, limit: timedelta = LIMIT
 ) -> Outcome:
     """Run a monitor and return its verdict; raises PublishError when it cannot be started or looked at."""
+    run_id = start_monitor(there, number)
+    outcome = _awaited(lambda: monitor_outcome(slug, there.monitor_run(number, run_id)), wait=wait, limit=limit)
+    return outcome or no_verdict(slug, run_id, limit)
+
+
+def start_monitor(there: Datafold, number: int) -> int:
+    """Start a monitor and return its run's number; raises PublishError."""
     run_id = there.run_monitor(number)
     if run_id is None:
         raise PublishError("Datafold", f"did not say which run of monitor {number} it started.", permanent=True)
-    outcome = _awaited(lambda: monitor_outcome(slug, there.monitor_run(number, run_id)), wait=wait, limit=limit)
-    return outcome or _still_runs(f"Run {run_id} of monitor {slug}", limit)
+    return run_id
+
+
+def no_verdict(slug: str, run_id: int, limit: timedelta = LIMIT) -> Outcome:
+    """What is said of a monitor's run that was waited for long enough."""
+    return _still_runs(f"Run {run_id} of monitor {slug}", limit)
 
 
 def run_data_diff(

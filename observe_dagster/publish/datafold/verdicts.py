@@ -22,13 +22,13 @@ _PHASES = {
     **dict.fromkeys(("needs_confirmation", "needs_authentication"), Phase.STUCK),
 }
 _STATES = {
-    "ok": Status.PASS,
+    **dict.fromkeys(("ok", "done", "success"), Status.PASS),
     "alert": Status.FAIL,
     "learning": Status.LEARNING,
     "skipped": Status.SKIPPED,
-    "error": Status.ERROR,
-    "cancelled": Status.ERROR,
+    **dict.fromkeys(("error", "failed", "cancelled"), Status.ERROR),
 }
+"""What a monitor's run says at its end: its own words, and those that jobs of other kinds use."""
 
 
 def phase(status: Any) -> Phase:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from observe_dagster.lineage import output_columns
 from observe_dagster.publish.facts import Field, SqlContent
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
@@ -32,9 +33,18 @@ def quoted(provider: str, *parts: str) -> str:
 
 
 def _columns(pipeline: Pipeline, sql: str, provider: str) -> str:
-    """The query under the names that the destination has."""
-    renamed = pipeline.field_transformation.rename
-    if not renamed:
+    """The query under the names that the destination has: one by one where the text tells them."""
+    renamed, dropped = pipeline.field_transformation.rename, pipeline.field_transformation.drop
+    if not renamed and not dropped:
         return sql
-    named = ", ".join(f"{quoted(provider, old)} AS {quoted(provider, new)}" for old, new in renamed.items())
-    return f"SELECT *, {named}\nFROM (\n{sql}\n) AS source"
+    columns = output_columns(sql, provider)
+    if columns is None:
+        listed = ["*", *(_as(provider, old, new) for old, new in renamed.items())]
+    else:
+        listed = [_as(provider, name, renamed.get(name, name)) for name in columns if name not in dropped]
+    return f"SELECT {', '.join(listed) or '*'}\nFROM (\n{sql}\n) AS source"
+
+
+def _as(provider: str, old: str, new: str) -> str:
+    column = quoted(provider, old)
+    return column if old == new else f"{column} AS {quoted(provider, new)}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SYSTEM = "Warehouse Sync"
 DEFAULT_URL = "https://api.mparticle.com/platform/v2"
 READ_ATTEMPTS = 3
+PAGE_SIZE = 100
+_MOST_PAGES = 1_000
 _PATHS = {"connection": "/connections", "data_model": "/data-models", "pipeline": "/inputs/data-pipelines"}
 
 Resource = Literal["connection", "data_model", "pipeline"]
@@ -80,6 +82,12 @@ class Report:
     data_model_status: str
     data_model_errors: tuple[str, ...]
     latest_run: RemoteRun | None
+    latest_successful_run_id: int
+
+    @property
+    def newest_run_id(self) -> int:
+        """The highest number of a run that it tells of; 0 before the first."""
+        return max(self.latest_successful_run_id, self.latest_run.id if self.latest_run is not None else 0)
 
 
 class WarehouseSync:
@@ -137,7 +145,23 @@ class WarehouseSync:
             data_model_status=str(found.get("data_model_status") or "valid"),
             data_model_errors=_messages(found.get("data_model_errors")),
             latest_run=read_run(latest) if isinstance(latest, Mapping) else None,
+            latest_successful_run_id=_number(found.get("latest_successful_pipeline_run_id")) or 0,
         )
+
+    def runs(self, pipeline_id: str, *, since: datetime) -> list[RemoteRun]:
+        """The runs whose logical date is not before a time, by number."""
+        found: dict[int, RemoteRun] = {}
+        for page in range(1, _MOST_PAGES + 1):
+            asked = {"currentPage": page, "pageSize": PAGE_SIZE, "startDate": _asked(since)}
+            answer = self._reading.request("GET", f"{self._pipeline(pipeline_id)}/runs", params=asked).json()
+            items = answer.get("items") if isinstance(answer, Mapping) else None
+            if not isinstance(items, list):
+                raise PublishError(SYSTEM, "did not answer with a page of runs; is MPARTICLE_URL right?")
+            read = (read_run(each) for each in items if isinstance(each, Mapping))
+            found |= {run.id: run for run in read if run is not None}
+            if not answer.get("has_next_page"):
+                break
+        return [found[number] for number in sorted(found)]
 
     def run(self, pipeline_id: str, run_id: int) -> RemoteRun | None:
         """One run; None when the answer is none."""
@@ -182,6 +206,10 @@ def _moment(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _asked(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _messages(value: Any) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from observe_dagster.errors import (
     SyncError,
 )
 from observe_dagster.ledger import ExecutionRow, Ledger
+from observe_dagster.ledger.history import remote_runs
 from observe_dagster.publish.warehouse_sync.client import RemoteRun, WarehouseSync
 from observe_dagster.publish.warehouse_sync.following import OnRun, Wait, followed, started_run, why_it_failed
 from observe_dagster.records import Counts, RunStatus, RunType, SyncRange, SyncResult
@@ -25,7 +26,13 @@ from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
 
 REMOTE_RUN = "warehouse_sync_run_id"
+OnOther = Callable[[Pipeline, RemoteRun], None]
+"""Tells people of a run that was not started here."""
+
 _SHORTEST = timedelta(microseconds=1)
+_OVERLAP = timedelta(days=32)
+"""So far before the last run that is known a scheduled run of a month may be dated."""
+
 _LOST = "The run was not recorded at Warehouse Sync: it does not know its number."
 
 
@@ -100,6 +107,53 @@ class RemoteRunner:
                     closed += self._close_ended(pipeline)
         return closed
 
+    def pick_up(self, pipeline: Pipeline, tell: OnOther, *, seen: int = 0) -> tuple[int, int]:
+        """Record the runs that were not started here and have ended, the oldest first.
+
+        `seen` is the number up to which all runs are recorded; returns how many were, and that number now. `tell` is
+        called for a run that ended well before it is recorded: after a crash in between it is called again and has to
+        know by itself that it told of the run. Raises PublishError.
+        """
+        with self.ledger.pipeline_lock(pipeline.id) as lock:
+            newest = self.there.report(pipeline.id).newest_run_id if lock else seen
+            if newest <= seen:
+                return 0, seen
+            with self.ledger.transaction() as db:
+                known = remote_runs(db, pipeline.id, REMOTE_RUN)
+            since = self.ledger.pipeline(pipeline.id).created_at
+            runs = self.there.runs(pipeline.id, since=max(since, max(known.values(), default=since) - _OVERLAP))
+            others = [run for run in runs if run.id not in known and not run.is_open]
+            for run in others:
+                if run.status is RunStatus.SUCCESS:
+                    tell(pipeline, run)
+                self._record(pipeline, run, is_newest=run.id > max(known, default=0))
+            return len(others), min((run.id - 1 for run in runs if run.is_open), default=newest)
+
+    def _record(self, pipeline: Pipeline, run: RemoteRun, *, is_newest: bool) -> None:
+        """Record a whole run; one that is older than what is known moves no watermark and makes no fault."""
+        ended_at = run.ended_on or self.clock()
+        started_at = min(run.started_on or run.logical_date or ended_at, ended_at - _SHORTEST)
+        execution = self.ledger.start_execution(
+            pipeline_id=pipeline.id,
+            execution_key=f"warehouse_sync/{pipeline.id}/{run.id}",
+            run_type=RunType.SCHEDULED if run.type == "scheduled" else RunType.MANUAL,
+            logical_date=run.logical_date or started_at,
+            range_start=_text(run.range_start),
+            range_end=_text(run.range_end),
+            watermark=self.ledger.pipeline(pipeline.id).watermark,
+            next_watermark=_text(run.range_end),
+            started_at=started_at,
+            moves_watermark=is_newest,
+            metadata=_remote_facts(run),
+        )
+        if run.status is RunStatus.SUCCESS:
+            self._succeed(pipeline, execution, run, ended_at=ended_at)
+        elif is_newest:
+            self._fail(pipeline, execution, *self._reasons(pipeline, run), status=run.status, ended_at=ended_at)
+        else:
+            said = run.errors or (f"Run {run.id} at Warehouse Sync {run.status}.",)
+            self.ledger.fail_execution(execution.execution_key, ended_at=ended_at, errors=said, status=run.status)
+
     def _require_runnable(self, pipeline: Pipeline, run_type: RunType) -> None:
         if self.project.connection(pipeline.connection_id).state == "inactive":
             message = f"Connection {pipeline.connection_id!r} of pipeline {pipeline.id} is inactive."
@@ -144,8 +198,10 @@ class RemoteRunner:
 
     # The ledger's side
 
-    def _succeed(self, pipeline: Pipeline, execution: ExecutionRow, run: RemoteRun) -> SyncResult:
-        ended_at = max(self.clock(), execution.start_date + _SHORTEST)
+    def _succeed(
+        self, pipeline: Pipeline, execution: ExecutionRow, run: RemoteRun, *, ended_at: datetime | None = None
+    ) -> SyncResult:
+        ended_at = ended_at or max(self.clock(), execution.start_date + _SHORTEST)
         watermark = _text(run.range_end) or execution.watermark
         counts = _counts(run)
         notes = [f"{run.failed_records} records failed at Warehouse Sync."] if run.failed_records else []
@@ -192,8 +248,9 @@ class RemoteRunner:
         error: ObserveError | None,
         *,
         status: RunStatus = RunStatus.FAILED,
+        ended_at: datetime | None = None,
     ) -> ExecutionRow:
-        ended_at = max(self.clock(), execution.start_date + _SHORTEST)
+        ended_at = ended_at or max(self.clock(), execution.start_date + _SHORTEST)
         ended = self.ledger.fail_execution(execution.execution_key, ended_at=ended_at, errors=errors, status=status)
         self.ledger.fault_pipeline(pipeline.id, errors)
         if isinstance(error, ConnectionFailedError):

@@ -1,4 +1,4 @@
-"""Puts into the outbox what a Watcher server was not told yet: declarations that changed, executions, lineage."""
+"""Puts into the outbox what a Watcher server was not told yet: changed declarations, rules, lineage, executions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,10 +6,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from observe_dagster.ledger.outbox import enqueue, newest_item
-from observe_dagster.ledger.reporting import untold_executions
+from observe_dagster.ledger import PipelineRow
+from observe_dagster.ledger.outbox import Publication, enqueue, newest_items
+from observe_dagster.ledger.reporting import rules_of, untold_executions
 from observe_dagster.publish.facts import Table, record_hash
-from observe_dagster.publish.watcher.records import Record, end_record, lineage_record, pipeline_record, start_record
+from observe_dagster.publish.watcher.records import (
+    Record,
+    end_record,
+    lineage_record,
+    observed_record,
+    pipeline_record,
+    rules_record,
+    start_record,
+)
 from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.spec.project import Project
 
@@ -17,11 +26,13 @@ PUBLISHER = "watcher"
 PIPELINE = "pipeline"
 EXECUTION = "pipeline_execution"
 LINEAGE = "address_lineage"
+RULES = "anomaly_detection_rule"
 SINCE = timedelta(days=7)
 """How far back executions are told; what is older when a server is named first stays untold."""
 
 _MOST = 1_000
-_LINEAGE_KEY = "lineage/"
+_KEYS = {PIPELINE: "", LINEAGE: "lineage/", RULES: "rules/"}
+"""What stands before a pipeline's id in the ordering keys of each kind."""
 
 
 def start_key(execution_id: int) -> str:
@@ -35,44 +46,66 @@ def take_in(
     lineage: Iterable[tuple[Pipeline, Sequence[Table], Table]],
     platforms: Mapping[str, str],
     *,
+    observed: Sequence[PipelineRow] = (),
     now: datetime,
 ) -> int:
-    """Put in what is new; returns how many publications were made."""
-    made = sum(_declared(db, PIPELINE, each, pipeline_record(each, project), now=now) for each in project.pipelines)
-    for pipeline, sources, target in lineage:
-        if sources:
-            record = lineage_record(pipeline, sources, target, platforms)
-            made += _declared(db, LINEAGE, pipeline, record, now=now)
-    return made + _executions(db, {pipeline.id: pipeline for pipeline in project.pipelines}, now=now)
+    """Put in what is new of the project's pipelines and of observed assets; returns how many publications were made."""
+    pipelines = {each.id: pipeline_record(each, project) for each in project.pipelines}
+    pipelines |= {each.pipeline_id: observed_record(each) for each in observed}
+    edges = {
+        pipeline.id: lineage_record(pipeline, sources, target, platforms)
+        for pipeline, sources, target in lineage
+        if sources
+    }
+    made = _declared(db, PIPELINE, pipelines, now=now) + _declared(db, LINEAGE, edges, now=now)
+    identities = {name: record["pipeline"] for name, record in pipelines.items()}
+    return made + _rules(db, identities, now=now) + _executions(db, identities, now=now)
 
 
-def _declared(db: sa.Connection, kind: str, pipeline: Pipeline, record: Record, *, now: datetime) -> bool:
-    """Put in what is declared unless it is what was told last."""
-    key = pipeline.id if kind == PIPELINE else f"{_LINEAGE_KEY}{pipeline.id}"
-    before = newest_item(db, publisher=PUBLISHER, kind=kind, ordering_key=key)
-    if before is not None and record_hash(before.record) == record_hash(record):
-        return False
-    number = before.id if before is not None else 0
-    dedupe_key = f"{kind}:{pipeline.id}:{number}:{record_hash(record)[:16]}"
-    after = [] if kind == PIPELINE else [pipeline.id]
-    return enqueue(
-        db,
-        publisher=PUBLISHER,
-        kind=kind,
-        ordering_key=key,
-        record=record,
-        now=now,
-        dedupe_key=dedupe_key,
-        after=after,
-    )
+def _rules(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime) -> int:
+    """Put in the rules of pipelines that have some, or had some when they were told last."""
+    told, rules = _told(db, RULES), rules_of(db, identities)
+    records: dict[str, Record] = {}
+    for name, identity in identities.items():
+        before = told.get(_KEYS[RULES] + name)
+        record = rules_record(identity, rules.get(name, ()), None if before is None else before.record)
+        if record["rules"]:
+            records[name] = record
+    return _declared(db, RULES, records, now=now)
 
 
-def _executions(db: sa.Connection, pipelines: Mapping[str, Pipeline], *, now: datetime) -> int:
+def _declared(db: sa.Connection, kind: str, records: Mapping[str, Record], *, now: datetime) -> int:
+    """Put in what is declared, by pipeline, unless it is what was told last."""
+    told, made = _told(db, kind), 0
+    for pipeline_id, record in records.items():
+        key, content = _KEYS[kind] + pipeline_id, record_hash(record)
+        before = told.get(key)
+        if before is not None and record_hash(before.record) == content:
+            continue
+        made += enqueue(
+            db,
+            publisher=PUBLISHER,
+            kind=kind,
+            ordering_key=key,
+            record=record,
+            now=now,
+            dedupe_key=f"{kind}:{pipeline_id}:{before.id if before is not None else 0}:{content[:16]}",
+            after=[] if kind == PIPELINE else [pipeline_id],
+        )
+    return made
+
+
+def _told(db: sa.Connection, kind: str) -> dict[str, Publication]:
+    """What was told last, by ordering key."""
+    return {item.ordering_key: item for item in newest_items(db, publisher=PUBLISHER, kind=kind)}
+
+
+def _executions(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime) -> int:
     """Starts and ends in the order in which they happened; a parent's start comes before its children's."""
     found: dict[str, Any] = {
         "since": now - SINCE,
         "limit": _MOST,
-        "pipelines": tuple(pipelines),
+        "pipelines": tuple(identities),
         "publisher": PUBLISHER,
     }
     started = untold_executions(db, prefix="start:", ended=False, **found)
@@ -83,14 +116,14 @@ def _executions(db: sa.Connection, pipelines: Mapping[str, Pipeline], *, now: da
     events += [(each.start_date, 1, each) for each in started]
     made = 0
     for _, is_start, execution in sorted(events, key=lambda event: (event[0], event[1], event[2].id)):
-        pipeline = pipelines[execution.pipeline_id]
-        record = start_record(execution, pipeline) if is_start else end_record(execution, pipeline)
+        identity = identities[execution.pipeline_id]
+        record = start_record(execution, identity) if is_start else end_record(execution, identity)
         parent = of.get(execution.parent_id or 0)
         made += enqueue(
             db,
             publisher=PUBLISHER,
             kind=EXECUTION,
-            ordering_key=pipeline.id,
+            ordering_key=execution.pipeline_id,
             record=record,
             now=now,
             dedupe_key=start_key(execution.id) if is_start else f"end:{execution.id}",

@@ -1,4 +1,4 @@
-"""What a Watcher server is told: pipelines, starts and ends of executions, addresses and lineage. Pure.
+"""What a Watcher server is told: pipelines, rules, starts and ends of executions, addresses and lineage. Pure.
 
 Watcher writes names in lower case and keeps counts as 32-bit numbers: what does not fit is told as metadata instead.
 """
@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from observe_dagster.ledger import ExecutionRow
+from observe_dagster.ledger import ExecutionRow, PipelineRow
 from observe_dagster.publish.facts import Table
 from observe_dagster.records import Counts
-from observe_dagster.spec.pipeline import Expectations, Pipeline
+from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations, Pipeline
 from observe_dagster.spec.project import Project
 
 Record = dict[str, Any]
@@ -19,6 +19,10 @@ LARGEST_COUNT = 2**31 - 1
 LONGEST_NAME = 150
 LONGEST_PART = 50
 DEFAULT_TYPE = "warehouse sync"
+OBSERVED_TYPE = "observed asset"
+METRICS = ("duration_seconds", "inserts", "updates", "soft_deletes", "total_rows", "throughput")
+"""The metrics that Watcher has rules for."""
+
 _EXPECTED = tuple(Expectations.model_fields)
 
 
@@ -49,6 +53,37 @@ def identity(pipeline: Pipeline) -> Record:
     return {"name": pipeline.id, "pipeline_type_name": pipeline.pipeline_type_name or DEFAULT_TYPE}
 
 
+def observed_record(asset: PipelineRow) -> Record:
+    """An asset that others make, as the ledger knows it, in the form of a pipeline."""
+    expected = {name: getattr(asset, name) for name in _EXPECTED}
+    return {
+        "pipeline": observed_identity(asset),
+        "settings": {
+            **expected,
+            "pipeline_metadata": {"observe_name": asset.name, "asset_key": asset.pipeline_id},
+            "active": asset.active,
+        },
+        "type_settings": None,
+    }
+
+
+def observed_identity(asset: PipelineRow) -> Record:
+    """What Watcher finds the pipeline of an observed asset by."""
+    return {"name": asset.pipeline_id[:LONGEST_NAME], "pipeline_type_name": OBSERVED_TYPE}
+
+
+def rules_record(
+    pipeline: Record, rules: Sequence[AnomalyDetectionRule], before: Mapping[str, Any] | None = None
+) -> Record:
+    """The anomaly rules of a pipeline; those that were told `before` and are no more are told as inactive."""
+    names = ("metric_field", "z_threshold", "lookback_days", "minimum_executions", "active")
+    now = {rule.metric_field: {name: getattr(rule, name) for name in names} for rule in rules}
+    known = {metric: rule for metric, rule in now.items() if metric in METRICS}
+    gone = [rule for rule in (before or {}).get("rules", ()) if rule["metric_field"] not in known]
+    told = [*known.values(), *({**rule, "active": False} for rule in gone)]
+    return {"pipeline": pipeline, "rules": sorted(told, key=lambda rule: str(rule["metric_field"]))}
+
+
 def _type_settings(pipeline: Pipeline, project: Project) -> Record | None:
     for declared in project.pipeline_types:
         if declared.name == pipeline.pipeline_type_name:
@@ -56,20 +91,20 @@ def _type_settings(pipeline: Pipeline, project: Project) -> Record | None:
     return None
 
 
-def start_record(execution: ExecutionRow, pipeline: Pipeline) -> Record:
-    """The start of an execution; its parent is named by our number."""
+def start_record(execution: ExecutionRow, pipeline: Record) -> Record:
+    """The start of an execution of the pipeline of that identity; its parent is named by our number."""
     return {
         "verb": "start",
         "execution_id": execution.id,
         "parent_execution_id": execution.parent_id,
-        "pipeline": identity(pipeline),
+        "pipeline": pipeline,
         "start_date": _instant(execution.start_date),
         "watermark": short(execution.watermark),
         "next_watermark": short(execution.next_watermark),
     }
 
 
-def end_record(execution: ExecutionRow, pipeline: Pipeline) -> Record:
+def end_record(execution: ExecutionRow, pipeline: Record) -> Record:
     """The end of an execution. A success moves Watcher's watermark to the one it is told before."""
     assert execution.end_date is not None
     counts = execution.counts
@@ -77,7 +112,7 @@ def end_record(execution: ExecutionRow, pipeline: Pipeline) -> Record:
     return {
         "verb": "end",
         "execution_id": execution.id,
-        "pipeline": identity(pipeline),
+        "pipeline": pipeline,
         "next_watermark": short(execution.reached_watermark) if moved else None,
         "end": {
             "end_date": _instant(execution.end_date),

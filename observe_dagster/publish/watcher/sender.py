@@ -13,7 +13,7 @@ from observe_dagster.ledger.reporting import receipt_of
 from observe_dagster.publish.delivery import Desk
 from observe_dagster.publish.dry_run import dry_run
 from observe_dagster.publish.http import TIMEOUT_SECONDS, Client
-from observe_dagster.publish.watcher.intake import EXECUTION, LINEAGE, PIPELINE, PUBLISHER, start_key
+from observe_dagster.publish.watcher.intake import EXECUTION, LINEAGE, PIPELINE, PUBLISHER, RULES, start_key
 
 if TYPE_CHECKING:
     import httpx
@@ -55,7 +55,7 @@ class Watcher:
     """A vendor for `deliver`: every publication is a few requests of its own, for the API takes one thing at a time."""
 
     publisher = PUBLISHER
-    kinds: Sequence[str] = (PIPELINE, EXECUTION, LINEAGE)
+    kinds: Sequence[str] = (PIPELINE, RULES, EXECUTION, LINEAGE)
 
     def __init__(self, client: Client, ledger: Ledger) -> None:
         self._client, self._ledger = client, ledger
@@ -67,7 +67,12 @@ class Watcher:
 
     def deliver(self, kind: str, items: Sequence[Publication], desk: Desk) -> None:
         """Send each item on its own."""
-        tell = {PIPELINE: self._pipeline, EXECUTION: self._execution, LINEAGE: self._lineage}[kind]
+        tell = {
+            PIPELINE: self._pipeline,
+            RULES: self._rules,
+            EXECUTION: self._execution,
+            LINEAGE: self._lineage,
+        }[kind]
 
         def post(batch: Sequence[Publication], seconds: float) -> Mapping[str, Any]:
             (item,) = batch
@@ -82,6 +87,16 @@ class Watcher:
             self._ask("POST", "/pipeline_type", _without_none(record["type_settings"]), seconds)
         self._ask("PATCH", "/pipeline", {"id": number, **record["settings"]}, seconds)
         return {"id": number}
+
+    def _rules(self, record: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
+        """Find or create each rule and set everything, for its POST leaves one that exists as it is."""
+        number = self._number(record["pipeline"], seconds)
+        numbers: list[int] = []
+        for rule in record["rules"]:
+            found = _id(self._ask("POST", "/anomaly_detection_rule", {"pipeline_id": number, **rule}, seconds))
+            self._ask("PATCH", "/anomaly_detection_rule", {"id": found, **rule}, seconds)
+            numbers.append(found)
+        return {"id": number, "rules": numbers}
 
     def _execution(self, record: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
         return self._start(record, seconds) if record["verb"] == "start" else self._end(record, seconds)

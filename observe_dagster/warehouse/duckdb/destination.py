@@ -8,10 +8,18 @@ from observe_dagster.errors import UnsupportedTypeError, WatermarkConflictError
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
 from observe_dagster.warehouse.duckdb.session import DuckDBSession, quoted
 from observe_dagster.warehouse.duckdb.source import describe
-from observe_dagster.warehouse.duckdb.statements import ROWS, STAGE, LoadStatements, create_sync_run, qualified
+from observe_dagster.warehouse.duckdb.statements import ROWS, LoadStatements, create_sync_run, qualified, stage_of
 from observe_dagster.warehouse.duckdb.types import WIDEST_DECIMAL, native_of
 from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream
 from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
+
+_TABLE_BYTES = (
+    "SELECT used_blocks * block_size * ("
+    "SELECT sum(cells) FILTER (lower(schema_name) = lower(?) AND lower(table_name) = lower(?)) / nullif(sum(cells), 0) "
+    "FROM (SELECT schema_name, table_name, estimated_size * column_count AS cells FROM duckdb_tables() "
+    "WHERE database_name = current_database())"
+    ") FROM pragma_database_size() WHERE database_name = current_database()"
+)
 
 
 class DuckDBDestination:
@@ -23,6 +31,7 @@ class DuckDBDestination:
     def __init__(self, session: DuckDBSession) -> None:
         self.session = session
         self.queries = session.queries
+        self._there: set[TableName] = set()
 
     def table_columns(self, table: TableName) -> tuple[Column, ...] | None:
         """The columns of a table as it stands, None where there is no such table."""
@@ -64,17 +73,21 @@ class DuckDBDestination:
         return self._run(table, "execution_key = ?", (execution_key,))
 
     def stage(self, load: Load, stream: RowStream) -> int:
-        """Put a stream's rows in a temporary table; return how many arrived."""
+        """Put a stream's rows in a temporary table, or in one that is to become the destination; return how many."""
         import pyarrow as pa
 
+        statements = LoadStatements(load)
+        if load.existing is None:
+            self.session.keep_small()
+            self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(load.table.schema)}")
         reader = pa.RecordBatchReader.from_batches(stream.schema or pa.schema([]), stream.batches or iter(()))
         self.session.driver.register(ROWS, reader)
         try:
             arriving = tuple(row[1] for row in self.session.fetch(f"DESCRIBE SELECT * FROM {ROWS}"))
-            self.session.execute(LoadStatements(load).stage(arriving))
+            self.session.execute(statements.stage(arriving))
         finally:
             self.session.driver.unregister(ROWS)
-        return int(self.session.fetch(f"SELECT count(*) FROM {STAGE}")[0][0])
+        return int(self.session.fetch(f"SELECT count(*) FROM {statements.staged}")[0][0])
 
     def commit(self, load: Load, *, now: datetime) -> Counts:
         """Merge the staged rows and record the run, in one transaction."""
@@ -83,7 +96,7 @@ class DuckDBDestination:
             self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(load.table.schema)}")
             self.session.execute(create_sync_run(load.table.schema))
             self._compare_watermark(load)
-            rejected, superseded = self._check_rows(load, statements)
+            rejected, superseded = (0, 0) if load.unstaged else self._check_rows(load, statements)
             total = load.rows
             written = self._write(load, statements, staged=total - rejected - superseded)
             counts = Counts(
@@ -103,8 +116,12 @@ class DuckDBDestination:
 
     def discard_stage(self, load: Load) -> None:
         """Remove what was staged, if anything."""
-        del load
-        self.session.execute("DROP TABLE IF EXISTS temp._observe_stage")
+        self.session.execute(f"DROP TABLE IF EXISTS {stage_of(load)}")
+
+    def table_bytes(self, table: TableName) -> int | None:
+        """The table's share of the file's blocks, by its rows and columns: to count its own takes ever longer."""
+        found = self.session.fetch(_TABLE_BYTES, (table.schema, table.table))
+        return int(found[0][0]) if found and found[0][0] else None
 
     def _compare_watermark(self, load: Load) -> None:
         if not load.range.moves_watermark:
@@ -126,11 +143,9 @@ class DuckDBDestination:
 
     def _write(self, load: Load, statements: LoadStatements, *, staged: int) -> dict[str, int]:
         done = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
-        if load.existing is None:
-            self.session.execute(statements.create_table())
-        elif load.write_mode != "append":
+        if load.existing is not None and load.write_mode != "append":
             self.session.allow_changes_memory()
-        for statement in statements.alter() if load.existing is not None else ():
+        for statement in statements.alter() if load.existing is not None else statements.become_table():
             self.session.execute(statement)
         if load.write_mode == "mirror":
             self.session.execute(statements.add_deleted_at())
@@ -139,7 +154,9 @@ class DuckDBDestination:
             self.session.execute(f"DELETE FROM {statements.table}")
         if load.delete_from is not None or load.delete_until is not None:
             self.session.execute(statements.delete_range())
-        if load.existing is None or load.write_mode in ("append", "replace"):
+        if load.existing is None:
+            done["inserts"] = staged
+        elif load.write_mode in ("append", "replace"):
             done["inserts"] = self.session.changed(statements.insert()) if staged else 0
         elif staged:
             self._upsert(statements, done)
@@ -176,10 +193,17 @@ class DuckDBDestination:
         return committed_run(rows[0]) if rows else None
 
     def _exists(self, table: TableName) -> bool:
+        """Whether there is a table or view of that name; what was there stays, for nobody else may write the file."""
+        if table not in self._there and any(self._lists(kind, table) for kind in ("table", "view")):
+            self._there.add(table)
+        return table in self._there
+
+    def _lists(self, kind: str, table: TableName) -> bool:
+        # Many times faster than information_schema.
         return bool(
             self.session.fetch(
-                "SELECT count(*) FROM information_schema.tables WHERE table_catalog = current_database() "
-                "AND lower(table_schema) = lower(?) AND lower(table_name) = lower(?)",
+                f"SELECT EXISTS (SELECT 1 FROM duckdb_{kind}s() WHERE database_name = current_database() "
+                f"AND lower(schema_name) = lower(?) AND lower({kind}_name) = lower(?))",
                 (table.schema, table.table),
             )[0][0]
         )

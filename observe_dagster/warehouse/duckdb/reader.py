@@ -16,6 +16,9 @@ from observe_dagster.warehouse.duckdb.source import DuckDBSource, describe
 from observe_dagster.warehouse.duckdb.statements import qualified
 
 _EXISTS = "SELECT count(*) > 0 FROM information_schema.tables WHERE lower(table_schema) = ? AND lower(table_name) = ?"
+_CSV = "FORMAT CSV, HEADER false, NULL '\\N', FORCE_QUOTE *"
+_ROWS = "exported"
+_BATCH_ROWS = 65_536
 _Answer = TypeVar("_Answer")
 
 
@@ -58,6 +61,7 @@ class DuckDBReader:
     def rows(self, query: str, *, limit: int | None = None) -> list[tuple[Any, ...]]:
         """Run a query whose answer is small; with `limit`, give at most so many of its rows."""
         text = _bare(query) if limit is None else f"SELECT * FROM (\n{_bare(query)}\n) AS model LIMIT {int(limit)}"
+        self._session.require_one_statement(text)
         return self._guarded(lambda: self._session.fetch(text))
 
     def stream(self, query: str, *, batch_rows: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
@@ -75,10 +79,16 @@ class DuckDBReader:
 
     def export(self, query: str, path: Path) -> int:
         """Write a query's rows as CSV: every value in quotes, NULL bare as a backslash and N; return how many."""
-        options = "FORMAT CSV, HEADER false, NULL '\\N', FORCE_QUOTE *"
-        return self._guarded(
-            lambda: self._session.changed(f"COPY (\n{_bare(query)}\n) TO {string(str(path))} ({options})")
-        )
+        self._session.require_one_statement(text := _bare(query))
+        with self.queries.statement(self.connection_id, text, USER) as record, duckdb.connect() as writer:
+            try:
+                # Written by another database: this one may be closed to the files around it.
+                writer.register(_ROWS, self._session.driver.sql(text).to_arrow_reader(_BATCH_ROWS))
+                written = writer.execute(f"COPY {_ROWS} TO {string(str(path))} ({_CSV})").fetchone()
+            except duckdb.Error as error:
+                raise self._session.error(error) from None
+            record.rows = int(written[0]) if written else 0
+            return record.rows
 
     def _guarded(self, ask: Callable[[], _Answer]) -> _Answer:
         """Ask, and leave the transaction usable when a statement fails: DuckDB has no savepoints, so it is renewed.

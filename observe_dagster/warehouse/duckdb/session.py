@@ -19,7 +19,13 @@ _IN_USE = ("Could not set lock", "different configuration", "being used by anoth
 # What is staged is kept in memory up to the limit, so a low one keeps a run small however many rows it moves; changing
 # rows that are there already needs more.
 _MEMORY_LIMIT = "256MB"
+_MEMORY_LIMIT_OF_NEW = "128MB"
 _MEMORY_LIMIT_OF_CHANGES = "512MB"
+
+_CLOSED = (
+    ". SQL that only reads may read the file of its connection, and no others and nothing from the network, unless the "
+    "connection's config says external_access: true."
+)
 
 USER = "duckdb"
 
@@ -33,12 +39,20 @@ class DuckDBSession:
         self.path = Path(connection.config.path).expanduser()
         self._prepare_path(writes=writes)
         self.driver = self._open(options.lock_wait_seconds, writes=writes)
+        alone = not writes and not connection.config.external_access
         for setting in (
             "SET TimeZone = 'UTC'",
             "SET preserve_insertion_order = false",
             f"SET memory_limit = '{_MEMORY_LIMIT}'",
+            # A table that is not there must not become a variable of this program that has its name.
+            "SET python_enable_replacements = false",
+            *(("SET enable_external_access = false",) if alone else ()),
         ):
             self.driver.execute(setting)
+
+    def keep_small(self) -> None:
+        """Allow what it takes to write a new table, however many rows it gets."""
+        self.driver.execute(f"SET memory_limit = '{_MEMORY_LIMIT_OF_NEW}'")
 
     def allow_changes_memory(self) -> None:
         """Allow what it takes to update and delete many rows."""
@@ -86,8 +100,19 @@ class DuckDBSession:
 
     def error(self, error: Exception) -> WarehouseError:
         """Describe a statement's failure."""
-        transient = isinstance(error, duckdb.TransactionException)
-        return WarehouseError(self.connection_id, " ".join(str(error).split()), transient=transient)
+        text = " ".join(str(error).split())
+        if isinstance(error, duckdb.PermissionException):
+            text += _CLOSED
+        return WarehouseError(self.connection_id, text, transient=isinstance(error, duckdb.TransactionException))
+
+    def require_one_statement(self, text: str) -> None:
+        """Refuse a text that DuckDB reads as more than one statement; raises WarehouseError."""
+        try:
+            statements = self.driver.extract_statements(text)
+        except duckdb.Error as error:
+            raise self.error(error) from None
+        if len(statements) != 1:
+            raise WarehouseError(self.connection_id, f"this is not one statement but {len(statements)}.")
 
     @contextmanager
     def recorded(self, text: str) -> Generator[StatementRecord]:

@@ -27,6 +27,7 @@ class DuckDBSource:
 
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns a SELECT would give; raises WarehouseError when DuckDB rejects it."""
+        self.session.require_one_statement(query)
         return describe(self.session, f"DESCRIBE SELECT * FROM (\n{query}\n) AS model")
 
     def settled_until(self) -> datetime:
@@ -40,12 +41,18 @@ class DuckDBSource:
 
     def greatest(self, query: str, iterator: str) -> int | None:
         """The greatest whole number in a SELECT's iterator column."""
+        self.session.require_one_statement(query)
         (greatest,) = self.session.fetch(f"SELECT max({quoted(iterator)}) FROM (\n{query}\n) AS model")[0]
         return None if greatest is None else int(greatest)
 
     def count(self, selection: Selection) -> int:
         """How many rows a selection has."""
         return int(self.session.fetch(f"SELECT count(*) FROM {_rows(selection)}")[0][0])
+
+    def finds_nothing(self, selection: Selection) -> bool:
+        """Never told: a query would have to be run for it, which costs as much as reading."""
+        del selection
+        return False
 
     def read(self, selection: Selection, row_format: Format, *, batch_rows: int) -> RowStream:
         """Stream a selection's rows in bounded memory, as Arrow batches."""

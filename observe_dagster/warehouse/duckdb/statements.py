@@ -4,6 +4,8 @@ The staged table has the destination's values (`v0`, `v1`, … in the order of t
 was read (`iterator`), why a row cannot be loaded (`rejected`) and such a row as JSON (`row_values`).
 """
 
+import hashlib
+
 from observe_dagster.datatypes import Kind
 from observe_dagster.records import TableName
 from observe_dagster.warehouse.duckdb.session import literal, quoted
@@ -18,12 +20,19 @@ def qualified(table: TableName, suffix: str = "") -> str:
     return quoted(table.schema, table.table + suffix)
 
 
+def stage_of(load: Load) -> str:
+    """Where rows are staged: aside, or beside a table that is not there yet, which the stage then becomes."""
+    if load.existing is not None:
+        return STAGE
+    return quoted(load.table.schema, f"_observe_stage_{hashlib.sha256(load.pipeline_id.encode()).hexdigest()[:12]}")
+
+
 class LoadStatements:
     """The statements of one load."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
-        self.table = qualified(load.table)
+        self.table, self.staged = qualified(load.table), stage_of(load)
         self.names = ", ".join(quoted(column.name) for column in load.columns)
         self.values = ", ".join(f"s.v{i}" for i in range(len(load.columns)))
         self._place = {column.name: i for i, column in enumerate(load.columns)}
@@ -37,9 +46,10 @@ class LoadStatements:
         iterator = "NULL" if position is None else f"c{position}"
         reasons = [*self._null_reasons(), *self._misfit_reasons(arriving)]
         rejected = f"CASE {' '.join(reasons)} END" if reasons else "NULL::VARCHAR"
+        kind = "TABLE" if self.load.existing is None else "TEMP TABLE"
         pairs = ", ".join(f"{literal(c.name)}, CAST(c{i} AS VARCHAR)" for i, c in enumerate(self.load.staged))
         return (
-            f"CREATE OR REPLACE TEMP TABLE _observe_stage AS SELECT {', '.join(values)}, {iterator} AS iterator, "
+            f"CREATE OR REPLACE {kind} {self.staged} AS SELECT {', '.join(values)}, {iterator} AS iterator, "
             f"{rejected} AS rejected, CASE WHEN rejected IS NOT NULL THEN json_object({pairs}) END AS row_values "
             f"FROM {ROWS}"
         )
@@ -76,7 +86,7 @@ class LoadStatements:
         return (
             f"MERGE INTO {table} AS q USING (SELECT rejected AS reason, any_value(row_values) AS row_values, "
             "md5(CAST(row_values AS VARCHAR)) AS row_hash, count(*) AS occurrences "
-            f"FROM {STAGE} WHERE rejected IS NOT NULL GROUP BY ALL) AS r "
+            f"FROM {self.staged} WHERE rejected IS NOT NULL GROUP BY ALL) AS r "
             f"ON q.pipeline_id = {literal(self.load.pipeline_id)} AND q.row_hash = r.row_hash AND q.reason = r.reason "
             f"WHEN MATCHED THEN UPDATE SET execution_key = {literal(self.load.execution_key)}, "
             "last_rejected_at = now(), occurrences = q.occurrences + r.occurrences "
@@ -87,12 +97,12 @@ class LoadStatements:
 
     def count_rejected(self) -> str:
         """How many staged rows cannot be loaded."""
-        return f"SELECT count(*) FROM {STAGE} WHERE rejected IS NOT NULL"
+        return f"SELECT count(*) FROM {self.staged} WHERE rejected IS NOT NULL"
 
     def has_duplicates(self) -> str:
         """Whether a key was staged twice."""
         return (
-            f"SELECT EXISTS (SELECT 1 FROM {STAGE} AS s WHERE rejected IS NULL "
+            f"SELECT EXISTS (SELECT 1 FROM {self.staged} AS s WHERE rejected IS NULL "
             f"GROUP BY {self._keys()} HAVING count(*) > 1)"
         )
 
@@ -100,16 +110,17 @@ class LoadStatements:
         """Of each key keep the row with the newest iterator; among equals the one that sorts last."""
         order = ", ".join(f"CAST(s.v{i} AS VARCHAR) DESC NULLS LAST" for i in range(len(self.load.columns)))
         return (
-            f"DELETE FROM {STAGE} WHERE rowid IN (SELECT row_id FROM (SELECT s.rowid AS row_id, row_number() OVER ("
-            f"PARTITION BY {self._keys()} ORDER BY iterator DESC NULLS LAST, {order}) AS place "
-            f"FROM {STAGE} AS s WHERE rejected IS NULL) WHERE place > 1)"
+            f"DELETE FROM {self.staged} WHERE rowid IN (SELECT row_id FROM (SELECT s.rowid AS row_id, "
+            f"row_number() OVER (PARTITION BY {self._keys()} ORDER BY iterator DESC NULLS LAST, {order}) AS place "
+            f"FROM {self.staged} AS s WHERE rejected IS NULL) WHERE place > 1)"
         )
 
     # Writing
 
     def insert(self) -> str:
         """Add every staged row."""
-        return f"INSERT INTO {self.table} ({self.names}) SELECT {self.values} FROM {STAGE} AS s WHERE rejected IS NULL"
+        rows = f"SELECT {self.values} FROM {self.staged} AS s WHERE rejected IS NULL"
+        return f"INSERT INTO {self.table} ({self.names}) {rows}"
 
     def classify(self) -> str:
         """Before a merge: rows that are new, changed, to become soft-deleted, and changed behind the watermark."""
@@ -125,7 +136,7 @@ class LoadStatements:
         return (
             f"SELECT count(*) FILTER (WHERE {fresh}), count(*) FILTER (WHERE {changed}), "
             f"count(*) FILTER (WHERE {deleted}), count(*) FILTER (WHERE {late}) "
-            f"FROM {STAGE} AS s LEFT JOIN {self.table} AS t ON {self._same_key()} WHERE s.rejected IS NULL"
+            f"FROM {self.staged} AS s LEFT JOIN {self.table} AS t ON {self._same_key()} WHERE s.rejected IS NULL"
         )
 
     def merge(self) -> str:
@@ -136,14 +147,14 @@ class LoadStatements:
             changes.append(f"{quoted(DELETED_AT)} = NULL")
         update = f"WHEN MATCHED AND ({self._differs()}) THEN UPDATE SET {', '.join(changes)} " if changes else ""
         return (
-            f"MERGE INTO {self.table} AS t USING (SELECT * FROM {STAGE} WHERE rejected IS NULL) AS s "
+            f"MERGE INTO {self.table} AS t USING (SELECT * FROM {self.staged} WHERE rejected IS NULL) AS s "
             f"ON {self._same_key()} {update}WHEN NOT MATCHED THEN INSERT ({self.names}) VALUES ({self.values})"
         )
 
     def count_gone(self) -> str:
         """For a mirror: live rows whose key was not read, and live rows in all."""
         return (
-            f"SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {self._same_key()})), "
+            f"SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM {self.staged} AS s WHERE {self._same_key()})), "
             "count(*) "
             f"FROM {self.table} AS t WHERE t.{quoted(DELETED_AT)} IS NULL"
         )
@@ -152,7 +163,7 @@ class LoadStatements:
         """For a mirror: mark live rows whose key was not read."""
         return (
             f"UPDATE {self.table} AS t SET {quoted(DELETED_AT)} = now() WHERE t.{quoted(DELETED_AT)} IS NULL "
-            f"AND NOT EXISTS (SELECT 1 FROM {STAGE} AS s WHERE {self._same_key()})"
+            f"AND NOT EXISTS (SELECT 1 FROM {self.staged} AS s WHERE {self._same_key()})"
         )
 
     def delete_range(self) -> str:
@@ -185,13 +196,18 @@ class LoadStatements:
 
     # The table
 
-    def create_table(self) -> str:
-        """The table with its columns; keys are not null, and unique because the merge keeps them so."""
-        columns = ", ".join(
-            f"{quoted(column.name)} {column.native}{' NOT NULL' if column.name in self.load.primary_key else ''}"
-            for column in self.load.columns
-        )
-        return f"CREATE TABLE {self.table} ({columns})"
+    def become_table(self) -> list[str]:
+        """Make the stage the table; keys are not null, and unique because the merge keeps them so."""
+        names = {f"v{i}": column.name for i, column in enumerate(self.load.columns)}
+        if not {name.lower() for name in names.values()}.isdisjoint(names):
+            names = {old: f"_observe_{old}" for old in names} | {f"_observe_{old}": new for old, new in names.items()}
+        changes = [
+            f"DELETE FROM {self.staged} WHERE rejected IS NOT NULL",
+            *(f"ALTER TABLE {self.staged} DROP COLUMN {name}" for name in ("iterator", "rejected", "row_values")),
+            *(f"ALTER TABLE {self.staged} RENAME COLUMN {old} TO {quoted(new)}" for old, new in names.items()),
+            *(f"ALTER TABLE {self.staged} ALTER COLUMN {quoted(key)} SET NOT NULL" for key in self.load.primary_key),
+        ]
+        return [*changes, f"ALTER TABLE {self.staged} RENAME TO {quoted(self.load.table.table)}"]
 
     def alter(self) -> list[str]:
         """Add new columns and widen those whose type grew."""

@@ -9,7 +9,6 @@ from observe_dagster.warehouse.postgres.destination import PostgresDestination
 from observe_dagster.warehouse.postgres.reader import PostgresReader
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import PostgresSource
-from observe_dagster.warehouse.query_log import QueryRecorder
 
 __all__ = ["PostgresWarehouse"]
 
@@ -27,30 +26,30 @@ class PostgresWarehouse:
 
     def test(self) -> str:
         """Connect and return the server's version; raises ConnectionFailedError."""
-        with self._session(QueryRecorder()) as session:
+        with self._session(OpenOptions(), writes=False) as session:
             return f"PostgreSQL {session.fetch('SHOW server_version')[0][0]}"
 
     @contextmanager
     def source(self, options: OpenOptions) -> Generator[Source]:
         """Open a read-only session."""
-        with self._session(options.queries) as session:
+        with self._session(options, writes=False) as session:
             yield PostgresSource(session)
 
     @contextmanager
     def reader(self, options: OpenOptions) -> Generator[Reader]:
         """Open a session that only asks."""
-        with self._session(options.queries) as session:
+        with self._session(options, writes=False) as session:
             yield PostgresReader(session)
 
     @contextmanager
     def destination(self, options: OpenOptions) -> Generator[Destination]:
         """Open a session that writes."""
-        with self._session(options.queries) as session:
+        with self._session(options, writes=True) as session:
             yield PostgresDestination(session)
 
     @contextmanager
-    def _session(self, queries: QueryRecorder) -> Generator[PostgresSession]:
-        session = PostgresSession(self._connection, queries)
+    def _session(self, options: OpenOptions, *, writes: bool) -> Generator[PostgresSession]:
+        session = PostgresSession(self._connection, options, writes=writes)
         try:
             yield session
         finally:

@@ -3,18 +3,18 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from observe_dagster.datatypes import DataType
-from observe_dagster.errors import UnsupportedTypeError, WatermarkConflictError
+from observe_dagster.errors import UnsupportedTypeError, WarehouseError, WatermarkConflictError
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
 from observe_dagster.warehouse.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
 from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream
-from observe_dagster.warehouse.postgres.session import PostgresSession, raw
+from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import describe
-from observe_dagster.warehouse.postgres.statements import LoadStatements, create_sync_run, qualified
+from observe_dagster.warehouse.postgres.statements import LONGEST_NAME, LoadStatements, create_sync_run, qualified
 from observe_dagster.warehouse.postgres.types import carrier_of, native_of
 from observe_dagster.warehouse.postgres.unstorable import marked
 from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _COUNTED_EXACTLY_UP_TO = 1_000_000
+_NOTHING_WRITTEN = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
 _INFINITE = sql.SQL("UPDATE {} SET {field} = 'infinity' WHERE {field} = {arrived}")
 _INFINITE_ELEMENTS = sql.SQL(
     "UPDATE {} SET {field} = array_replace({field}, {arrived}, 'infinity') WHERE {arrived} = ANY ({field})"
@@ -38,9 +39,12 @@ class PostgresDestination:
     def __init__(self, session: PostgresSession) -> None:
         self.session = session
         self.queries = session.queries
+        self._staged_as_table = False
 
     def table_columns(self, table: TableName) -> tuple[Column, ...] | None:
         """The columns of a table as it stands, None where there is no such table."""
+        self._require_short("schema", table.schema)
+        self._require_short("table", table.table)
         if not self._exists(table):
             return None
         query = sql.SQL("SELECT * FROM {} LIMIT 0").format(qualified(table))
@@ -48,6 +52,7 @@ class PostgresDestination:
 
     def native_type(self, column: Column, *, source_engine: str) -> str:
         """The type a new column gets: the same in PostgreSQL's own rows, else our type's spelling."""
+        self._require_short("column", column.name)
         if source_engine == "postgres":
             return column.native
         if column.data_type is None:
@@ -65,40 +70,46 @@ class PostgresDestination:
         """The newest run of a pipeline that moved its watermark in a table that still exists."""
         if not self._exists(table) or not self._exists(TableName(schema=table.schema, table=SYNC_RUN_TABLE)):
             return None
-        return self._run(table, "moves_watermark AND pipeline_id = %s AND table_name = %s", (pipeline_id, table.table))
+        condition = sql.SQL("moves_watermark AND pipeline_id = {} AND table_name = {}")
+        return self._run(table, condition.format(sql.Literal(pipeline_id), sql.Literal(table.table)))
 
     def committed(self, execution_key: str, table: TableName) -> CommittedRun | None:
         """The run of that key, if its rows are in the table."""
         if not self._exists(TableName(schema=table.schema, table=SYNC_RUN_TABLE)):
             return None
-        return self._run(table, "execution_key = %s", (execution_key,))
+        return self._run(table, sql.SQL("execution_key = {}").format(sql.Literal(execution_key)))
 
     def stage(self, load: Load, stream: RowStream) -> int:
-        """Put a stream's rows in an unlogged table beside the destination; return how many arrived."""
+        """Put a stream's rows in a table beside the destination; return how many arrived.
+
+        It is unlogged, unless it may become the destination itself.
+        """
         self._prepare_schema(load.table.schema)
         self._drop_stages(load)
-        types = self._staged_types(load, stream.format)
-        columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(f"c{i}"), raw(native)) for i, native in enumerate(types)
-        )
-        self.session.execute(
-            sql.SQL("CREATE UNLOGGED TABLE {} ({}{}rejected text) WITH (autovacuum_enabled = false)").format(
-                self._stage(load), columns, sql.SQL(", " if types else "")
-            )
-        )
-        return self._copy_in(load, stream) if stream.format == "pgcopy" else self._ingest(load, stream)
+        statements = self._statements(load, self._staged_types(load, stream.format))
+        copied = stream.format == "pgcopy"
+        self._staged_as_table = copied and statements.may_become_table() and not self._is_publisher()
+        self.session.execute(statements.create_stage(as_table=self._staged_as_table))
+        return self._copy_in(load, stream) if copied else self._ingest(load, stream)
 
     def commit(self, load: Load, *, now: datetime) -> Counts:
         """Merge the staged rows and record the run, in one transaction."""
-        statements = LoadStatements(load, stage=self._stage(load), staged_types=self._stage_types(load))
+        types = self._staged_types(load, "pgcopy") if load.unstaged else self._stage_types(load)
+        statements = self._statements(load, types)
+        if load.unstaged and load.expected_watermark is None:
+            self._prepare_schema(load.table.schema)
         with self.session.transaction():
             self.session.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"observe:{load.pipeline_id}",)
             )
             self._compare_watermark(load)
-            rejected, superseded = self._check_rows(load, statements)
-            total = load.rows
-            written = self._write(load, statements, staged=total - rejected - superseded)
+            total, rejected, superseded = load.rows, 0, 0
+            became_table = self._staged_as_table and self._become_table(statements)
+            if became_table:
+                written = _NOTHING_WRITTEN | {"inserts": total}
+            else:
+                rejected, superseded = (0, 0) if load.unstaged else self._check_rows(load, statements)
+                written = self._write(load, statements, staged=total - rejected - superseded)
             counts = Counts(
                 total_rows=total,
                 rejected=rejected,
@@ -109,15 +120,30 @@ class PostgresDestination:
                 soft_deletes=written["read_deletes"] + written["gone"],
                 late=written["late"],
                 bytes=load.bytes,
-                table_rows=self._table_rows(load, inserted=written["inserts"]),
+                table_rows=total if became_table else self._table_rows(load, inserted=written["inserts"]),
             )
             self._record(load, counts, now)
-            self.session.execute(sql.SQL("DROP TABLE {}").format(self._stage(load)))
+            if not became_table and not load.unstaged:
+                self.session.execute(sql.SQL("DROP TABLE {}").format(self._stage(load)))
         return counts
 
     def discard_stage(self, load: Load) -> None:
         """Remove what was staged, if anything."""
         self._drop_stages(load)
+
+    def table_bytes(self, table: TableName) -> int | None:
+        """How much room a table takes, with its indexes and its long values."""
+        name = qualified(table).as_string(self.session.driver)
+        return self.session.fetch("SELECT pg_total_relation_size(to_regclass(%s))", (name,))[0][0]
+
+    def _require_short(self, what: str, name: str) -> None:
+        """Refuse a name that PostgreSQL would cut, for what is left may be another's; raises WarehouseError."""
+        if len(name.encode()) > LONGEST_NAME:
+            raise WarehouseError(
+                self.session.connection_id,
+                f"the {what} name {name!r} is longer than the {LONGEST_NAME} bytes that PostgreSQL keeps; "
+                "give it a shorter one.",
+            )
 
     # Staging
 
@@ -138,6 +164,13 @@ class PostgresDestination:
         )
         for (name,) in found:
             self.session.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(load.table.schema, name)))
+
+    def _is_publisher(self) -> bool:
+        """Whether rows are replicated from here, in which case subscribers must not meet them under another name."""
+        return bool(self.session.fetch("SELECT EXISTS (SELECT FROM pg_publication)")[0][0])
+
+    def _statements(self, load: Load, staged_types: tuple[str, ...]) -> LoadStatements:
+        return LoadStatements(load, stage=self._stage(load), staged_types=staged_types)
 
     def _stage(self, load: Load) -> sql.Identifier:
         return sql.Identifier(load.table.schema, _stage_name(load))
@@ -171,7 +204,7 @@ class PostgresDestination:
         from adbc_driver_postgresql import dbapi
 
         stage = _stage_name(load)
-        text = f'COPY "{load.table.schema}"."{stage}" FROM STDIN (FORMAT BINARY)'
+        text = self.session.text(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(self._stage(load)))
         schema = (stream.schema or pa.schema([])).append(pa.field("rejected", pa.string()))
         names = [column.name for column in load.staged]
         infinite: dict[int, bool] = {}
@@ -206,6 +239,24 @@ class PostgresDestination:
 
     # Merging
 
+    def _become_table(self, statements: LoadStatements) -> bool:
+        """Make the stage the table; where a row cannot stay in it, prepare it to be checked row by row and say so."""
+        rejects = statements.has_null_iterator()
+        if rejects is None or not self.session.fetch(rejects)[0][0]:
+            self.session.execute("SAVEPOINT as_table")
+            try:
+                for statement in statements.become_table():
+                    self.session.execute(statement)
+            except WarehouseError as error:
+                if error.transient:
+                    raise
+                # A key that is null or comes twice.
+                self.session.execute("ROLLBACK TO SAVEPOINT as_table")
+            else:
+                return True
+        self.session.execute(statements.add_rejected())
+        return False
+
     def _compare_watermark(self, load: Load) -> None:
         if not load.range.moves_watermark:
             return
@@ -227,7 +278,7 @@ class PostgresDestination:
         return rejected, superseded
 
     def _write(self, load: Load, statements: LoadStatements, *, staged: int) -> dict[str, int]:
-        done = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
+        done = dict(_NOTHING_WRITTEN)
         if load.existing is None:
             self.session.execute(statements.create_table())
         for statement in statements.alter() if load.existing is not None else ():
@@ -241,7 +292,7 @@ class PostgresDestination:
             self.session.execute(statements.delete_range())
         if load.existing is None or load.write_mode in ("append", "replace"):
             done["inserts"] = self.session.execute(statements.insert()) if staged else 0
-        else:
+        elif not load.unstaged:
             self._upsert(load, statements, done)
         if load.existing is None and load.primary_key:
             self.session.execute(statements.add_key())
@@ -262,7 +313,8 @@ class PostgresDestination:
 
     def _table_rows(self, load: Load, *, inserted: int) -> int:
         known = load.previous_table_rows
-        if known is not None and known > _COUNTED_EXACTLY_UP_TO and load.write_mode in ("upsert", "mirror"):
+        many = known is not None and known > _COUNTED_EXACTLY_UP_TO and load.write_mode in ("upsert", "mirror")
+        if known is not None and (many or load.unstaged):
             return known + inserted
         return int(self.session.fetch(sql.SQL("SELECT count(*) FROM {}").format(qualified(load.table)))[0][0])
 
@@ -271,29 +323,28 @@ class PostgresDestination:
     def _record(self, load: Load, counts: Counts, now: datetime) -> None:
         table = sql.Identifier(load.table.schema, SYNC_RUN_TABLE)
         names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-        places = sql.SQL(", ").join([sql.Placeholder()] * len(COLUMNS))
+        # Literals, not parameters: beside those a % in the schema's name would have to be doubled.
+        values = sql.SQL(", ").join(map(sql.Literal, values_of(load, counts, now)))
         self.session.execute(
             sql.SQL(
-                "INSERT INTO {table} (sequence, {names}) SELECT coalesce(max(sequence), 0) + 1, {places} FROM {table} "
+                "INSERT INTO {table} (sequence, {names}) SELECT coalesce(max(sequence), 0) + 1, {values} FROM {table} "
                 "WHERE pipeline_id = {pipeline} AND table_name = {name}"
             ).format(
                 table=table,
                 names=names,
-                places=places,
+                values=values,
                 pipeline=sql.Literal(load.pipeline_id),
                 name=sql.Literal(load.table.table),
-            ),
-            values_of(load, counts, now),
+            )
         )
 
-    def _run(self, table: TableName, condition: str, parameters: tuple[Any, ...]) -> CommittedRun | None:
+    def _run(self, table: TableName, condition: sql.Composable) -> CommittedRun | None:
         rows = self.session.fetch(
             sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY sequence DESC LIMIT 1").format(
                 sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
                 sql.Identifier(table.schema, SYNC_RUN_TABLE),
-                raw(condition),
-            ),
-            parameters,
+                condition,
+            )
         )
         return committed_run(rows[0]) if rows else None
 

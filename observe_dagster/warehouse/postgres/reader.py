@@ -33,7 +33,6 @@ class PostgresReader:
         self.queries = session.queries
         self._session = session
         self._source = PostgresSource(session)
-        session.execute("SET default_transaction_read_only = on")
         self._source.open_snapshot()
 
     def expressions(self) -> PostgresExpressions:
@@ -61,7 +60,7 @@ class PostgresReader:
         """Run a query whose answer is small; with `limit`, give at most so many of its rows."""
         text = _bare(query) if limit is None else f"SELECT * FROM (\n{_bare(query)}\n) AS model LIMIT {int(limit)}"
         with self._guarded():
-            return self._session.fetch(text)
+            return self._session.ask(text)
 
     def stream(self, query: str, *, batch_rows: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
         """Run a query whose answer may be large; give its rows in batches, in bounded memory."""

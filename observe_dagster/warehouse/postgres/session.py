@@ -11,8 +11,8 @@ from psycopg import conninfo, sql
 from observe_dagster.errors import ConnectionFailedError, WarehouseError
 from observe_dagster.spec.connection import PostgresConnection
 from observe_dagster.spec.masking import redact, secrets_of
-from observe_dagster.warehouse.port import Bound
-from observe_dagster.warehouse.query_log import QueryRecorder, StatementRecord
+from observe_dagster.warehouse.port import Bound, OpenOptions
+from observe_dagster.warehouse.query_log import StatementRecord
 
 _DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,
@@ -23,16 +23,18 @@ _DEFAULTS: dict[str, Any] = {
 }
 _NEVER_MENDS_ITSELF = ("28", "3D", "08P01")
 _MAY_PASS = ("08", "40", "53", "55", "57P", "58")
+_WOULD_WRITE = "25006"
+_READ_ONLY = "What is read runs in a read-only transaction: neither it nor a function it calls may change anything."
 
 
 class PostgresSession:
-    """A psycopg connection in autocommit, speaking UTC."""
+    """A psycopg connection in autocommit, speaking UTC; without `writes` every transaction of it is read-only."""
 
-    def __init__(self, connection: PostgresConnection, queries: QueryRecorder) -> None:
+    def __init__(self, connection: PostgresConnection, options: OpenOptions, *, writes: bool) -> None:
         self.connection_id = connection.id
-        self.queries = queries
+        self.queries = options.queries
         self._secrets = secrets_of(connection)
-        self.dsn = dsn_of(connection)
+        self.dsn = dsn_of(connection, writes=writes, lock_wait_seconds=options.lock_wait_seconds)
         try:
             self.driver = psycopg.connect(self.dsn, autocommit=True)
         except psycopg.Error as error:
@@ -57,6 +59,8 @@ class PostgresSession:
         text = redact(" ".join(str(error).split()), self._secrets)
         state = getattr(error, "sqlstate", None)
         lost = state is None and isinstance(error, psycopg.OperationalError)
+        if state == _WOULD_WRITE:
+            text += f". {_READ_ONLY}"
         return WarehouseError(self.connection_id, text, transient=lost or (state or "").startswith(_MAY_PASS))
 
     def arrow_error(self, error: Exception) -> WarehouseError:
@@ -97,6 +101,14 @@ class PostgresSession:
             record.rows = len(rows)
             return rows
 
+    def ask(self, text: str) -> list[tuple[Any, ...]]:
+        """Run a declared query whose answer is small; raises WarehouseError where it is more than one statement."""
+        with self.recorded(text) as record:
+            # Streamed, the query travels by the protocol that takes a single statement only.
+            rows = list(self.driver.cursor().stream(text.encode()))
+            record.rows = len(rows)
+            return rows
+
     @contextmanager
     def transaction(self, how: str = "") -> Generator[None]:
         """Run a block in one transaction: all of it or nothing."""
@@ -125,16 +137,22 @@ def literal(value: Bound) -> sql.Composable:
     return sql.Literal(value)
 
 
-def dsn_of(connection: PostgresConnection) -> str:
-    """The libpq connection string, with UTC and patient keepalives; it holds the password."""
+def dsn_of(connection: PostgresConnection, *, writes: bool, lock_wait_seconds: float = 300.0) -> str:
+    """The libpq connection string, with UTC and patient keepalives; it holds the password.
+
+    A statement waits for a lock for so many seconds, unless the URL says otherwise.
+    """
     config = connection.config
+    patience = f"-c lock_timeout={max(1, round(lock_wait_seconds * 1000))}"
     options = "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1"
+    if not writes:
+        options += " -c default_transaction_read_only=on"
     if config.url is not None:
         try:
             given = conninfo.conninfo_to_dict(config.url.get_secret_value())
         except psycopg.Error:
             raise ConnectionFailedError(connection.id, "config.url is not a PostgreSQL URL.") from None
-        merged: dict[str, Any] = {**_DEFAULTS, **given, "options": f"{given.get('options') or ''} {options}".strip()}
+        merged: dict[str, Any] = {**_DEFAULTS, **given, "options": f"{patience} {given.get('options') or ''} {options}"}
         return conninfo.make_conninfo(**merged)
     return conninfo.make_conninfo(
         **_DEFAULTS,
@@ -144,5 +162,5 @@ def dsn_of(connection: PostgresConnection) -> str:
         user=config.user,
         password=None if config.password is None else config.password.get_secret_value(),
         sslmode=config.sslmode,
-        options=options,
+        options=f"{patience} {options}",
     )

@@ -22,6 +22,8 @@ _SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BATCH_BYTES = 4 * 1024 * 1024
 _BLOCK_BYTES = 256 * 1024
 _POLL_SECONDS = 0.05
+# In the planner's units, some milliseconds.
+_CHEAP = 1000.0
 
 _OPEN_TRANSACTIONS = """
 SELECT least(clock_timestamp(),
@@ -84,13 +86,21 @@ class PostgresSource:
     def greatest(self, query: str, iterator: str) -> int | None:
         """The greatest whole number in a SELECT's iterator column."""
         statement = sql.SQL("SELECT max({})::text FROM (\n{}\n) AS model").format(sql.Identifier(iterator), raw(query))
-        (greatest,) = self.session.fetch(statement)[0]
+        (greatest,) = self.session.ask(self.session.text(statement))[0]
         return None if greatest is None else int(greatest)
 
     def count(self, selection: Selection) -> int:
         """How many rows a selection has."""
         statement = sql.SQL("SELECT count(*) FROM {}").format(self._rows(selection))
         return int(self.session.fetch(statement)[0][0])
+
+    def finds_nothing(self, selection: Selection) -> bool:
+        """Whether a selection has no rows; asked only where the planner expects that to be cheap, as with an index."""
+        text = self.session.text(sql.SQL("SELECT FROM {}").format(self._rows(selection)))
+        ((plan,),) = self.session.ask(f"EXPLAIN (FORMAT JSON) {text}")
+        if plan[0]["Plan"]["Total Cost"] > _CHEAP:
+            return False
+        return not self.session.ask(f"SELECT EXISTS ({text})")[0][0]
 
     def read(self, selection: Selection, row_format: Format, *, batch_rows: int) -> RowStream:
         """Stream a selection's rows in bounded memory, as COPY blocks or Arrow batches of a bounded size in bytes."""
@@ -201,9 +211,10 @@ WHERE locktype = 'virtualxid' AND pid <> pg_backend_pid()
 
 
 def describe(session: PostgresSession, query: str) -> tuple[Column, ...]:
-    """The columns of a query that returns no rows."""
+    """The columns of a query that returns no rows; raises WarehouseError where the text is more than one statement."""
     with session.recorded(query):
-        cursor = session.driver.execute(query.encode())
+        # Asked for in binary, the query travels by the protocol that takes a single statement only.
+        cursor = session.driver.execute(query.encode(), binary=True)
         result = cursor.pgresult
     if result is None:
         return ()

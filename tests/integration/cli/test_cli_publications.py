@@ -7,8 +7,11 @@ import pytest
 from observe_dagster.alerts import PUBLISHER as ALERTS
 from observe_dagster.ledger import Ledger
 from observe_dagster.ledger.outbox import Outbox, enqueue
+from observe_dagster.publish.datafold import Branch, changed_table
+from observe_dagster.publish.datafold import take_in as put_in
 from observe_dagster.publish.facts import Table, TableMetadata
 from observe_dagster.publish.montecarlo import Resource, Resources, take_in
+from tests.fakes.datafold import FakeDatafold
 from tests.fakes.montecarlo import KEY, FakeMonteCarlo
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -64,6 +67,28 @@ def test_the_table_has_receipts_and_counts(workspace, gateway, waiting):
     assert result.exit_code == 0, result.stderr
     assert all(text in result.stdout for text in ("monte_carlo", "metadata", "/db/public", "sent"))
     assert result.stdout.splitlines()[-1] == "monte_carlo: 0 pending, 2 sent, 0 dead."
+
+
+def test_those_of_one_thing_can_be_listed(workspace, gateway, waiting):
+    workspace.run("publications", "flush")
+
+    listed = workspace.json("publications", "list", "--to", "monte_carlo", "--of", "/db/public/good")
+
+    assert [item["of"] for item in listed["publications"]] == ["/db/public/good"]
+
+
+def test_what_a_branch_built_is_sent_to_datafold_as_well(workspace, ledger_url, monkeypatch):
+    branch = Branch(config=4, pr_num=12, prod_table="PROD.{table}")
+    table = changed_table(branch, ("db", "public", "orders"))
+    with Ledger.open(ledger_url) as ledger, ledger.transaction() as db:
+        put_in(db, branch, [table], upto=1, now=NOON)
+    with FakeDatafold() as api:
+        for name, value in api.environment.items():
+            monkeypatch.setenv(name, value)
+        flushed = workspace.run("publications", "flush")
+
+    assert flushed.stdout == "datafold: sent 1 ci upload; 0 wait, 0 given up.\n"
+    assert api.bodies == [[{"prod": "PROD.orders", "pr": "db.public.orders"}]]
 
 
 def test_without_credentials_it_says_which(workspace):

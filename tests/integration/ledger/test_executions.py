@@ -218,6 +218,16 @@ def test_success_does_not_follow_failure_unless_the_failure_is_overruled(declare
     assert declared.pipeline("flights-hourly").watermark == "10"
 
 
+def test_a_success_that_somebody_else_has_recorded_is_told_again_by_the_run_itself(
+    declared: Ledger, start: Start
+) -> None:
+    start()
+    recorded = _succeed(declared, ended_at=END - timedelta(seconds=1))
+    assert _succeed(declared, overrule_failure=True) == recorded
+    with pytest.raises(LedgerConflictError):
+        _succeed(declared, overrule_failure=True, watermark="11")
+
+
 def test_failure_never_follows_success(declared: Ledger, start: Start) -> None:
     start()
     _succeed(declared)

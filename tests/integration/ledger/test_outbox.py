@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,29 @@ def test_the_next_of_a_key_follows_once_the_one_before_is_sent(outbox, put):
     assert outbox.sent(first, now=NOW)
 
     assert texts(claim(outbox)) == ["2"]
+
+
+def test_a_burst_into_a_table_without_statistics_is_claimed_without_comparing_all_with_all(outbox, put, ledger):
+    count = 400
+    put(*(f"key-{number}:x" for number in range(count)), after=["before", "elsewhere"])
+    asked: list[tuple[str, object]] = []
+    sa.event.listen(
+        ledger.engine, "before_cursor_execute", lambda _, __, text, chosen, *___: asked.append((text, chosen))
+    )
+    assert len(claim(outbox, limit=count)) == count
+    ((text, chosen),) = (each for each in asked if "heads" in each[0])
+
+    with ledger.transaction() as db:
+        db.execute(sa.text("UPDATE observe.publication SET lease = NULL, leased_until = NULL"))
+        (plan,) = db.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", chosen).scalar_one()
+
+    assert 0 < rows_touched(plan["Plan"]) < 30 * count
+
+
+def rows_touched(node: dict[str, object]) -> float:
+    """How many rows the nodes of a plan gave or threw away."""
+    each = sum(value for name, value in node.items() if name == "Actual Rows" or name.startswith("Rows Removed"))
+    return each * node["Actual Loops"] + sum(rows_touched(inner) for inner in node.get("Plans", ()))
 
 
 def test_another_publishers_items_are_left_alone(outbox, put):

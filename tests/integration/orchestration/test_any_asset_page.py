@@ -37,7 +37,7 @@ def test_an_example_of_the_page_runs(location, example):
 def test_every_builder_has_an_example():
     builders = re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE)
 
-    assert len(builders) == 6
+    assert len(builders) == 8
     assert {name for name in builders if not re.search(rf"\b{name}\(", "\n".join(EXAMPLES))} == set()
 
 

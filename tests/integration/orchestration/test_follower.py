@@ -8,6 +8,7 @@ from datetime import timedelta
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.storage.event_log import SqlEventLogStorage
 
 from observe_dagster.embedded import create_database
 from observe_dagster.orchestration import follower as module
@@ -119,6 +120,26 @@ def test_a_backlog_is_followed_in_batches_without_a_gap(instance):
 
     assert [name for batch in found for name in batch] == names
     assert [len(batch) for batch in found] == [4, 4, 3, 0]
+
+
+def test_each_event_of_a_backlog_is_read_once_however_many_types_there_are(instance, monkeypatch):
+    monkeypatch.setattr(module, "_READ_AHEAD", 4)
+    follower, names = follow(instance), [f"r{number}" for number in range(20)]
+    for number, name in enumerate(names):
+        (evaluate if number % 4 else make)(instance, name)
+    read: list[int] = []
+    records = SqlEventLogStorage.get_event_records
+
+    def counted(*given: object, **options: object) -> object:
+        found = records(*given, **options)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        read.extend(record.storage_id for record in found)
+        return found
+
+    monkeypatch.setattr(SqlEventLogStorage, "get_event_records", counted)
+    taken = [name for _ in range(7) for name in take(follower, limit=3)]
+
+    assert taken == names
+    assert len(read) == len(set(read)) == len(names)
 
 
 def test_an_exception_mid_batch_loses_nothing(instance):

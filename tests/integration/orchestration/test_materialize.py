@@ -25,7 +25,7 @@ def test_a_manual_run_moves_the_rows_and_plots_its_numbers(shop):
 
     assert shop.rows("id") == [(1,), (2,), (3,)]
     numbers = {key: value for key, value in found.items() if isinstance(value, int | float)}
-    for changing in ("duration_seconds", "throughput_rows_per_second", "bytes", "execution_id"):
+    for changing in ("duration_seconds", "throughput_rows_per_second", "bytes", "table_bytes", "execution_id"):
         assert numbers.pop(f"observe/{changing}") >= 0
     assert numbers == snapshot(
         {

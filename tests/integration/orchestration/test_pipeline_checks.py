@@ -144,12 +144,13 @@ def test_the_weekly_job_deletes_what_is_older_than_is_kept(watched: Shop) -> Non
     hours(watched, 1)
     result = watched.definitions.resolve_job_def("prune_ledger").execute_in_process(instance=watched.instance)
     (deleted,) = [event.step_output_data.metadata for event in result.all_events if event.is_successful_output]
-    assert {name: value.value for name, value in deleted.items() if value.value} == snapshot(
+    counts = {name: value.value for name, value in deleted.items() if value.value}
+    assert counts.pop("observe/query_logs") > 1
+    assert counts == snapshot(
         {
             "observe/pipeline_executions": 1,
             "observe/pipeline_execution_closure_parent": 1,
             "observe/check_results": 3,
-            "observe/query_logs": 23,
         }
     )
     assert [each.start_date.year for each in watched.observe.ledger.executions("orders-hourly").items] == [2025]

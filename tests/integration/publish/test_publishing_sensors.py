@@ -3,7 +3,7 @@
 import dataclasses
 import gc
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -105,6 +105,7 @@ def test_a_sync_tells_metadata_and_lineage_and_its_asset_shows_the_receipt(neigh
         **{
             "dagster/column_schema": _schema("flight_id"),
             "dagster/row_count": 7,
+            "observe/table_bytes": 8192,
             "dagster/column_lineage": lineage,
         },
     )
@@ -121,7 +122,10 @@ def test_a_sync_tells_metadata_and_lineage_and_its_asset_shows_the_receipt(neigh
     (asset,) = gateway.events("METADATA")
     told = asset["relational_asset"]
     assert (told["metadata"]["schema"], told["metadata"]["name"]) == ("analytics", "flights")
-    assert (told["fields"], told["volume"]) == ([{"name": "flight_id", "type": "BIGINT"}], {"row_count": 7})
+    assert (told["fields"], told["volume"]) == (
+        [{"name": "flight_id", "type": "BIGINT"}],
+        {"row_count": 7, "byte_count": 8192},
+    )
     (columns,) = gateway.events("COLUMN_LINEAGE")
     assert (columns["sources"][0]["resource_uuid"], columns["destination"]["resource_uuid"]) == (
         "uuid-ops",
@@ -132,6 +136,41 @@ def test_a_sync_tells_metadata_and_lineage_and_its_asset_shows_the_receipt(neigh
     sent = Outbox(neighbours.observe.ledger).items("monte_carlo", states=["sent"])
     receipt = next(item.receipt for item in sent if item.kind == "table_metadata")
     assert observed.metadata["observe/monte_carlo_invocation_id"].value == receipt["invocation_id"]
+    assert observed.metadata["observe/monte_carlo_status"].value == "202"
+    assert "observe/monte_carlo_sent_at" in observed.metadata
+    assert observed.metadata["observe/monte_carlo_receipts"].value == (
+        "`observe publications list --to monte_carlo --of lake/lake/analytics/flights`"
+    )
+
+
+def receipts(neighbours, publisher):
+    found = neighbours.instance.fetch_observations(FLIGHTS, limit=50).records
+    return [each for each in found if f"observe/{publisher}_status" in each.asset_observation.metadata]
+
+
+def test_a_receipt_is_shown_once_a_day_whatever_is_sent(neighbours):
+    now, before = datetime.now(UTC), len(receipts(neighbours, "monte_carlo"))
+    shown = []
+    for hours in (0, 2, 4, 25):
+        neighbours.observe.clock = lambda hours=hours: now + timedelta(hours=hours)
+        neighbours.materialized(FLIGHTS, **{"dagster/row_count": hours})
+        neighbours.tick("monte_carlo")
+        shown.append(len(receipts(neighbours, "monte_carlo")) - before)
+
+    assert len(neighbours.monte_carlo.events("METADATA")) == 4
+    assert shown == [1, 1, 1, 2]
+
+
+def test_an_asset_shows_what_datascale_took(neighbours):
+    before = len(receipts(neighbours, "datascale"))
+    neighbours.tick("datascale")
+    neighbours.materialized(FLIGHTS, **{"dagster/column_schema": _schema("flight_id")})
+    neighbours.tick("datascale")
+
+    (shown,) = receipts(neighbours, "datascale")[before:]
+    metadata = shown.asset_observation.metadata
+    assert metadata["observe/datascale_message"].value.startswith("Successfully ingested")
+    assert metadata["observe/datascale_status"].value == "200"
 
 
 def test_a_selected_asset_of_others_is_told_under_its_table_name(neighbours):

@@ -18,6 +18,7 @@ from observe_dagster.errors import (
 )
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.names import SYNC_JOB
+from observe_dagster.orchestration.remote_sync import remote_runs_sensor, tell_of
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.publish.warehouse_sync import (
     Access,
@@ -27,6 +28,7 @@ from observe_dagster.publish.warehouse_sync import (
     planned,
     secrets_sent,
 )
+from observe_dagster.publish.warehouse_sync.client import PAGE_SIZE
 from observe_dagster.records import RunStatus, RunType
 from observe_dagster.settings import Settings
 from tests.fakes.warehouse_sync import FakeWarehouseSync
@@ -390,3 +392,156 @@ def test_times_are_read_whatever_their_form(remote):
 
     assert remote.run().watermark == "2023-02-04T09:00:00.000000Z"
     assert datetime(2024, 3, 1, tzinfo=UTC) < remote.execution.end_date
+
+
+# Runs that were started there
+
+
+class Sensor:
+    """The sensor that picks them up, over one Dagster instance."""
+
+    def __init__(self, remote, settings, instance):
+        self.observe = ObserveResource(remote.project, settings, clock=remote.clock)
+        self.sensor = remote_runs_sensor(remote.project, scope="")
+        self.instance, self.cursor = instance, None
+
+    def tick(self):
+        resources = {"observe": self.observe}
+        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=resources) as context:
+            data = self.sensor.evaluate_tick(context)
+        self.cursor = data.cursor
+        return data.skip_message
+
+    @property
+    def materialized(self):
+        key = dg.AssetKey(["snow", "mparticle", PIPELINE])
+        found = [record.asset_materialization for record in self.instance.fetch_materializations(key, limit=9).records]
+        return [each.metadata["observe/warehouse_sync_run_id"].value for each in found][::-1]
+
+
+@pytest.fixture
+def sensor(remote, monkeypatch, ledger_url, tmp_path):
+    for name, value in remote.api.environment.items():
+        monkeypatch.setenv(name, value)
+    remote.api.now = datetime(2024, 3, 1, 13, tzinfo=UTC)
+    settings = Settings(home=tmp_path, defs=tmp_path, database_url=ledger_url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = Sensor(remote, settings, instance)
+        yield made
+        made.observe.close()
+
+
+def test_runs_that_were_started_there_are_recorded_once_with_range_and_counts(remote, sensor):
+    remote.apply()
+    first = remote.api.started_there(PIPELINE, type="scheduled", failed_records=3)
+    second = remote.api.started_there(PIPELINE)
+
+    assert sensor.tick() == "Picked up 2 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Picked up 0 runs that were started at Warehouse Sync."
+    executions = remote.ledger.executions(PIPELINE).items
+    assert [(each.type, each.status, each.counts.total_rows, each.counts.rejected) for each in executions] == [
+        (RunType.SCHEDULED, RunStatus.SUCCESS, 103, 3),
+        (RunType.MANUAL, RunStatus.SUCCESS, 100, 0),
+    ]
+    assert (executions[0].range_end, executions[1].range_start) == ("2024-03-01T13:00:00.000000Z",) * 2
+    assert remote.ledger.pipeline(PIPELINE).watermark == executions[1].range_end
+    assert executions[0].duration_seconds == 60
+    assert sensor.materialized == [first, second]
+
+
+def test_a_run_of_ours_is_not_picked_up_and_one_that_goes_on_is_later(remote, sensor):
+    remote.apply()
+    remote.run()
+    ours = sensor.tick()
+    number = remote.there.trigger(PIPELINE)
+    while_it_runs = sensor.tick()
+    for _ in range(2):
+        remote.there.run(PIPELINE, number)
+
+    assert ours == while_it_runs == "Picked up 0 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Picked up 1 run that was started at Warehouse Sync."
+    assert sensor.materialized == [number]
+
+
+def test_a_crash_after_people_were_told_tells_them_no_second_time(remote, sensor):
+    remote.apply()
+    number = remote.api.started_there(PIPELINE)
+
+    class Killed(BaseException):
+        pass
+
+    def die(pipeline, run):
+        tell_of(sensor.instance, pipeline, run)
+        raise Killed
+
+    with pytest.raises(Killed):
+        remote.runner.pick_up(remote.project.pipeline(PIPELINE), die)
+    assert remote.execution is None
+    sensor.tick()
+
+    assert sensor.materialized == [number]
+    assert remote.execution.counts.total_rows == 100
+
+
+def test_a_run_that_was_followed_by_one_of_ours_is_picked_up_and_moves_nothing_back(remote, sensor):
+    remote.apply()
+    theirs = remote.api.started_there(PIPELINE, status="failed", errors=[{"message": "Odd."}])
+    before = remote.api.started_there(PIPELINE)
+    remote.api.now += timedelta(hours=1)
+    remote.run()
+    reached = remote.ledger.pipeline(PIPELINE).watermark
+    sensor.tick()
+
+    statuses = {each.execution_key: str(each.status) for each in remote.ledger.executions(PIPELINE).items}
+    assert statuses == {
+        "run-1": "success",
+        f"warehouse_sync/{PIPELINE}/{theirs}": "failed",
+        f"warehouse_sync/{PIPELINE}/{before}": "success",
+    }
+    assert (remote.ledger.pipeline(PIPELINE).watermark, remote.ledger.pipeline(PIPELINE).errors) == (reached, ())
+    assert sensor.materialized == [before]
+
+
+def test_nothing_is_listed_when_nothing_is_new(remote, sensor):
+    remote.apply()
+    remote.api.started_there(PIPELINE)
+    sensor.tick()
+    before = len(remote.api.requests)
+    sensor.tick()
+
+    assert [path.rpartition("/")[2] for _, path in remote.api.requests[before:]] == ["report"]
+
+
+def test_a_failed_run_faults_the_pipeline_until_a_good_one_comes(remote, sensor):
+    remote.apply()
+    remote.api.started_there(PIPELINE, status="failed", errors=[{"message": "No space left."}])
+    sensor.tick()
+    faulted = remote.ledger.pipeline(PIPELINE).errors
+    good = remote.api.started_there(PIPELINE)
+    sensor.tick()
+
+    assert faulted == (f"Run {good - 1} of pipeline {PIPELINE} at Warehouse Sync failed: No space left.",)
+    assert remote.ledger.pipeline(PIPELINE).errors == ()
+    assert sensor.materialized == [good]
+
+
+def test_many_runs_come_in_pages(remote, sensor):
+    remote.apply()
+    for _ in range(PAGE_SIZE + 5):
+        remote.api.started_there(PIPELINE)
+
+    assert len(remote.there.runs(PIPELINE, since=remote.clock())) == PAGE_SIZE + 5
+
+
+def test_what_is_wrong_is_said_and_no_run_is_invented(remote, sensor, monkeypatch):
+    not_applied = sensor.tick()
+    remote.apply()
+    remote.api.failures = [503, 503, 503]
+    broken = sensor.tick()
+    monkeypatch.delenv("MPARTICLE_TOKEN")
+    monkeypatch.delenv("MPARTICLE_WORKSPACE_ID")
+
+    assert f"Warehouse Sync has no pipeline {PIPELINE}; `observe apply` creates it." in not_applied
+    assert "Warehouse Sync answered 503" in broken
+    assert sensor.tick() == "Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set."
+    assert remote.execution is None

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+import dagster as dg
 import pytest
 
+from observe_dagster import build_watcher_sensor, observe_resource
+from observe_dagster.ledger import EndedExecution
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.watcher import tell_watcher, watcher_sensor
@@ -11,6 +14,7 @@ from observe_dagster.publish.watcher import PUBLISHER, Access
 from observe_dagster.records import Counts, RunType
 from observe_dagster.settings import Settings
 from observe_dagster.spec import project_from_attributes
+from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
 from tests.fakes.watcher import FakeWatcher
 
 
@@ -66,9 +70,9 @@ class Reporting:
         self.ledger.synchronise(self.project, now=self.clock())
         self.observe = ObserveResource(self.project, self.settings, clock=self.clock, declares=False)
 
-    def tick(self):
+    def tick(self, instance=None):
         try:
-            return tell_watcher(self.observe, Access(url=self.server.url))
+            return tell_watcher(self.observe, Access(url=self.server.url), instance=instance)
         finally:
             self.observe.close()
 
@@ -229,8 +233,6 @@ def test_executions_of_long_ago_are_not_told(reporting, server, clock):
 
 
 def test_the_sensor_says_that_it_is_off_without_a_server(reporting, monkeypatch):
-    import dagster as dg
-
     monkeypatch.delenv("WATCHER_URL", raising=False)
     context = dg.build_sensor_context(resources={"observe": reporting.observe})
 
@@ -242,3 +244,78 @@ def test_a_proxys_authorization_is_not_shown():
 
     assert access.url == "http://w.example"
     assert "proxy-7788" not in repr(access)
+
+
+def test_anomaly_rules_are_told_with_all_their_numbers_and_rest_once_they_are_gone(reporting, server):
+    rules = [
+        {"metric_field": "total_rows", "method": "zscore", "z_threshold": 2.5},
+        {"metric_field": "observe/bytes"},
+    ]
+    reporting.declare(anomaly_detection_rules=rules)
+    first = reporting.tick()
+    told = dict(server.rules[1])
+    reporting.declare(anomaly_detection_rules=[{**rules[0], "z_threshold": 4.0, "lookback_days": 60}])
+    reporting.tick()
+    changed = dict(server.rules[1])
+    reporting.declare(anomaly_detection_rules=[])
+    reporting.tick()
+
+    assert "1 anomaly detection rule" in first
+    assert told == {
+        "pipeline_id": 1,
+        "metric_field": "total_rows",
+        "z_threshold": 2.5,
+        "lookback_days": 30,
+        "minimum_executions": 30,
+        "active": True,
+        "id": 1,
+    }
+    assert (changed["z_threshold"], changed["lookback_days"], changed["active"]) == (4.0, 60, True)
+    assert (len(server.rules), server.rules[1]["active"]) == (1, False)
+    assert reporting.tick() == "0 new, sent nothing; 0 wait."
+
+
+def test_assets_that_others_make_are_told_with_what_is_expected_of_them_and_what_they_did(reporting, server, clock):
+    day = Expectations(freshness_number=1, freshness_datepart="day")
+    rule = AnomalyDetectionRule(metric_field="total_rows")
+    reporting.ledger.observe_asset("dbt/orders", expectations=day, rules=[rule], now=clock())
+    began = clock()
+    ended = EndedExecution(
+        asset_key="dbt/orders",
+        execution_key="event/1",
+        started_at=began,
+        ended_at=clock.advance(minutes=3),
+        counts=Counts(total_rows=120),
+    )
+    reporting.ledger.record_execution(ended)
+    with dg.DagsterInstance.ephemeral() as instance:
+        reporting.tick(instance)
+        shown = instance.fetch_observations(dg.AssetKey(["dbt", "orders"]), limit=5).records
+
+    asset = server.named("dbt/orders")
+    assert (asset["freshness_number"], asset["freshness_datepart"], asset["active"]) == (1, "day", True)
+    assert "observed asset" in server.types
+    (execution,) = server.executions.values()
+    assert (execution["pipeline_id"], execution["total_rows"], execution["completed_successfully"]) == (
+        asset["id"],
+        120,
+        True,
+    )
+    assert [rule["metric_field"] for rule in server.rules.values()] == ["total_rows"]
+    (receipt,) = [record.asset_observation.metadata for record in shown]
+    assert receipt["observe/watcher_id"].value == "1"
+    assert receipt["observe/watcher_receipts"].value == "`observe publications list --to watcher --of dbt/orders`"
+
+
+def test_a_location_without_pipelines_tells_a_watcher_too(server, ledger, ledger_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("WATCHER_URL", server.url)
+    settings = Settings(home=tmp_path, defs=tmp_path, database_url=ledger_url)
+    observe = observe_resource(settings=settings, environment={})
+    ledger.observe_asset("orders", now=observe.clock())
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance, resources={"observe": observe})
+        said = build_watcher_sensor()(context).skip_message
+    observe.close()
+
+    assert said == "1 new, sent 1 pipeline; 0 wait."
+    assert server.named("/orders")["pipeline_metadata"]["asset_key"] == "/orders"

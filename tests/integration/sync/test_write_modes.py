@@ -156,3 +156,14 @@ def test_rows_that_cannot_be_loaded_are_kept_aside_with_the_reason(world) -> Non
     world.now = world.now.replace(hour=13)
     assert told(world.sync().counts) == {"total_rows": 1, "rejected": 1}
     assert world.rows("occurrences", "items__rejected", "1 DESC")[0] == (2,)
+
+
+def test_a_run_says_how_much_room_the_table_takes(world) -> None:
+    world.source.run(ITEMS, FIRST)
+    world.declare()
+    world.sync()
+    world.now = world.now.replace(hour=13)
+    size = world.sync().metadata["observe/table_bytes"]
+
+    assert 0 < size < 10_000_000
+    assert world.ledger.latest_execution("p").execution_metadata["table_bytes"] == size

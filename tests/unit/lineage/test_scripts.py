@@ -160,7 +160,7 @@ def test_a_wrong_statement_spoils_no_other():
         ("snowflake", "CREATE TABLE n CLONE u", "the columns of d.U are not known"),
         ("snowflake", "COPY INTO t FROM @stage", "COPY is not followed"),
         ("postgres", "CALL f()", "CALL is not followed"),
-        ("postgres", "ALTER TABLE t RENAME TO n", "renaming is not followed"),
+        ("postgres", "ALTER TABLE t RENAME TO n", "a table is renamed that nothing was said of before"),
         ("postgres", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'select 1'", "what a function does is not"),
     ],
 )
@@ -195,3 +195,42 @@ def test_nothing_is_raised_whatever_the_text(words, dialect):
     assert all(one.line >= 1 and one.column >= 1 and one.reason for one in (*found.unresolved, *found.faults))
     for source, target in found.column_edges():
         assert source != target
+
+
+@pytest.mark.parametrize("dialect", PROVIDERS)
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("CREATE TABLE n AS SELECT c FROM s; ALTER TABLE n RENAME TO m", ["s -> m"]),
+        (
+            "CREATE TABLE n AS SELECT c FROM s; ALTER TABLE n RENAME TO m; INSERT INTO o SELECT c FROM m",
+            ["s -> m", "m -> o"],
+        ),
+        ("CREATE TABLE n AS SELECT c FROM s; ALTER TABLE s RENAME TO p", ["p -> n"]),
+        (
+            "CREATE TABLE n AS SELECT c FROM s; ALTER TABLE o RENAME TO p; ALTER TABLE n RENAME TO o",
+            ["s -> o"],
+        ),
+    ],
+)
+def test_what_was_said_of_a_table_follows_its_new_name(dialect, sql, found):
+    assert [edge.lower().replace("d.", "") for edge in tables(sql, dialect)] == found
+
+
+def test_a_renamed_table_keeps_its_columns_and_a_temporary_one_is_still_seen_through():
+    sql = "CREATE TABLE n AS SELECT i AS x, c AS y FROM s; ALTER TABLE n RENAME TO m; INSERT INTO t SELECT * FROM m"
+    seen = "CREATE TEMP TABLE n AS SELECT c FROM s; ALTER TABLE n RENAME TO m; INSERT INTO t (a) SELECT c FROM m"
+
+    assert edges(sql)[2:] == ["m.x -> t.a", "m.y -> t.b"]
+    assert edges(seen) == ["s.c -> t.a"]
+
+
+def test_tables_that_swap_their_names_swap_what_was_said_of_them():
+    sql = "CREATE TABLE n AS SELECT c FROM s; INSERT INTO t (a) SELECT b FROM u; ALTER TABLE n SWAP WITH t"
+
+    assert edges(sql, "snowflake") == ["s.c -> t.c", "u.b -> n.a"]
+
+
+def test_a_new_name_without_a_schema_is_in_the_schema_of_the_old_one():
+    assert tables("CREATE TABLE x.n AS SELECT 1 FROM x.s; ALTER TABLE x.n RENAME TO m") == ["x.s -> x.m"]
+    assert tables("CREATE TABLE x.n AS SELECT 1 FROM x.s; ALTER TABLE x.n RENAME TO y.m") == ["x.s -> y.m"]

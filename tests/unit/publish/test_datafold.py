@@ -337,6 +337,8 @@ def test_a_metric_that_the_api_cannot_create_is_named(project):
         (["learning"], Status.LEARNING),
         (["skipped"], Status.SKIPPED),
         (["queued", "cancelled"], Status.ERROR),
+        (["pending", "running", "success"], Status.PASS),
+        (["processing", "failed"], Status.ERROR),
         (["a-state-of-later", "ok"], Status.PASS),
     ],
 )

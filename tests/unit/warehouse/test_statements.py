@@ -54,7 +54,7 @@ def load(names: dict[Kind, str], **fields: Any) -> Load:
             LoadColumn(name="origin", native=names[Kind.TEXT], data_type=_TEXT, position=None, constant="o'ps"),
         ),
         "primary_key": ("id",),
-        "existing": None,
+        "existing": (),
     }
     return Load(**{**declared, **fields})
 
@@ -92,12 +92,40 @@ def test_a_table_is_created_with_quoted_names() -> None:
             '"origin" text)',
         ]
     )
-    assert lines(in_duckdb().create_table()) == snapshot(
+
+
+def test_a_stage_becomes_a_table_with_quoted_names() -> None:
+    assert [lines(statement) for statement in in_duckdb(existing=None).become_table()] == snapshot(
         [
-            'CREATE TABLE "my schema"."Flights" ("id" BIGINT NOT NULL, """; drop table x; --" VARCHAR, "gone"',
-            'BOOLEAN, "origin" VARCHAR)',
+            ['DELETE FROM "my schema"."_observe_stage_24ceef1cb6b0" WHERE rejected IS NOT NULL'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" DROP COLUMN iterator'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" DROP COLUMN rejected'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" DROP COLUMN row_values'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" RENAME COLUMN v0 TO "id"'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" RENAME COLUMN v1 TO """; drop table x; --"'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" RENAME COLUMN v2 TO "gone"'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" RENAME COLUMN v3 TO "origin"'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" ALTER COLUMN "id" SET NOT NULL'],
+            ['ALTER TABLE "my schema"."_observe_stage_24ceef1cb6b0" RENAME TO "Flights"'],
         ]
     )
+
+
+def test_a_stage_becomes_a_table_whose_names_are_those_of_its_own_columns() -> None:
+    swapped = tuple(
+        LoadColumn(name=name, native="BIGINT", data_type=_BIGINT, position=position)
+        for position, name in enumerate(("V1", "v0", "rejected", "iterator"))
+    )
+    statements = in_duckdb(existing=None, columns=swapped, primary_key=("V1",))
+    with engine.connect() as connection:
+        connection.execute('CREATE SCHEMA "my schema"')
+        connection.execute(f"CREATE TEMP TABLE {duckdb.ROWS} (c0, c1, c2, c3) AS VALUES (1, 2, 3, 4)")
+        connection.execute(statements.stage(("BIGINT",) * 4))
+        for statement in statements.become_table():
+            connection.execute(statement)
+        told = connection.execute(f"SELECT * FROM {statements.table}")
+        assert [column[0] for column in told.description] == ["V1", "v0", "rejected", "iterator"]
+        assert told.fetchall() == [(1, 2, 3, 4)]
 
 
 def test_upsert_updates_only_what_differs_in_postgres() -> None:
@@ -105,11 +133,11 @@ def test_upsert_updates_only_what_differs_in_postgres() -> None:
         [
             'WITH written AS (INSERT INTO "my schema"."Flights" AS t ("id", """; drop table x; --", "gone",',
             '"origin") SELECT "s"."c0", "s"."c1", "s"."c2", \'o\'\'ps\'::text FROM "my schema"."_stage" AS s WHERE',
-            'rejected IS NULL ON CONFLICT ("id") DO UPDATE SET """; drop table x; --" = excluded."""; drop table',
-            'x; --", "gone" = excluded."gone", "origin" = excluded."origin" WHERE t."""; drop table x; --" IS',
-            'DISTINCT FROM excluded."""; drop table x; --" OR t."gone" IS DISTINCT FROM excluded."gone" OR',
-            't."origin" IS DISTINCT FROM excluded."origin" RETURNING (xmax = 0) AS inserted) SELECT count(*)',
-            "FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written",
+            'rejected IS NULL ORDER BY "s"."c0" ON CONFLICT ("id") DO UPDATE SET """; drop table x; --" =',
+            'excluded."""; drop table x; --", "gone" = excluded."gone", "origin" = excluded."origin" WHERE t.""";',
+            'drop table x; --" IS DISTINCT FROM excluded."""; drop table x; --" OR t."gone" IS DISTINCT FROM',
+            'excluded."gone" OR t."origin" IS DISTINCT FROM excluded."origin" RETURNING (xmax = 0) AS inserted)',
+            "SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written",
         ]
     )
 
@@ -151,12 +179,12 @@ def test_a_mirror_marks_what_is_gone_and_revives_what_is_back_in_postgres() -> N
         [
             'WITH written AS (INSERT INTO "my schema"."Flights" AS t ("id", """; drop table x; --", "gone",',
             '"origin") SELECT "s"."c0", "s"."c1", "s"."c2", \'o\'\'ps\'::text FROM "my schema"."_stage" AS s WHERE',
-            'rejected IS NULL ON CONFLICT ("id") DO UPDATE SET """; drop table x; --" = excluded."""; drop table',
-            'x; --", "gone" = excluded."gone", "origin" = excluded."origin", "_observe_deleted_at" = NULL WHERE',
-            't."""; drop table x; --" IS DISTINCT FROM excluded."""; drop table x; --" OR t."gone" IS DISTINCT',
-            'FROM excluded."gone" OR t."origin" IS DISTINCT FROM excluded."origin" OR t."_observe_deleted_at" IS',
-            "NOT NULL RETURNING (xmax = 0) AS inserted) SELECT count(*) FILTER (WHERE inserted), count(*) FILTER",
-            "(WHERE NOT inserted) FROM written",
+            'rejected IS NULL ORDER BY "s"."c0" ON CONFLICT ("id") DO UPDATE SET """; drop table x; --" =',
+            'excluded."""; drop table x; --", "gone" = excluded."gone", "origin" = excluded."origin",',
+            '"_observe_deleted_at" = NULL WHERE t."""; drop table x; --" IS DISTINCT FROM excluded."""; drop',
+            'table x; --" OR t."gone" IS DISTINCT FROM excluded."gone" OR t."origin" IS DISTINCT FROM',
+            'excluded."origin" OR t."_observe_deleted_at" IS NOT NULL RETURNING (xmax = 0) AS inserted) SELECT',
+            "count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written",
         ]
     )
     assert lines(mirror.count_gone()) == snapshot(
@@ -242,8 +270,8 @@ def test_a_row_without_a_key_is_rejected_with_the_reason() -> None:
     )
     assert lines(in_duckdb().stage(("BIGINT", "VARCHAR", "BOOLEAN"))) == snapshot(
         [
-            "CREATE OR REPLACE TEMP TABLE _observe_stage AS SELECT TRY_CAST(c0 AS BIGINT) AS v0, TRY_CAST(c1 AS",
-            "VARCHAR) AS v1, TRY_CAST(c2 AS BOOLEAN) AS v2, CAST('o''ps' AS VARCHAR) AS v3, NULL AS iterator,",
+            "CREATE OR REPLACE TEMP TABLE temp._observe_stage AS SELECT TRY_CAST(c0 AS BIGINT) AS v0, TRY_CAST(c1",
+            "AS VARCHAR) AS v1, TRY_CAST(c2 AS BOOLEAN) AS v2, CAST('o''ps' AS VARCHAR) AS v3, NULL AS iterator,",
             "CASE WHEN c0 IS NULL THEN 'primary key \"id\" is null' END AS rejected, CASE WHEN rejected IS NOT NULL",
             "THEN json_object('id', CAST(c0 AS VARCHAR), '\"; drop table x; --', CAST(c1 AS VARCHAR), 'gone',",
             "CAST(c2 AS VARCHAR)) END AS row_values FROM _observe_rows",
@@ -269,14 +297,14 @@ def test_new_and_widened_columns_are_altered_by_quoted_name() -> None:
 
 @pytest.mark.parametrize("write_mode", ["upsert", "mirror", "append", "replace"])
 def test_duckdb_runs_these_statements_and_takes_the_name_for_a_name(write_mode: str) -> None:
-    statements = in_duckdb(write_mode=write_mode)
+    fresh, statements = in_duckdb(existing=None), in_duckdb(write_mode=write_mode)
     with engine.connect() as connection:
         connection.execute('CREATE SCHEMA "my schema"; CREATE TABLE x (a INTEGER)')
-        connection.execute(statements.create_table())
+        connection.execute(f"CREATE TEMP TABLE {duckdb.ROWS} (c0 BIGINT, c1 VARCHAR, c2 BOOLEAN)")
+        for statement in (fresh.stage(("BIGINT", "VARCHAR", "BOOLEAN")), *fresh.become_table()):
+            connection.execute(statement)
         connection.execute(statements.add_deleted_at())
-        connection.execute(
-            f"CREATE TEMP TABLE {duckdb.ROWS} (c0, c1, c2) AS VALUES (1::BIGINT, 'a', false), (NULL, 'b', true)"
-        )
+        connection.execute(f"INSERT INTO {duckdb.ROWS} VALUES (1, 'a', false), (NULL, 'b', true)")
         connection.execute(statements.stage(("BIGINT", "VARCHAR", "BOOLEAN")))
         merges = write_mode in ("upsert", "mirror")
         connection.execute(statements.merge() if merges else statements.insert())

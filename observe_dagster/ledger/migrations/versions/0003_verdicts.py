@@ -172,9 +172,11 @@ def _forget_observed_pipelines() -> None:
         "publication",
     )
     for table in of_runs:
-        op.execute(f"DELETE FROM observe.{table} WHERE pipeline_execution_id IN ({runs})")  # noqa: S608
+        op.execute(f"DELETE FROM observe.{table} WHERE pipeline_execution_id IN ({runs})")  # noqa: S608 (our own text)
     for end in ("parent", "child"):
+        # S608: the text is our own.
         op.execute(f"DELETE FROM observe.pipeline_execution_closure WHERE {end}_execution_id IN ({runs})")  # noqa: S608
+    # S608: the text is our own.
     op.execute(f"UPDATE observe.pipeline_execution SET parent_id = NULL WHERE parent_id IN ({runs})")  # noqa: S608
     of_pipelines = (
         "pipeline_execution",
@@ -184,5 +186,5 @@ def _forget_observed_pipelines() -> None:
         "alert",
     )
     for table in of_pipelines:
-        op.execute(f"DELETE FROM observe.{table} WHERE pipeline_id IN ({observed})")  # noqa: S608
+        op.execute(f"DELETE FROM observe.{table} WHERE pipeline_id IN ({observed})")  # noqa: S608 (text of our own)
     op.execute("DELETE FROM observe.pipeline WHERE NOT managed")
