@@ -5,7 +5,7 @@ Only the holder of a pipeline's lock may call this: whoever started them would b
 
 from datetime import timedelta
 
-from observe_dagster.errors import ConnectionFailedError, NotFoundError
+from observe_dagster.errors import ConnectionFailedError, LedgerConflictError, NotFoundError
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import CommittedRun, TableName
 from observe_dagster.spec.project import Project
@@ -26,7 +26,14 @@ def close_abandoned(project: Project, ledger: Ledger, pipeline_id: str, *, clock
         found = _committed(project, pipeline_id, abandoned)
     except ConnectionFailedError:
         return []
-    return [_close(ledger, execution, found.get(execution.execution_key), clock=clock) for execution in abandoned]
+    closed: list[ExecutionRow] = []
+    for execution in abandoned:
+        try:
+            closed.append(_close(ledger, execution, found.get(execution.execution_key), clock=clock))
+        except LedgerConflictError:
+            # Its process lost the lock and not its life: it has ended the execution itself in the meantime.
+            closed.append(ledger.execution(execution.id))
+    return closed
 
 
 def _committed(project: Project, pipeline_id: str, executions: list[ExecutionRow]) -> dict[str, CommittedRun]:
@@ -55,4 +62,5 @@ def _close(ledger: Ledger, execution: ExecutionRow, committed: CommittedRun | No
         range_end=committed.range_end,
         force_watermark=True,
         clear_fault=True,
+        overrule_failure=True,
     )

@@ -1,0 +1,103 @@
+"""Closing what looks abandoned, while the process that ran it turns out to live."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from observe_dagster.ledger import ExecutionRow, Ledger
+from observe_dagster.records import RunStatus, RunType
+from observe_dagster.sync.reconcile import close_abandoned
+from tests.integration.sync.conftest import World
+
+
+class MeanwhileLedger(Ledger):
+    """A ledger in which something happens right after open executions were listed."""
+
+    meanwhile: Callable[[ExecutionRow], Any]
+
+    def open_executions(self, pipeline_id: str | None = None) -> list[ExecutionRow]:
+        found = super().open_executions(pipeline_id)
+        for execution in found:
+            self.meanwhile(execution)
+        return found
+
+
+@pytest.fixture
+def seen(ledger_url: str) -> Iterator[MeanwhileLedger]:
+    ledger = MeanwhileLedger.open(ledger_url)
+    assert isinstance(ledger, MeanwhileLedger)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def committed(make_world: Callable[[str, str], World], ledger_url: str) -> tuple[World, ExecutionRow]:
+    """A world whose run is in the destination and open in the ledger, and what the ledger said of it before."""
+    world = make_world("postgres", "postgres")
+    world.source.run(
+        "CREATE TABLE items (id int, updated_at timestamptz)", "INSERT INTO items VALUES (1, '2024-03-01 11:00Z')"
+    )
+    world.declare()
+    ended = world.ledger.execution(world.sync().execution_id)
+    with psycopg.connect(ledger_url) as direct:
+        direct.execute(
+            "UPDATE observe.pipeline_execution SET status = 'running', end_date = NULL, completed_successfully = NULL"
+        )
+    return world, ended
+
+
+def test_a_run_that_records_its_own_success_meanwhile_keeps_it(
+    committed: tuple[World, ExecutionRow], seen: MeanwhileLedger
+) -> None:
+    world, ended = committed
+    assert ended.end_date is not None
+    later = ended.end_date + timedelta(seconds=5)
+    seen.meanwhile = lambda execution: world.ledger.succeed_execution(
+        execution.execution_key, ended_at=later, counts=ended.counts, watermark=ended.reached_watermark
+    )
+
+    (closed,) = close_abandoned(world.project, seen, "p", clock=lambda: world.now)
+
+    assert (closed.status, closed.end_date) == (RunStatus.SUCCESS, later)
+
+
+def test_a_run_that_believes_it_failed_meanwhile_is_what_the_destination_says(
+    committed: tuple[World, ExecutionRow], seen: MeanwhileLedger
+) -> None:
+    world, _ = committed
+    seen.meanwhile = lambda execution: world.ledger.fail_execution(
+        execution.execution_key, ended_at=world.now + timedelta(seconds=1), errors=["No answer came."]
+    )
+
+    (closed,) = close_abandoned(world.project, seen, "p", clock=lambda: world.now)
+
+    assert (closed.status, closed.counts.inserts) == (RunStatus.SUCCESS, 1)
+
+
+def test_a_run_that_records_its_own_failure_meanwhile_keeps_its_cause(
+    make_world: Callable[[str, str], World], seen: MeanwhileLedger
+) -> None:
+    world = make_world("postgres", "postgres")
+    world.declare("SELECT 1 AS id, now() AS updated_at")
+    world.ledger.start_execution(
+        pipeline_id="p",
+        execution_key="lost",
+        run_type=RunType.MANUAL,
+        logical_date=world.now,
+        range_start=None,
+        range_end=None,
+        watermark=None,
+        next_watermark=None,
+        started_at=world.now,
+        moves_watermark=True,
+    )
+    seen.meanwhile = lambda execution: world.ledger.fail_execution(
+        execution.execution_key, ended_at=world.now + timedelta(seconds=1), errors=["The disk is full."]
+    )
+
+    (closed,) = close_abandoned(world.project, seen, "p", clock=lambda: world.now)
+
+    assert (closed.status, closed.errors) == (RunStatus.FAILED, ("The disk is full.",))
