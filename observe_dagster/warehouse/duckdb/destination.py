@@ -10,7 +10,7 @@ from observe_dagster.warehouse.duckdb.session import DuckDBSession, quoted
 from observe_dagster.warehouse.duckdb.source import describe
 from observe_dagster.warehouse.duckdb.statements import ROWS, LoadStatements, create_sync_run, qualified, stage_of
 from observe_dagster.warehouse.duckdb.types import WIDEST_DECIMAL, native_of
-from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream
+from observe_dagster.warehouse.port import DELETED_AT, SYNC_RUN_TABLE, Format, Load, RowStream
 from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
 
 _TABLE_BYTES = (
@@ -19,6 +19,15 @@ _TABLE_BYTES = (
     "FROM (SELECT schema_name, table_name, estimated_size * column_count AS cells FROM duckdb_tables() "
     "WHERE database_name = current_database())"
     ") FROM pragma_database_size() WHERE database_name = current_database()"
+)
+_MOST_UPDATED_BYTES = 64_000_000
+"""Updated rows are held in memory; where there are more, they are deleted and inserted."""
+
+_KEYS_AND_INDEXES = (
+    "SELECT EXISTS (SELECT 1 FROM duckdb_constraints() WHERE database_name = current_database() "
+    "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) AND constraint_type <> 'NOT NULL') "
+    "OR EXISTS (SELECT 1 FROM duckdb_indexes() WHERE database_name = current_database() "
+    "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?))"
 )
 
 
@@ -143,7 +152,7 @@ class DuckDBDestination:
 
     def _write(self, load: Load, statements: LoadStatements, *, staged: int) -> dict[str, int]:
         done = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
-        if load.existing is not None and load.write_mode != "append":
+        if load.added or load.widened:
             self.session.allow_changes_memory()
         for statement in statements.alter() if load.existing is not None else statements.become_table():
             self.session.execute(statement)
@@ -159,21 +168,37 @@ class DuckDBDestination:
         elif load.write_mode in ("append", "replace"):
             done["inserts"] = self.session.changed(statements.insert()) if staged else 0
         elif staged:
-            self._upsert(statements, done)
+            self._upsert(load, statements, done)
         return done
 
-    def _upsert(self, statements: LoadStatements, done: dict[str, int]) -> None:
+    def _upsert(self, load: Load, statements: LoadStatements, done: dict[str, int]) -> None:
         inserted, changed, deleted, late = self.session.fetch(statements.classify())[0]
         done["inserts"], done["updates"] = inserted, changed - deleted
         done["read_deletes"], done["late"] = deleted, late
-        if inserted or changed:
+        if not inserted and not changed:
+            return
+        if changed * load.bytes > _MOST_UPDATED_BYTES * load.rows and self._holds_only(load):
+            self.session.execute(statements.delete_changed())
+            self.session.execute(statements.insert_missing())
+        else:
+            self.session.allow_changes_memory()
             self.session.execute(statements.merge())
+
+    def _holds_only(self, load: Load) -> bool:
+        """Whether rows may be replaced whole: nobody added columns, or keys and indexes, which are checked early."""
+        ours = {column.name.lower() for column in load.columns}
+        if load.write_mode == "mirror":
+            ours.add(DELETED_AT)
+        if any(column.name.lower() not in ours for column in load.existing or ()):
+            return False
+        return not self.session.fetch(_KEYS_AND_INDEXES, (load.table.schema, load.table.table) * 2)[0][0]
 
     def _delete_gone(self, load: Load, statements: LoadStatements) -> int:
         if load.existing is None:
             return 0
         gone, live = self.session.fetch(statements.count_gone())[0]
         check_deletes(load, gone=gone, live=live)
+        self.session.allow_changes_memory()
         return self.session.changed(statements.delete_gone()) if gone else 0
 
     def _record(self, load: Load, counts: Counts, now: datetime) -> None:

@@ -151,6 +151,20 @@ class LoadStatements:
             f"ON {self._same_key()} {update}WHEN NOT MATCHED THEN INSERT ({self.names}) VALUES ({self.values})"
         )
 
+    def delete_changed(self) -> str:
+        """Remove the rows that were staged with other values."""
+        return (
+            f"DELETE FROM {self.table} AS t USING {self.staged} AS s "
+            f"WHERE s.rejected IS NULL AND {self._same_key()} AND ({self._differs()})"
+        )
+
+    def insert_missing(self) -> str:
+        """Add the staged rows whose key is not there."""
+        return (
+            f"INSERT INTO {self.table} ({self.names}) SELECT {self.values} FROM {self.staged} AS s "
+            f"ANTI JOIN {self.table} AS t ON {self._same_key()} WHERE s.rejected IS NULL"
+        )
+
     def count_gone(self) -> str:
         """For a mirror: live rows whose key was not read, and live rows in all."""
         return (
