@@ -24,14 +24,7 @@ def check_result(
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.AssetCheckResult:
     """What a step yields."""
-    return dg.AssetCheckResult(
-        asset_key=dg.AssetKey(result.asset),
-        check_name=result.check_name,
-        passed=passed(result.outcome),
-        severity=severity_of(result.outcome, severity),
-        description=result.outcome.reason,
-        metadata={**result_metadata(result), **(metadata or {})},
-    )
+    return dg.AssetCheckResult(**_told(result, severity, metadata))
 
 
 def check_evaluation(
@@ -41,14 +34,18 @@ def check_evaluation(
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.AssetCheckEvaluation:
     """What is reported outside of a run."""
-    return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(result.asset),
-        check_name=result.check_name,
-        passed=passed(result.outcome),
-        severity=severity_of(result.outcome, severity),
-        description=result.outcome.reason,
-        metadata={**result_metadata(result), **(metadata or {})},
-    )
+    return dg.AssetCheckEvaluation(**_told(result, severity, metadata))
+
+
+def _told(result: CheckResult, severity: dg.AssetCheckSeverity, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "asset_key": dg.AssetKey(result.asset),
+        "check_name": result.check_name,
+        "passed": passed(result.outcome),
+        "severity": severity_of(result.outcome, severity),
+        "description": result.outcome.reason,
+        "metadata": {**result_metadata(result), **(metadata or {})},
+    }
 
 
 def passed(outcome: Outcome) -> bool:

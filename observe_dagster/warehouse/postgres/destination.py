@@ -1,6 +1,5 @@
 """Writing to PostgreSQL: stage beside the table, then merge and record the run in one transaction."""
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,12 +11,14 @@ from observe_dagster.errors import UnsupportedTypeError, WarehouseError, Waterma
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
 from observe_dagster.warehouse.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
 from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream
+from observe_dagster.warehouse.postgres.names import LONGEST_NAME, qualified, stage_name, stage_prefix
+from observe_dagster.warehouse.postgres.run_record import add_run, create_sync_run, newest_run
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import describe
-from observe_dagster.warehouse.postgres.statements import LONGEST_NAME, LoadStatements, create_sync_run, qualified
+from observe_dagster.warehouse.postgres.statements import LoadStatements
 from observe_dagster.warehouse.postgres.types import carrier_of, native_of
 from observe_dagster.warehouse.postgres.unstorable import marked
-from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
+from observe_dagster.warehouse.sync_run import check_deletes, committed_run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -122,7 +123,7 @@ class PostgresDestination:
                 bytes=load.bytes,
                 table_rows=total if became_table else self._table_rows(load, inserted=written["inserts"]),
             )
-            self._record(load, counts, now)
+            self.session.execute(add_run(load, counts, now))
             if not became_table and not load.unstaged:
                 self.session.execute(sql.SQL("DROP TABLE {}").format(self._stage(load)))
         return counts
@@ -156,7 +157,7 @@ class PostgresDestination:
                 self.session.execute(create_sync_run(schema))
 
     def _drop_stages(self, load: Load) -> None:
-        prefix = _stage_prefix(load.pipeline_id)
+        prefix = stage_prefix(load.pipeline_id)
         found = self.session.fetch(
             "SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) "
             "AND relkind = 'r' AND starts_with(relname, %s)",
@@ -173,7 +174,7 @@ class PostgresDestination:
         return LoadStatements(load, stage=self._stage(load), staged_types=staged_types)
 
     def _stage(self, load: Load) -> sql.Identifier:
-        return sql.Identifier(load.table.schema, _stage_name(load))
+        return sql.Identifier(load.table.schema, stage_name(load))
 
     def _staged_types(self, load: Load, row_format: Format) -> tuple[str, ...]:
         if row_format == "pgcopy":
@@ -203,7 +204,7 @@ class PostgresDestination:
         import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
-        stage = _stage_name(load)
+        stage = stage_name(load)
         text = self.session.text(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(self._stage(load)))
         schema = (stream.schema or pa.schema([])).append(pa.field("rejected", pa.string()))
         names = [column.name for column in load.staged]
@@ -320,42 +321,10 @@ class PostgresDestination:
 
     # The record of committed runs
 
-    def _record(self, load: Load, counts: Counts, now: datetime) -> None:
-        table = sql.Identifier(load.table.schema, SYNC_RUN_TABLE)
-        names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-        # Literals, not parameters: beside those a % in the schema's name would have to be doubled.
-        values = sql.SQL(", ").join(map(sql.Literal, values_of(load, counts, now)))
-        self.session.execute(
-            sql.SQL(
-                "INSERT INTO {table} (sequence, {names}) SELECT coalesce(max(sequence), 0) + 1, {values} FROM {table} "
-                "WHERE pipeline_id = {pipeline} AND table_name = {name}"
-            ).format(
-                table=table,
-                names=names,
-                values=values,
-                pipeline=sql.Literal(load.pipeline_id),
-                name=sql.Literal(load.table.table),
-            )
-        )
-
     def _run(self, table: TableName, condition: sql.Composable) -> CommittedRun | None:
-        rows = self.session.fetch(
-            sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY sequence DESC LIMIT 1").format(
-                sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
-                sql.Identifier(table.schema, SYNC_RUN_TABLE),
-                condition,
-            )
-        )
+        rows = self.session.fetch(newest_run(table, condition))
         return committed_run(rows[0]) if rows else None
 
     def _exists(self, table: TableName) -> bool:
         name = qualified(table).as_string(self.session.driver)
         return bool(self.session.fetch("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0])
-
-
-def _stage_prefix(pipeline_id: str) -> str:
-    return f"_observe_stage_{hashlib.sha256(pipeline_id.encode()).hexdigest()[:12]}_"
-
-
-def _stage_name(load: Load) -> str:
-    return _stage_prefix(load.pipeline_id) + hashlib.sha256(load.execution_key.encode()).hexdigest()[:12]

@@ -10,9 +10,9 @@ from psycopg import sql
 
 from observe_dagster.records import Column, TableName
 from observe_dagster.warehouse.postgres.diff import PostgresExpressions
+from observe_dagster.warehouse.postgres.names import qualified
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import PostgresSource, describe
-from observe_dagster.warehouse.postgres.statements import qualified
 from observe_dagster.warehouse.query_log import StatementRecord
 
 _EXISTS = "SELECT to_regclass(%s) IS NOT NULL"

@@ -1,41 +1,18 @@
 """The SQL that checks, merges and records one load in PostgreSQL. Every name is quoted; nothing is executed here."""
 
-import hashlib
-
 from psycopg import sql
 
 from observe_dagster.datatypes import Kind, widens
-from observe_dagster.records import TableName
-from observe_dagster.warehouse.port import DELETED_AT, REJECTED_SUFFIX, SYNC_RUN_TABLE, Load, LoadColumn
+from observe_dagster.warehouse.port import DELETED_AT, REJECTED_SUFFIX, Load, LoadColumn
+from observe_dagster.warehouse.postgres.names import qualified, staged
 from observe_dagster.warehouse.postgres.session import literal, raw
 
 _WHOLE = ("smallint", "integer", "bigint")
 _FRACTIONAL = (Kind.REAL, Kind.DOUBLE, Kind.DECIMAL)
 _WITHOUT_EQUALITY = ("json", "xml", "point", "polygon", "json[]", "xml[]")
 
-LONGEST_NAME = 63
-"""The bytes of a name that PostgreSQL keeps."""
-
 SUPERSEDED = "superseded"
 """The mark of a staged row that a newer row of the same key replaces."""
-
-
-def qualified(table: TableName, suffix: str = "") -> sql.Identifier:
-    """A table's quoted name, with an optional suffix to its last part, which is shortened where both are too long."""
-    return sql.Identifier(table.schema, _shortened(table.table, suffix))
-
-
-def _shortened(name: str, suffix: str) -> str:
-    """PostgreSQL cuts a name that is too long, and with it the suffix that tells it from another table's."""
-    if not suffix or len((name + suffix).encode()) <= LONGEST_NAME:
-        return name + suffix
-    suffix = f"_{hashlib.sha256(name.encode()).hexdigest()[:8]}{suffix}"
-    return name.encode()[: LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix
-
-
-def staged(position: int) -> sql.Identifier:
-    """A staged column, as `s.cN`."""
-    return sql.Identifier("s", f"c{position}")
 
 
 class LoadStatements:
@@ -363,18 +340,6 @@ class LoadStatements:
             "first_rejected_at timestamptz NOT NULL DEFAULT now(), "
             "last_rejected_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline_id, row_hash, reason))"
         ).format(qualified(self.load.table, REJECTED_SUFFIX))
-
-
-def create_sync_run(schema: str) -> sql.Composable:
-    """The table that records each committed run beside the data it wrote."""
-    return sql.SQL(
-        "CREATE TABLE IF NOT EXISTS {} (pipeline_id text NOT NULL, table_name text NOT NULL, sequence bigint NOT NULL, "
-        "execution_key text NOT NULL UNIQUE, range_start text, range_end text, watermark text, "
-        "moves_watermark boolean NOT NULL, total_rows bigint NOT NULL, inserts bigint NOT NULL, "
-        "updates bigint NOT NULL, unchanged bigint NOT NULL, soft_deletes bigint NOT NULL, rejected bigint NOT NULL, "
-        "superseded bigint NOT NULL, late bigint NOT NULL, bytes bigint NOT NULL, table_rows bigint, "
-        "committed_at timestamptz NOT NULL, PRIMARY KEY (pipeline_id, table_name, sequence))"
-    ).format(sql.Identifier(schema, SYNC_RUN_TABLE))
 
 
 def _true(column: LoadColumn, value: sql.Composable) -> sql.Composable:

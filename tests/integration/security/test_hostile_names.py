@@ -4,8 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import psycopg
 import pytest
 
 from observe_dagster.ledger import Ledger
@@ -17,6 +15,7 @@ from observe_dagster.spec import Project, project_from_attributes
 from observe_dagster.spec.paths import path_text
 from observe_dagster.sync import SyncRequest
 from observe_dagster.sync.runner import SyncRunner
+from tests.databases import Rows, run_sql
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SCHEMA = '"; drop schema "kept" cascade; --%s {0} \'.'
@@ -43,17 +42,8 @@ class Database:
         self.engine, self.place = engine, place
         self.run(*SETUP)
 
-    def run(self, *statements: str) -> list[tuple[Any, ...]]:
-        if self.engine == "postgres":
-            with psycopg.connect(self.place, autocommit=True, options="-c timezone=UTC") as driver:
-                for statement in statements:
-                    cursor = driver.execute(statement.encode())
-                return cursor.fetchall() if cursor.description else []
-        with duckdb.connect(self.place) as driver:
-            driver.execute("SET TimeZone = 'UTC'")
-            for statement in statements:
-                driver.execute(statement)
-            return driver.fetchall()
+    def run(self, *statements: str) -> Rows:
+        return run_sql(self.engine, self.place, *statements)
 
     @property
     def tables(self) -> set[tuple[str, str]]:

@@ -6,7 +6,7 @@ from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
 from observe_dagster.spec.connection import PostgresConnection
 from observe_dagster.warehouse import OpenOptions, open_warehouse
-from observe_dagster.warehouse.postgres.statements import qualified
+from observe_dagster.warehouse.postgres.names import qualified
 
 LONG = "ü" * 32
 

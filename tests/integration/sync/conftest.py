@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import psycopg
 import pytest
 
 from observe_dagster.ledger import Ledger
@@ -17,9 +16,9 @@ from observe_dagster.settings import Settings
 from observe_dagster.spec import Project, project_from_attributes
 from observe_dagster.sync import SyncRequest
 from observe_dagster.sync.runner import SyncRunner
+from tests.databases import Rows, run_sql
 
 _keys = itertools.count(1)
-Rows = list[tuple[Any, ...]]
 
 
 class Engine:
@@ -40,16 +39,7 @@ class Engine:
 
     def run(self, *statements: str) -> Rows:
         """Run statements; return the rows of the last one, if it has any."""
-        if self.name == "postgres":
-            with psycopg.connect(self.place, autocommit=True, options="-c timezone=UTC") as driver:
-                for statement in statements:
-                    cursor = driver.execute(statement.encode())
-                return cursor.fetchall() if cursor.description else []
-        with duckdb.connect(self.place) as driver:
-            driver.execute("SET TimeZone = 'UTC'")
-            for statement in statements:
-                driver.execute(statement)
-            return driver.fetchall()
+        return run_sql(self.name, self.place, *statements)
 
 
 class World:

@@ -3,16 +3,13 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import psycopg
 import pytest
 
 from observe_dagster.spec import Connection
 from observe_dagster.spec.connection import DuckDBConnection, PostgresConnection
-
-Rows = list[tuple[Any, ...]]
+from tests.databases import Rows, run_sql
 
 
 class Database:
@@ -38,16 +35,7 @@ class Database:
 
     def run(self, *statements: str) -> Rows:
         """Run statements; return the rows of the last one, if it has any."""
-        if self.engine == "postgres":
-            with psycopg.connect(self.place, autocommit=True, options="-c timezone=UTC") as driver:
-                for statement in statements:
-                    cursor = driver.execute(statement.encode())
-                return cursor.fetchall() if cursor.description else []
-        with duckdb.connect(self.place) as driver:
-            driver.execute("SET TimeZone = 'UTC'")
-            for statement in statements:
-                driver.execute(statement)
-            return driver.fetchall()
+        return run_sql(self.engine, self.place, *statements)
 
 
 @pytest.fixture
