@@ -54,6 +54,8 @@ class Proxy:
         self._moments: list[_Moment] = []
         self._flowing = threading.Event()
         self._flowing.set()
+        self._welcoming = threading.Event()
+        self._welcoming.set()
         self.delay_seconds = 0.0
         self._listener: socket.socket | None = self._listen(0)
         self._port: int = self._listener.getsockname()[1]
@@ -108,6 +110,18 @@ class Proxy:
         """Hold everything back until healed."""
         self._flowing.clear()
 
+    def while_newcomers_wait(self, act: Act) -> Act:
+        """Do the same, and let no new connection through before it is done."""
+
+        def acting() -> None:
+            self._welcoming.clear()
+            try:
+                act()
+            finally:
+                self._welcoming.set()
+
+        return acting
+
     def heal(self) -> None:
         """Let everything pass as it comes."""
         self._moments.clear()
@@ -134,6 +148,7 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
+            self._welcoming.wait()
             server = socket.socket(socket.AF_UNIX)
             try:
                 server.connect(self._upstream)
