@@ -77,7 +77,7 @@ $(VENV)/.made: Makefile
 
 $(VENV)/.installed-%: $(VENV)/.made pyproject.toml
 	@set -e; echo "Installing the project with its extra '$*' ..."; \
-	if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --editable '.[$*]'; \
+	if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[$*]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'; \
 	fi
 	@touch $@

@@ -21,7 +21,7 @@ from observe_dagster.ledger.alerts import (
     open_episodes,
     update_episode,
 )
-from observe_dagster.ledger.outbox import enqueue
+from observe_dagster.ledger.outbox_intake import Draft, enqueue_all
 from observe_dagster.spec.alerts import Alerting
 
 PUBLISHER = "alerts"
@@ -71,9 +71,13 @@ def take_in(
         mail: dict[str, list[Change]] = {}
         for change, episode in zip(changes, _addressed(changes, alerting, mail, now), strict=True):
             (add_episode if change.new else update_episode)(db, episode)
-        for channel_id, told_there in mail.items():
-            message = compose(told_there, alerting.template, base_url=alerting.base_url or base_url)
-            enqueue(db, publisher=PUBLISHER, kind="message", ordering_key=channel_id, record=message.record(), now=now)
+        link = alerting.base_url or base_url
+        messages = {name: compose(told_there, alerting.template, base_url=link) for name, told_there in mail.items()}
+        drafts = (
+            Draft(publisher=PUBLISHER, kind="message", ordering_key=channel_id, record=message.record())
+            for channel_id, message in messages.items()
+        )
+        enqueue_all(db, drafts, now=now)
     return TakenIn(
         opened=sum(change.new for change in changes),
         resolved=sum(change.event is Event.RESOLVED for change in changes),

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from observe_dagster.errors import NotFoundError
 from observe_dagster.ledger.database import storable
@@ -44,78 +43,8 @@ class Publication:
     receipt: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
-_FIELDS = [publication.c[name] for name in Publication.__slots__]
-
-
-def enqueue(
-    db: sa.Connection,
-    *,
-    publisher: str,
-    kind: str,
-    ordering_key: str,
-    record: Mapping[str, Any],
-    now: datetime,
-    dedupe_key: str | None = None,
-    due: datetime | None = None,
-    after: Collection[str] = (),
-    execution_id: int | None = None,
-) -> bool:
-    """Put an item in, in the caller's transaction; false when the publisher has one of that `dedupe_key` already.
-
-    It is sent from `due` on, at once by default, and not before the earlier items of the ordering keys `after`.
-    """
-    statement = insert(publication).values(
-        publisher=publisher,
-        kind=kind,
-        ordering_key=ordering_key,
-        record=dict(record),
-        dedupe_key=dedupe_key,
-        next_attempt_at=due or now,
-        after_keys=sorted({*after} - {ordering_key}) or None,
-        pipeline_execution_id=execution_id,
-        created_at=now,
-    )
-    constraint = "ux_publication_publisher_dedupe_key"
-    added = db.execute(statement.on_conflict_do_nothing(constraint=constraint).returning(publication.c.id))
-    return added.first() is not None
-
-
-def supersede(
-    db: sa.Connection, *, publisher: str, kind: str, ordering_key: str, record: Mapping[str, Any], now: datetime
-) -> bool:
-    """Let a newer record take the place of one that waits and nobody holds; false when there is none."""
-    newest = _newest(publisher, kind, ordering_key).with_only_columns(publication.c.id).scalar_subquery()
-    statement = (
-        sa.update(publication)
-        .where(
-            publication.c.id == newest,
-            publication.c.state == "pending",
-            sa.or_(publication.c.leased_until.is_(None), publication.c.leased_until <= now),
-        )
-        .values(record=dict(record), lease=None, leased_until=None)
-    )
-    return db.execute(statement).rowcount == 1
-
-
-def newest_item(db: sa.Connection, *, publisher: str, kind: str, ordering_key: str) -> Publication | None:
-    """The item that was put in last, whatever became of it."""
-    row = db.execute(_newest(publisher, kind, ordering_key)).mappings().one_or_none()
-    return None if row is None else Publication(**row)
-
-
-def newest_items(db: sa.Connection, *, publisher: str, kind: str) -> list[Publication]:
-    """The item that was put in last of each ordering key."""
-    columns = publication.c
-    chosen = (columns.publisher == publisher, columns.kind == kind)
-    newest = sa.select(sa.func.max(columns.id)).where(*chosen).group_by(columns.ordering_key)
-    statement = sa.select(*_FIELDS).where(columns.id.in_(newest)).order_by(columns.id)
-    return [Publication(**row) for row in db.execute(statement).mappings()]
-
-
-def _newest(publisher: str, kind: str, ordering_key: str) -> sa.Select[Any]:
-    columns = publication.c
-    chosen = (columns.publisher == publisher, columns.kind == kind, columns.ordering_key == ordering_key)
-    return sa.select(*_FIELDS).where(*chosen).order_by(columns.id.desc()).limit(1)
+FIELDS = [publication.c[name] for name in Publication.__slots__]
+"""The columns of the table that make a Publication."""
 
 
 def _first_pending(publisher: str, key: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
@@ -168,7 +97,7 @@ class Outbox:
             sa.update(publication)
             .where(publication.c.id == heads.c.id)
             .values(lease=uuid.uuid4().hex, leased_until=now + lease, attempts=publication.c.attempts + 1)
-            .returning(*_FIELDS)
+            .returning(*FIELDS)
         )
         with self._ledger.transaction() as db:
             items = [Publication(**row) for row in db.execute(claimed).mappings()]
@@ -234,7 +163,7 @@ class Outbox:
         self, publisher: str, *, states: Collection[str], of: str | None = None, limit: int = 100
     ) -> list[Publication]:
         """The newest items in those states, or those of one ordering key, the newest first."""
-        statement = sa.select(*_FIELDS).where(publication.c.publisher == publisher, publication.c.state.in_(states))
+        statement = sa.select(*FIELDS).where(publication.c.publisher == publisher, publication.c.state.in_(states))
         if of is not None:
             statement = statement.where(publication.c.ordering_key == of)
         with self._ledger.transaction() as db:
@@ -257,7 +186,7 @@ class Outbox:
     def item(self, number: int) -> Publication:
         """The item of that number; raises NotFoundError."""
         with self._ledger.transaction() as db:
-            row = db.execute(sa.select(*_FIELDS).where(publication.c.id == number)).mappings().one_or_none()
+            row = db.execute(sa.select(*FIELDS).where(publication.c.id == number)).mappings().one_or_none()
         if row is None:
             raise NotFoundError("publication", str(number))
         return Publication(**row)

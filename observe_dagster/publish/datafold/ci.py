@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from observe_dagster.errors import PublishError, SettingsError
-from observe_dagster.ledger.outbox import Publication, enqueue, newest_item, supersede
+from observe_dagster.ledger.outbox import Publication
+from observe_dagster.ledger.outbox_intake import Draft, enqueue, newest_item, supersede
 from observe_dagster.publish.datafold.client import SYSTEM, Datafold
 from observe_dagster.publish.datafold.exploring import quoted_path
 from observe_dagster.publish.datafold.requests import ChangedTable, PullRequest
@@ -96,19 +97,19 @@ def take_in(db: sa.Connection, branch: Branch, tables: Sequence[ChangedTable], *
         "upto": upto,
         "tables": [table.body() for table in tables],
     }
-    names: dict[str, Any] = {"publisher": PUBLISHER, "ordering_key": branch.ordering_key, "now": now}
-    before = newest_item(db, publisher=PUBLISHER, kind=UPLOAD, ordering_key=branch.ordering_key)
+    names: dict[str, Any] = {"publisher": PUBLISHER, "ordering_key": branch.ordering_key}
+    before = newest_item(db, kind=UPLOAD, **names)
     if before is not None and before.record == record:
         return 0
     made = 0
     if branch.pull_request is not None:
         asked = {"config": branch.config, "pull_request": branch.pull_request.body()}
         once = f"{TRIGGER}:{branch.config}:{branch.pr_num}:{branch.pull_request.pr_sha}"
-        made += enqueue(db, kind=TRIGGER, record=asked, dedupe_key=once, **names)
-    if supersede(db, kind=UPLOAD, record=record, **names):
+        made += enqueue(db, Draft(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
+    if supersede(db, kind=UPLOAD, record=record, now=now, **names):
         return made
     dedupe_key = f"{UPLOAD}:{branch.config}:{branch.pr_num}:{before.id if before else 0}:{upto}"
-    return made + enqueue(db, kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names)
+    return made + enqueue(db, Draft(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)
 
 
 class BranchCi:

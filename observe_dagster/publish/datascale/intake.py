@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from observe_dagster.ledger.outbox import enqueue, newest_items, supersede
+from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items, supersede_all
 from observe_dagster.publish.datascale.sender import PUBLISHER
 from observe_dagster.publish.facts import SQL_CONTENT, SqlContent, as_record, record_hash
 
@@ -15,23 +15,20 @@ def take_in(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) 
 
     A script that was refused is not put in again before its content changes.
     """
-    newest = {item.ordering_key: item for item in newest_items(db, publisher=PUBLISHER, kind=SQL_CONTENT)}
-    made = 0
-    for script in scripts:
-        record, key = as_record(script), script.ordering_key
-        before = newest.get(key)
-        if before is not None and before.record == record:
-            continue
-        if supersede(db, publisher=PUBLISHER, kind=SQL_CONTENT, ordering_key=key, record=record, now=now):
-            continue
-        dedupe_key = f"{key}:{before.id if before else 0}:{record_hash(record)}"
-        made += enqueue(
-            db,
+    records = {script.ordering_key: as_record(script) for script in scripts}
+    newest = newest_items(db, publisher=PUBLISHER, kind=SQL_CONTENT)
+    changed = {key: record for key, record in records.items() if key not in newest or newest[key].record != record}
+    waiting = {key: record for key, record in changed.items() if key in newest and newest[key].state == "pending"}
+    replaced = supersede_all(db, publisher=PUBLISHER, kind=SQL_CONTENT, records=waiting, now=now)
+    drafts = (
+        Draft(
             publisher=PUBLISHER,
             kind=SQL_CONTENT,
             ordering_key=key,
             record=record,
-            now=now,
-            dedupe_key=dedupe_key,
+            dedupe_key=f"{key}:{newest[key].id if key in newest else 0}:{record_hash(record)}",
         )
-    return made
+        for key, record in changed.items()
+        if key not in replaced
+    )
+    return enqueue_all(db, drafts, now=now)

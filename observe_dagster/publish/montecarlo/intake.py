@@ -4,21 +4,23 @@ Metadata goes out at most once an hour for each table: a newer state takes the p
 out when it changed, and again after a day, for column lineage expires after ten.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from observe_dagster.ledger.outbox import Publication, enqueue, newest_item, newest_items, supersede
+from observe_dagster.ledger.outbox import Publication
+from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items, newest_of, supersede_all
 from observe_dagster.publish.facts import (
     COLUMN_LINEAGE,
     KINDS,
+    TABLE_LINEAGE,
+    TABLE_METADATA,
     ColumnLineage,
     Fact,
-    QueryLogEntry,
     TableLineage,
-    TableMetadata,
     as_record,
     lineage_key,
     record_hash,
@@ -28,7 +30,6 @@ from observe_dagster.publish.montecarlo.sender import PUBLISHER, connections_of
 
 METADATA_EVERY = timedelta(hours=1)
 LINEAGE_EVERY = timedelta(days=1)
-_PLACES = {kind: place for place, kind in enumerate(KINDS)}
 
 
 def take_in(
@@ -44,57 +45,86 @@ def take_in(
     Facts about connections that are not at Monte Carlo are passed over. Metadata goes in before the lineage that
     needs it, whatever the order in which facts are given.
     """
+    ours: dict[str, list[tuple[str, Fact]]] = {kind: [] for kind in KINDS}
+    for key, fact in facts:
+        if all(resources.of(connection) is not None for connection in connections_of(fact)):
+            ours[fact.kind].append((key, fact))
     made = 0
-    for key, fact in sorted(facts, key=lambda told: _PLACES[told[1].kind]):
-        if any(resources.of(connection) is None for connection in connections_of(fact)):
-            continue
-        if isinstance(fact, TableMetadata):
-            made += _metadata(db, key, fact, now=now, every=metadata_every)
-        elif isinstance(fact, TableLineage | ColumnLineage):
-            made += _lineage(db, fact, now=now)
-        elif isinstance(fact, QueryLogEntry):
-            made += _put(db, fact, as_record(fact), now=now, dedupe_key=f"{fact.kind}:{key}")
+    for kind, told in ours.items():
+        for turn in _turns(told):
+            made += enqueue_all(db, _drafts(db, kind, turn, now=now, metadata_every=metadata_every), now=now)
     return made
 
 
 def refresh_column_lineage(db: sa.Connection, tables: Iterable[str], *, now: datetime) -> int:
     """Send the column lineage of tables (their keys) again where it was sent a day ago or more."""
-    wanted, made = {lineage_key(table) for table in tables}, 0
-    for item in newest_items(db, publisher=PUBLISHER, kind=COLUMN_LINEAGE):
-        if item.ordering_key in wanted and item.state == "sent" and now - item.created_at >= LINEAGE_EVERY:
-            made += enqueue(
-                db,
-                publisher=PUBLISHER,
-                kind=COLUMN_LINEAGE,
-                ordering_key=item.ordering_key,
-                record=item.record,
-                now=now,
-                dedupe_key=_lineage_key(COLUMN_LINEAGE, item.ordering_key, item.record, item),
-            )
-    return made
+    wanted = {lineage_key(table) for table in tables}
+    old = newest_items(db, publisher=PUBLISHER, kind=COLUMN_LINEAGE, until=now - LINEAGE_EVERY)
+    drafts = (
+        _draft(COLUMN_LINEAGE, key, item.record, _lineage_key(COLUMN_LINEAGE, key, item.record, item))
+        for key, item in old.items()
+        if key in wanted and item.state == "sent"
+    )
+    return enqueue_all(db, drafts, now=now)
 
 
-def _metadata(db: sa.Connection, key: str, fact: TableMetadata, *, now: datetime, every: timedelta) -> bool:
-    record = as_record(fact)
-    due = now
-    if every:
-        names: Mapping[str, Any] = {"publisher": PUBLISHER, "kind": fact.kind, "ordering_key": fact.ordering_key}
-        if supersede(db, **names, record=record, now=now):
-            return False
-        before = newest_item(db, **names)
-        if before is not None:
-            due = max(now, (before.sent_at or before.created_at) + every)
-    return _put(db, fact, record, now=now, due=due, dedupe_key=f"{fact.kind}:{key}")
+def _turns(facts: Iterable[tuple[str, Fact]]) -> list[list[tuple[str, Fact]]]:
+    """The facts in turns that have none of them twice: what becomes of one depends on those that went in before."""
+    turns: list[list[tuple[str, Fact]]] = []
+    seen: Counter[str] = Counter()
+    for key, fact in facts:
+        if seen[fact.ordering_key] == len(turns):
+            turns.append([])
+        turns[seen[fact.ordering_key]].append((key, fact))
+        seen[fact.ordering_key] += 1
+    return turns
 
 
-def _lineage(db: sa.Connection, fact: TableLineage | ColumnLineage, *, now: datetime) -> bool:
-    record = as_record(fact)
-    before = newest_item(db, publisher=PUBLISHER, kind=fact.kind, ordering_key=fact.ordering_key)
-    if before is not None and before.record == record and now - before.created_at < LINEAGE_EVERY:
-        return False
-    dedupe_key = _lineage_key(fact.kind, fact.ordering_key, record, before)
-    after = [table.key for table in (fact.destination, *fact.sources)]
-    return _put(db, fact, record, now=now, dedupe_key=dedupe_key, after=after)
+def _drafts(
+    db: sa.Connection, kind: str, turn: Sequence[tuple[str, Fact]], *, now: datetime, metadata_every: timedelta
+) -> Iterable[Draft]:
+    records = {fact.ordering_key: as_record(fact) for _, fact in turn}
+    keys = {fact.ordering_key: f"{kind}:{key}" for key, fact in turn}
+    if kind == TABLE_METADATA and metadata_every:
+        return _metadata(db, records, keys, now=now, every=metadata_every)
+    if kind in (TABLE_LINEAGE, COLUMN_LINEAGE):
+        tables = {fact.ordering_key: fact for _, fact in turn if isinstance(fact, TableLineage | ColumnLineage)}
+        return _lineage(db, kind, records, tables, now=now)
+    return [_draft(kind, key, record, keys[key]) for key, record in records.items()]
+
+
+def _metadata(
+    db: sa.Connection,
+    records: Mapping[str, Mapping[str, Any]],
+    keys: Mapping[str, str],
+    *,
+    now: datetime,
+    every: timedelta,
+) -> Iterator[Draft]:
+    newest = newest_of(db, publisher=PUBLISHER, kind=TABLE_METADATA, ordering_keys=records)
+    waiting = {key: records[key] for key, before in newest.items() if before.state == "pending"}
+    replaced = supersede_all(db, publisher=PUBLISHER, kind=TABLE_METADATA, records=waiting, now=now)
+    for key, record in records.items():
+        if key not in replaced:
+            before = newest.get(key)
+            due = now if before is None else max(now, (before.sent_at or before.created_at) + every)
+            yield _draft(TABLE_METADATA, key, record, keys[key], due=due)
+
+
+def _lineage(
+    db: sa.Connection,
+    kind: str,
+    records: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, TableLineage | ColumnLineage],
+    *,
+    now: datetime,
+) -> Iterator[Draft]:
+    newest = newest_of(db, publisher=PUBLISHER, kind=kind, ordering_keys=records)
+    for key, record in records.items():
+        before = newest.get(key)
+        if before is None or before.record != record or now - before.created_at >= LINEAGE_EVERY:
+            after = [table.key for table in (facts[key].destination, *facts[key].sources)]
+            yield _draft(kind, key, record, _lineage_key(kind, key, record, before), after=after)
 
 
 def _lineage_key(kind: str, ordering_key: str, record: Mapping[str, Any], before: Publication | None) -> str:
@@ -102,6 +132,7 @@ def _lineage_key(kind: str, ordering_key: str, record: Mapping[str, Any], before
     return f"{kind}:{ordering_key}:{before.id if before else 0}:{record_hash(record)}"
 
 
-def _put(db: sa.Connection, fact: Fact, record: Mapping[str, Any], *, now: datetime, **more: Any) -> bool:
-    names = {"publisher": PUBLISHER, "kind": fact.kind, "ordering_key": fact.ordering_key}
-    return enqueue(db, **names, record=record, now=now, **more)
+def _draft(kind: str, ordering_key: str, record: Mapping[str, Any], dedupe_key: str, **more: Any) -> Draft:
+    return Draft(
+        publisher=PUBLISHER, kind=kind, ordering_key=ordering_key, record=record, dedupe_key=dedupe_key, **more
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from observe_dagster.ledger import PipelineRow
-from observe_dagster.ledger.outbox import Publication, enqueue, newest_items
+from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items
 from observe_dagster.ledger.reporting import rules_of, untold_executions
 from observe_dagster.publish.facts import Table, record_hash
 from observe_dagster.publish.watcher.records import (
@@ -64,7 +64,7 @@ def take_in(
 
 def _rules(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime) -> int:
     """Put in the rules of pipelines that have some, or had some when they were told last."""
-    told, rules = _told(db, RULES), rules_of(db, identities)
+    told, rules = newest_items(db, publisher=PUBLISHER, kind=RULES), rules_of(db, identities)
     records: dict[str, Record] = {}
     for name, identity in identities.items():
         before = told.get(_KEYS[RULES] + name)
@@ -76,28 +76,24 @@ def _rules(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime
 
 def _declared(db: sa.Connection, kind: str, records: Mapping[str, Record], *, now: datetime) -> int:
     """Put in what is declared, by pipeline, unless it is what was told last."""
-    told, made = _told(db, kind), 0
+    told = newest_items(db, publisher=PUBLISHER, kind=kind)
+    drafts: list[Draft] = []
     for pipeline_id, record in records.items():
         key, content = _KEYS[kind] + pipeline_id, record_hash(record)
         before = told.get(key)
         if before is not None and record_hash(before.record) == content:
             continue
-        made += enqueue(
-            db,
-            publisher=PUBLISHER,
-            kind=kind,
-            ordering_key=key,
-            record=record,
-            now=now,
-            dedupe_key=f"{kind}:{pipeline_id}:{before.id if before is not None else 0}:{content[:16]}",
-            after=[] if kind == PIPELINE else [pipeline_id],
+        drafts.append(
+            Draft(
+                publisher=PUBLISHER,
+                kind=kind,
+                ordering_key=key,
+                record=record,
+                dedupe_key=f"{kind}:{pipeline_id}:{before.id if before is not None else 0}:{content[:16]}",
+                after=[] if kind == PIPELINE else [pipeline_id],
+            )
         )
-    return made
-
-
-def _told(db: sa.Connection, kind: str) -> dict[str, Publication]:
-    """What was told last, by ordering key."""
-    return {item.ordering_key: item for item in newest_items(db, publisher=PUBLISHER, kind=kind)}
+    return enqueue_all(db, drafts, now=now)
 
 
 def _executions(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime) -> int:
@@ -114,19 +110,18 @@ def _executions(db: sa.Connection, identities: Mapping[str, Record], *, now: dat
     # At one moment ends come first: a run begins when the one before it has ended.
     events = [(each.end_date or each.start_date, 0, each) for each in ended]
     events += [(each.start_date, 1, each) for each in started]
-    made = 0
+    drafts: list[Draft] = []
     for _, is_start, execution in sorted(events, key=lambda event: (event[0], event[1], event[2].id)):
         identity = identities[execution.pipeline_id]
-        record = start_record(execution, identity) if is_start else end_record(execution, identity)
         parent = of.get(execution.parent_id or 0)
-        made += enqueue(
-            db,
-            publisher=PUBLISHER,
-            kind=EXECUTION,
-            ordering_key=execution.pipeline_id,
-            record=record,
-            now=now,
-            dedupe_key=start_key(execution.id) if is_start else f"end:{execution.id}",
-            after=[parent] if parent is not None and is_start else (),
+        drafts.append(
+            Draft(
+                publisher=PUBLISHER,
+                kind=EXECUTION,
+                ordering_key=execution.pipeline_id,
+                record=start_record(execution, identity) if is_start else end_record(execution, identity),
+                dedupe_key=start_key(execution.id) if is_start else f"end:{execution.id}",
+                after=[parent] if parent is not None and is_start else (),
+            )
         )
-    return made
+    return enqueue_all(db, drafts, now=now)

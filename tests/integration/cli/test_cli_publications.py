@@ -6,7 +6,8 @@ import pytest
 
 from observe_dagster.alerts import PUBLISHER as ALERTS
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox import Outbox, enqueue
+from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.ledger.outbox_intake import Draft, enqueue
 from observe_dagster.publish.datafold import Branch, changed_table
 from observe_dagster.publish.datafold import take_in as put_in
 from observe_dagster.publish.facts import Table, TableMetadata
@@ -114,7 +115,7 @@ def test_what_is_not_there_is_said(workspace):
 def test_an_alert_that_was_given_up_is_put_in_again(workspace, ledger_url):
     with Ledger.open(ledger_url) as ledger:
         with ledger.transaction() as db:
-            enqueue(db, publisher=ALERTS, kind="message", ordering_key="team", record={}, now=NOON)
+            enqueue(db, Draft(publisher=ALERTS, kind="message", ordering_key="team", record={}), now=NOON)
         outbox = Outbox(ledger)
         (item,) = outbox.claim(ALERTS, limit=1, lease=timedelta(minutes=2), now=NOON)
         outbox.dead(item, "The channel is gone.")

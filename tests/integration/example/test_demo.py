@@ -25,7 +25,8 @@ from observe_dagster.example.places import make_places
 from observe_dagster.example.replay import Pace
 from observe_dagster.example.source import connect
 from observe_dagster.ledger import Ledger, migrate
-from observe_dagster.ledger.outbox import Outbox, enqueue
+from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.ledger.outbox_intake import Draft, enqueue
 from observe_dagster.settings import Settings
 from observe_dagster.spec.masking import MASK
 
@@ -103,7 +104,7 @@ def test_the_demo_moves_everything_finds_every_fault_once_and_can_be_run_again(s
     tells_the_neighbours(said, settings.home / "example" / "requests")
     with open_ledger() as ledger, ledger.transaction() as db:
         names = {"publisher": "monte_carlo", "kind": "query_log", "ordering_key": "query/of/others"}
-        enqueue(db, **names, record={}, now=datetime.now(UTC))
+        enqueue(db, Draft(**names, record={}), now=datetime.now(UTC))
 
     said = demo(settings, Pace(days=10, hourly_days=2, fault_days=1))
 

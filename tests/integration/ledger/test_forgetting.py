@@ -7,7 +7,7 @@ from typing import Any
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.ledger.alerts import Episode, add_episode, open_episodes
 from observe_dagster.ledger.forgetting import forget, forget_publications
-from observe_dagster.ledger.outbox import enqueue
+from observe_dagster.ledger.outbox_intake import Draft, enqueue
 from observe_dagster.records import Counts, Status
 from tests.integration.ledger.declared_project import NOW
 from tests.integration.ledger.judged import verdict
@@ -69,7 +69,7 @@ def test_publications_about_some_things_are_forgotten_and_no_others(
 ) -> None:
     with ledger.transaction() as db:
         for key in ("lake/flights", "lineage:lake/flights", "lake/weather"):
-            enqueue(db, publisher="monte_carlo", kind="table_metadata", ordering_key=key, record={}, now=NOW)
+            enqueue(db, Draft(publisher="monte_carlo", kind="table_metadata", ordering_key=key, record={}), now=NOW)
 
         forget_publications(db, ["lake/flights", "lineage:lake/flights"])
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox import LONGEST_WAIT, Outbox, Publication, enqueue, wait_before
+from observe_dagster.ledger.outbox import LONGEST_WAIT, Outbox, Publication, wait_before
+from observe_dagster.ledger.outbox_intake import Draft, enqueue
 from tests.integration.ledger.declared_project import NOW
 
 LEASE = timedelta(minutes=1)
@@ -29,7 +30,7 @@ def put(ledger: Ledger):
     def add(*items: str, **more: str) -> list[bool]:
         with ledger.transaction() as db:
             return [
-                enqueue(db, publisher="p", kind="k", ordering_key=key, record={"text": text}, now=NOW, **more)
+                enqueue(db, Draft(publisher="p", kind="k", ordering_key=key, record={"text": text}, **more), now=NOW)
                 for key, _, text in (item.partition(":") for item in items)
             ]
 
@@ -91,7 +92,7 @@ def test_another_publishers_items_are_left_alone(outbox, put):
 
 def test_a_transaction_that_fails_puts_nothing_in(outbox, ledger):
     with contextlib.suppress(RuntimeError), ledger.transaction() as db:
-        enqueue(db, publisher="p", kind="k", ordering_key="a", record={}, now=NOW)
+        enqueue(db, Draft(publisher="p", kind="k", ordering_key="a", record={}), now=NOW)
         raise RuntimeError
 
     assert claim(outbox) == []

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from observe_dagster.publish.facts import (
     COLUMN_LINEAGE,
@@ -94,6 +95,45 @@ def test_metadata_goes_out_once_an_hour_with_the_latest_state(tell, push, gatewa
 
     rows = [event["relational_asset"]["volume"]["row_count"] for event in gateway.events("METADATA")]
     assert rows == [0, 60, 120]
+
+
+def test_of_the_states_that_become_known_together_the_last_one_of_each_table_goes_out(tell, push, gateway):
+    later = (metadata("a", rows=2), metadata("a", rows=3), metadata("b", rows=9))
+
+    made = tell(metadata("a", rows=1), *lineage("a", table("b")), *later, *lineage("a", table("b")))
+    push()
+
+    assert made == 4
+    sent = [event["relational_asset"]["volume"]["row_count"] for event in gateway.events("METADATA")]
+    assert (names(gateway), sent) == (["a", "b"], [3, 9])
+    assert len(gateway.events("LINEAGE")) == len(gateway.events("COLUMN_LINEAGE")) == 1
+
+
+def test_a_state_that_is_being_told_is_not_replaced_by_a_newer_one(tell, push, gateway, outbox, clock):
+    tell(metadata("a", rows=1), metadata("b", rows=1))
+    (held,) = outbox.claim("monte_carlo", limit=1, lease=timedelta(minutes=2), now=clock())
+
+    assert tell(metadata("a", rows=2), metadata("b", rows=2)) == 1
+
+    assert outbox.sent(held, now=clock())
+    assert outbox.item(held.id).record["row_count"] == 1
+    clock.advance(hours=1)
+    push()
+    assert [event["relational_asset"]["volume"]["row_count"] for event in gateway.events("METADATA")] == [2, 2]
+
+
+def test_many_facts_are_asked_of_the_ledger_in_as_many_statements_as_few(tell, ledger):
+    def statements(prefix: str, number: int) -> int:
+        told = [metadata(f"{prefix}{each}") for each in range(number)]
+        origins = [fact for each in range(number) for fact in lineage(f"{prefix}{each}", table(f"{prefix}_source"))]
+        before = len(asked)
+        assert tell(*told, *origins) == 3 * number
+        assert tell(*told, *origins) == 0
+        return len(asked) - before
+
+    asked: list[str] = []
+    sa.event.listen(ledger.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    assert statements("few", 2) == statements("many", 200)
 
 
 def test_lineage_that_did_not_change_is_sent_again_after_a_day(tell, push, gateway, clock, ledger):
