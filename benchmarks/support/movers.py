@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
@@ -54,20 +54,21 @@ def through_dagster(task: Task) -> Move:
 
 @contextmanager
 def as_a_step(stage: Stage) -> Generator[Callable[[dict[str, Any]], int]]:
-    """Run the pipeline as a step of Dagster, as often as asked; gives the number of rows read."""
+    """Run the pipeline as a step of Dagster, as often as asked, as its schedule does; gives the number of rows read."""
     import dagster as dg
 
     from observe_dagster.orchestration.build import build_definitions
     from observe_dagster.orchestration.instance import prepare_dagster_home
-    from observe_dagster.orchestration.names import SYNC_JOB
+    from observe_dagster.orchestration.names import SYNC_JOB, run_tags
     from observe_dagster.orchestration.resources import ObserveResource
 
     os.environ.update(DAGSTER_HOME=str(prepare_dagster_home(stage.settings)), OBSERVE_DATABASE_URL=stage.ledger_url)
     observe = ObserveResource(stage.project(), stage.settings)
+    tags = run_tags(observe.project.pipeline(PIPELINE))
     job = build_definitions(stage.project(), observe=observe).resolve_job_def(SYNC_JOB)
 
     def run(config: dict[str, Any]) -> int:
-        result = job.execute_in_process(instance=instance, run_config={**_SILENT, **config})
+        result = job.execute_in_process(instance=instance, run_config={**_SILENT, **config}, tags=tags)
         (event,) = result.get_asset_materialization_events()
         value = event.step_materialization_data.materialization.metadata["observe/total_rows"].value
         return int(str(value))
@@ -80,11 +81,11 @@ def as_a_step(stage: Stage) -> Generator[Callable[[dict[str, Any]], int]]:
 
 
 @contextmanager
-def bare_step() -> Generator[Callable[[], int]]:
+def bare_step(*, deps: Sequence[Sequence[str]] = (), pool: str | None = None) -> Generator[Callable[[], int]]:
     """Run an asset that does nothing on the same instance, in the same way; gives 0, the rows it reads."""
     import dagster as dg
 
-    @dg.asset
+    @dg.asset(deps=[dg.AssetKey(key) for key in deps], pool=pool)
     def bare() -> dg.MaterializeResult[Any]:
         return dg.MaterializeResult(metadata={"observe/total_rows": 0})
 
