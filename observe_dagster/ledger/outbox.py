@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from observe_dagster.errors import NotFoundError
 from observe_dagster.ledger.database import storable
@@ -218,7 +219,12 @@ class Outbox:
             return db.execute(statement.values(next_attempt_at=until)).rowcount
 
     def _settle(self, items: Sequence[Publication], **values: Any) -> int:
-        held = sa.tuple_(publication.c.id, publication.c.lease).in_([(item.id, item.lease) for item in items])
-        statement = sa.update(publication).where(held, publication.c.state == "pending")
+        # As rows to join with: as a list of pairs PostgreSQL would compare each item with every pair.
+        ids = sa.cast([item.id for item in items], ARRAY(sa.BigInteger))
+        leases = sa.cast([item.lease for item in items], ARRAY(sa.Text))
+        held = sa.func.unnest(ids, leases).table_valued("id", "lease", name="held").render_derived()
+        statement = sa.update(publication).where(
+            publication.c.id == held.c.id, publication.c.lease == held.c.lease, publication.c.state == "pending"
+        )
         with self._ledger.transaction() as db:
             return db.execute(statement.values(lease=None, leased_until=None, **values)).rowcount

@@ -201,7 +201,7 @@ publication = sa.Table(
     sa.Column("sent_at", Moment),
     sa.UniqueConstraint("publisher", "dedupe_key"),
     sa.CheckConstraint("state IN ('pending', 'sent', 'dead')", name="state"),
-    sa.Index("ix_publication_due", "publisher", "next_attempt_at", "id", postgresql_where=sa.text("state = 'pending'")),
+    sa.Index("ix_publication_due", "next_attempt_at", "id", postgresql_where=sa.text("state = 'pending'")),
     sa.Index("ix_publication_order", "publisher", "ordering_key", "id", postgresql_where=sa.text("state = 'pending'")),
     sa.Index("ix_publication_history", "publisher", "kind", "ordering_key", "id"),
 )
