@@ -108,6 +108,10 @@ class ConnectionFailedError(WarehouseError):
     """The connection could not be opened; `transient` tells whether waiting may help."""
 
 
+class OutOfMemoryError(WarehouseError):
+    """The engine had less memory than a statement takes; `transient` tells whether another attempt may have more."""
+
+
 class AdapterMissingError(WarehouseError):
     """The provider is known, but no adapter for it is installed."""
 

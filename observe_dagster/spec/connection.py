@@ -1,9 +1,10 @@
 """Connections: the four providers of the Warehouse Sync document, plus PostgreSQL and DuckDB, and their configs."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, StrictBool, StrictInt, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from observe_dagster.spec.declared import Declared, Name, Slug
@@ -40,16 +41,25 @@ class DuckDBConfig(Declared):
     """The path of the database file; it is created when first written to.
 
     `external_access` lets SQL that reads from it read other files and the network too, such as parquet in a bucket.
+    `memory_limit` is what DuckDB may take for it, such as 2GB; without it, what the columns need.
     """
 
     path: str = Field(min_length=1)
     external_access: StrictBool = False
+    memory_limit: str | None = None
 
     @model_validator(mode="after")
     def _no_token(self) -> "DuckDBConfig":
         if "motherduck_token" in self.path:
             raise ValueError("path must not hold a token; set the environment variable motherduck_token instead")
         return self
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _amount(cls, text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B", text):
+            raise ValueError(f"{text!r} is no amount of memory; write a number and its unit, such as 4GB or 512MiB")
+        return text
 
 
 class SnowflakeConfig(Declared):

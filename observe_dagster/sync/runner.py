@@ -13,6 +13,7 @@ from observe_dagster.errors import (
     AlreadyInProgressError,
     ConnectionFailedError,
     ObserveError,
+    OutOfMemoryError,
     PipelineFaultedError,
     SyncError,
 )
@@ -108,14 +109,16 @@ class SyncRunner:
             wait_max=60.0,
         )
         started: list[ExecutionRow] = []
+        sparing = True
         try:
             for attempt in attempts:
                 with attempt:
                     if started and attempt.num > 1:
                         self.ledger.mark_running(run.execution_key)
                     try:
-                        return self._attempt(run, started)
+                        return self._attempt(run, started, sparing=sparing)
                     except ObserveError as error:
+                        sparing = sparing and not isinstance(error, OutOfMemoryError)
                         if started and error.transient and attempt.num < self.settings.sync_attempts:
                             run.note_retry(error, attempt.num + 1)
                         raise
@@ -126,8 +129,8 @@ class SyncRunner:
             raise
         raise AssertionError
 
-    def _attempt(self, run: Run, started: list[ExecutionRow]) -> SyncResult:
-        options = self._options(run)
+    def _attempt(self, run: Run, started: list[ExecutionRow], *, sparing: bool) -> SyncResult:
+        options = self._options(run, sparing=sparing)
         warehouse = open_warehouse(self.project.connection(run.pipeline.connection_id))
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
         with ExitStack() as sessions:
@@ -232,11 +235,12 @@ class SyncRunner:
             self.ledger.replace_lineage(run.pipeline.id, lineage_edges(run.pipeline, self.project, found))
         return found.columns
 
-    def _options(self, run: Run) -> OpenOptions:
+    def _options(self, run: Run, *, sparing: bool = True) -> OpenOptions:
         return OpenOptions(
             lock_wait_seconds=self.settings.lock_wait_seconds,
             batch_rows=self.settings.batch_rows,
             queries=run.queries,
+            sparing=sparing,
         )
 
     def _found_committed(self, run: Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:

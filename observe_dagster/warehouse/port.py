@@ -250,10 +250,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOptions:
-    """How patient and how large a session may be."""
+    """How patient and how large a session may be; one that is not sparing takes as much memory as the engine likes."""
 
     lock_wait_seconds: float = 300.0
     batch_rows: int = 65_536
+    sparing: bool = True
     queries: QueryRecorder = field(default_factory=QueryRecorder)
 
 

@@ -6,7 +6,13 @@ from typing import Any
 from observe_dagster.datatypes import DataType
 from observe_dagster.errors import UnsupportedTypeError, WatermarkConflictError
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
-from observe_dagster.warehouse.duckdb.session import DuckDBSession, quoted
+from observe_dagster.warehouse.duckdb.session import (
+    MEGABYTES,
+    MEGABYTES_OF_CHANGES,
+    MEGABYTES_OF_NEW,
+    DuckDBSession,
+    quoted,
+)
 from observe_dagster.warehouse.duckdb.source import describe
 from observe_dagster.warehouse.duckdb.statements import ROWS, LoadStatements, create_sync_run, qualified, stage_of
 from observe_dagster.warehouse.duckdb.types import WIDEST_DECIMAL, native_of
@@ -92,8 +98,8 @@ class DuckDBDestination:
         import pyarrow as pa
 
         statements = LoadStatements(load)
+        self.session.allow(MEGABYTES_OF_NEW if load.existing is None else MEGABYTES, columns=len(load.staged))
         if load.existing is None:
-            self.session.keep_small()
             self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(load.table.schema)}")
         reader = pa.RecordBatchReader.from_batches(stream.schema or pa.schema([]), stream.batches or iter(()))
         self.session.driver.register(ROWS, reader)
@@ -138,6 +144,10 @@ class DuckDBDestination:
         found = self.session.fetch(_TABLE_BYTES, (table.schema, table.table))
         return int(found[0][0]) if found and found[0][0] else None
 
+    def _allow_changes(self, load: Load) -> None:
+        """Allow what it takes to update and delete many rows."""
+        self.session.allow(MEGABYTES_OF_CHANGES, columns=len(load.columns))
+
     def _compare_watermark(self, load: Load) -> None:
         if not load.range.moves_watermark:
             return
@@ -152,14 +162,14 @@ class DuckDBDestination:
             self.session.execute(statements.create_quarantine())
             self.session.execute(statements.quarantine())
         if load.primary_key and self.session.fetch(statements.has_duplicates())[0][0]:
-            self.session.allow_changes_memory()
+            self._allow_changes(load)
             superseded = self.session.changed(statements.delete_superseded())
         return rejected, superseded
 
     def _write(self, load: Load, statements: LoadStatements, *, staged: int) -> dict[str, int]:
         done = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
         if load.added or load.widened:
-            self.session.allow_changes_memory()
+            self._allow_changes(load)
         for statement in statements.alter() if load.existing is not None else statements.become_table():
             self.session.execute(statement)
         if load.write_mode == "mirror":
@@ -187,7 +197,7 @@ class DuckDBDestination:
             self.session.execute(statements.delete_changed())
             self.session.execute(statements.insert_missing())
         else:
-            self.session.allow_changes_memory()
+            self._allow_changes(load)
             self.session.execute(statements.merge())
 
     def _holds_only(self, load: Load) -> bool:
@@ -204,7 +214,7 @@ class DuckDBDestination:
             return 0
         gone, live = self.session.fetch(statements.count_gone())[0]
         check_deletes(load, gone=gone, live=live)
-        self.session.allow_changes_memory()
+        self._allow_changes(load)
         return self.session.changed(statements.delete_gone()) if gone else 0
 
     def _record(self, load: Load, counts: Counts, now: datetime) -> None:

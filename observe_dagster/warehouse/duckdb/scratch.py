@@ -14,6 +14,7 @@ import duckdb
 from observe_dagster.errors import WarehouseError
 from observe_dagster.warehouse.diff_statements import string, unescape
 from observe_dagster.warehouse.duckdb.diff import CANONICAL_JSON
+from observe_dagster.warehouse.duckdb.session import MOST_THREADS
 
 _MEMORY_LIMIT = "192MB"
 _BATCH_ROWS = 10_000
@@ -31,6 +32,7 @@ class Scratch:
         self._driver.execute("SET TimeZone = 'UTC'")
         self._driver.execute("SET preserve_insertion_order = false")
         self._driver.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
+        self._driver.execute(f"SET threads = least({MOST_THREADS}, current_setting('threads'))")
         self._driver.execute(f"SET temp_directory = {string(str(self._folder / 'spilled'))}")
         teach_json(self._driver)
 

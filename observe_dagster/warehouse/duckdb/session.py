@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from observe_dagster.errors import ConnectionFailedError, WarehouseError
+from observe_dagster.errors import ConnectionFailedError, OutOfMemoryError, WarehouseError
 from observe_dagster.spec.connection import DuckDBConnection
 from observe_dagster.warehouse.port import OpenOptions
 from observe_dagster.warehouse.query_log import StatementRecord
@@ -17,11 +17,15 @@ from observe_dagster.warehouse.query_log import StatementRecord
 _POLL_SECONDS = 0.1
 _IN_USE = ("Could not set lock", "different configuration", "being used by another process")
 # What is staged is kept in memory up to the limit, so a low one keeps a run small however many rows it moves; changing
-# rows that are there already needs more.
-_MEMORY_LIMIT = "256MB"
-_MEMORY_LIMIT_OF_NEW = "128MB"
-_MEMORY_LIMIT_OF_CHANGES = "512MB"
+# rows that are there already needs more. Each thread that writes has a part of every column in hand.
+MEGABYTES = 256
+MEGABYTES_OF_NEW = 128
+MEGABYTES_OF_CHANGES = 512
+_MEGABYTES_OF_COLUMN = 0.6
+MOST_THREADS = 8
+_SHORTAGE = ("failed to pin block", "could not allocate block", "failed to allocate data")
 
+_TOO_LITTLE = ". Give the connection's config a larger memory_limit, such as memory_limit: 4GB."
 _CLOSED = (
     ". SQL that only reads may read the file of its connection, and no others and nothing from the network, unless the "
     "connection's config says external_access: true."
@@ -39,24 +43,29 @@ class DuckDBSession:
         self.path = Path(connection.config.path).expanduser()
         self._prepare_path(writes=writes)
         self.driver = self._open(options.lock_wait_seconds, writes=writes)
+        self._memory_limit, self._sparing = connection.config.memory_limit, options.sparing
         alone = not writes and not connection.config.external_access
+        (cores,) = self.driver.execute("SELECT current_setting('threads')").fetchone() or (1,)
+        self._threads = min(int(cores), MOST_THREADS)
         for setting in (
             "SET TimeZone = 'UTC'",
             "SET preserve_insertion_order = false",
-            f"SET memory_limit = '{_MEMORY_LIMIT}'",
+            f"SET threads = {self._threads}",
             # A table that is not there must not become a variable of this program that has its name.
             "SET python_enable_replacements = false",
             *(("SET enable_external_access = false",) if alone else ()),
         ):
             self.driver.execute(setting)
+        self.allow(MEGABYTES)
 
-    def keep_small(self) -> None:
-        """Allow what it takes to write a new table, however many rows it gets."""
-        self.driver.execute(f"SET memory_limit = '{_MEMORY_LIMIT_OF_NEW}'")
+    def allow(self, megabytes: int, *, columns: int = 0) -> None:
+        """Let DuckDB take so much memory, and what it takes to write rows of so many columns.
 
-    def allow_changes_memory(self) -> None:
-        """Allow what it takes to update and delete many rows."""
-        self.driver.execute(f"SET memory_limit = '{_MEMORY_LIMIT_OF_CHANGES}'")
+        The connection's own limit holds instead where there is one, and DuckDB's where the session is not sparing.
+        """
+        enough = round(megabytes + columns * self._threads * _MEGABYTES_OF_COLUMN)
+        if self._memory_limit or self._sparing:
+            self.driver.execute(f"SET memory_limit = '{self._memory_limit or f'{enough}MB'}'")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -103,6 +112,9 @@ class DuckDBSession:
         text = " ".join(str(error).split())
         if isinstance(error, duckdb.PermissionException):
             text += _CLOSED
+        if isinstance(error, duckdb.OutOfMemoryException) or any(sign in text for sign in _SHORTAGE):
+            brief = text.partition(" Possible solutions:")[0] + _TOO_LITTLE
+            return OutOfMemoryError(self.connection_id, brief, transient=self._sparing and not self._memory_limit)
         return WarehouseError(self.connection_id, text, transient=isinstance(error, duckdb.TransactionException))
 
     def require_one_statement(self, text: str) -> None:

@@ -26,11 +26,11 @@ class Engine:
 
     def __init__(self, name: str, place: str) -> None:
         self.name, self.place = name, place
+        self.config: dict[str, Any] = {"url" if name == "postgres" else "path": f"{{{{ env.{self.variable} }}}}"}
 
     @property
     def connection(self) -> dict[str, Any]:
-        field = "url" if self.name == "postgres" else "path"
-        return {"service_provider": self.name, "config": {field: f"{{{{ env.{self.variable} }}}}"}}
+        return {"service_provider": self.name, "config": self.config}
 
     @property
     def variable(self) -> str:

@@ -590,3 +590,12 @@ def test_files_may_be_unusable(tmp_path):
 1 problem in what is declared:
   <folder>/missing: no such file or folder\
 """)
+
+
+@pytest.mark.parametrize("amount", ["lots", "80%", "4", "0GB"])
+def test_an_amount_of_memory_needs_its_unit(amount):
+    text = edited(("config: {path:", f'config: {{memory_limit: "{amount}", path:'))
+
+    assert f"config.memory_limit: {amount!r} is no amount of memory; write a number and its unit, such as 4GB" in (
+        problems(text)
+    )
