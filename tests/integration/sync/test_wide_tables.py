@@ -11,7 +11,7 @@ from observe_dagster.warehouse.duckdb import destination
 from tests.integration.sync.conftest import World
 
 COLUMNS, ROWS = 400, 20_000
-LONG, FEW = 10_000, 3_000
+LONG, FEW = 10_000, 6_000
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def world(make_world: Callable[[str, str], World]) -> World:
 @pytest.fixture
 def long_values(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Documents that together are larger than what is allowed at first."""
-    monkeypatch.setattr(destination, "MEGABYTES_OF_NEW", 16)
+    monkeypatch.setattr(destination, "MEGABYTES_OF_NEW", 8)
     world.source.run(
         "CREATE TABLE items (id int, updated_at timestamptz, document text)",
         f"INSERT INTO items SELECT i, '2024-03-01 10:00Z', i || repeat('x', {LONG}) FROM generate_series(1, {FEW}) i",
