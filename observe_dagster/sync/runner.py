@@ -13,9 +13,9 @@ from observe_dagster.errors import (
     AlreadyInProgressError,
     ConnectionFailedError,
     ObserveError,
-    OutOfMemoryError,
     PipelineFaultedError,
     SyncError,
+    WarehouseError,
 )
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import ColumnFlow, CommittedRun, RunType, SyncRange, SyncResult
@@ -109,28 +109,28 @@ class SyncRunner:
             wait_max=60.0,
         )
         started: list[ExecutionRow] = []
-        sparing = True
         try:
             for attempt in attempts:
                 with attempt:
                     if started and attempt.num > 1:
                         self.ledger.mark_running(run.execution_key)
                     try:
-                        return self._attempt(run, started, sparing=sparing)
+                        return self._attempt(run, started)
                     except ObserveError as error:
-                        sparing = sparing and not isinstance(error, OutOfMemoryError)
+                        run.attempting.learn(error)
                         if started and error.transient and attempt.num < self.settings.sync_attempts:
                             run.note_retry(error, attempt.num + 1)
                         raise
         except BaseException as error:
+            run.attempting.in_doubt = run.attempting.in_doubt and self._may_have_committed(run)
             told = run.end_badly(started[0] if started else None, error)
             if told is not error:
                 raise told from None
             raise
         raise AssertionError
 
-    def _attempt(self, run: Run, started: list[ExecutionRow], *, sparing: bool) -> SyncResult:
-        options = self._options(run, sparing=sparing)
+    def _attempt(self, run: Run, started: list[ExecutionRow]) -> SyncResult:
+        options = self._options(run)
         warehouse = open_warehouse(self.project.connection(run.pipeline.connection_id))
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
         with ExitStack() as sessions:
@@ -140,6 +140,7 @@ class SyncRunner:
                 self._start(run, started, None)
                 raise
             committed = destination.committed(run.execution_key, run.table)
+            run.attempting.in_doubt = False
             if committed is not None and started:
                 return self._found_committed(run, started[0], committed)
             last = destination.last_commit(run.pipeline.id, run.table)
@@ -156,8 +157,24 @@ class SyncRunner:
                 previous_columns=self._previous_columns(run.pipeline.id),
                 batch_rows=self.settings.batch_rows,
             )
-            moved = transfer(job, source, destination, clock=self.clock, on_progress=run.on_progress)
+            moved = transfer(
+                job,
+                source,
+                destination,
+                clock=self.clock,
+                on_progress=run.on_progress,
+                on_commit=run.attempting.commit,
+            )
         return self._succeed(run, started[0], moved)
+
+    def _may_have_committed(self, run: Run) -> bool:
+        """Whether the destination has the run's rows, or cannot be asked."""
+        target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
+        try:
+            with target.destination(self._options(run)) as destination:
+                return destination.committed(run.execution_key, run.table) is not None
+        except WarehouseError:
+            return True
 
     # The ledger's side
 
@@ -235,12 +252,12 @@ class SyncRunner:
             self.ledger.replace_lineage(run.pipeline.id, lineage_edges(run.pipeline, self.project, found))
         return found.columns
 
-    def _options(self, run: Run, *, sparing: bool = True) -> OpenOptions:
+    def _options(self, run: Run) -> OpenOptions:
         return OpenOptions(
             lock_wait_seconds=self.settings.lock_wait_seconds,
             batch_rows=self.settings.batch_rows,
             queries=run.queries,
-            sparing=sparing,
+            sparing=run.attempting.sparing,
         )
 
     def _found_committed(self, run: Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:

@@ -12,6 +12,7 @@ from observe_dagster.errors import (
     LockLostError,
     NothingToSyncError,
     ObserveError,
+    OutOfMemoryError,
     RequestError,
 )
 from observe_dagster.ledger import ExecutionRow, Ledger, PipelineLock
@@ -23,6 +24,24 @@ from observe_dagster.sync.transfer import Progress
 from observe_dagster.warehouse import QueryRecorder
 
 _SHORTEST = timedelta(microseconds=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempting:
+    """What a run learns from its attempts: to be less sparing with memory, and whether it may have committed."""
+
+    sparing: bool = True
+    in_doubt: bool = False
+
+    def commit(self) -> None:
+        """Note that the destination is told to commit: an attempt that breaks off from here on may have done so."""
+        self.in_doubt = True
+
+    def learn(self, error: ObserveError) -> None:
+        """Draw the conclusions from an attempt's failure; a refusal leaves no doubt."""
+        short = isinstance(error, OutOfMemoryError)
+        self.sparing = self.sparing and not short
+        self.in_doubt = self.in_doubt and error.transient and not short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +58,7 @@ class Run:
     on_progress: Progress
     queries: QueryRecorder = field(default_factory=QueryRecorder)
     began: float = field(default_factory=time.monotonic)
+    attempting: Attempting = field(default_factory=Attempting)
 
     @property
     def table(self) -> TableName:
@@ -65,13 +85,17 @@ class Run:
     def end_badly(self, started: ExecutionRow | None, error: BaseException) -> BaseException:
         """Record how the run ended, and what is faulty now; return the error that tells it best.
 
-        With the ledger away as well the run stays open there, and whoever runs the pipeline next ends it.
+        With the ledger away as well, and when it is not known whether the rows are in the destination, the run stays
+        open there, and whoever runs the pipeline next ends it.
         """
         if isinstance(error, NothingToSyncError | RequestError):
             # With the run on record, another one has committed in the meantime what this one was to read.
             self._stop(started, str(error))
+        elif started is not None and self.attempting.in_doubt and not self._was_overtaken(started):
+            with suppress(LedgerError):
+                self._leave_open(started, error)
         elif not isinstance(error, Exception):
-            self._stop(started, f"{type(error).__name__} ended the run.")
+            self._stop(started, _text(error))
         elif self._was_overtaken(started):
             return LockLostError(self.pipeline.id, error)
         else:
@@ -93,11 +117,20 @@ class Run:
             with suppress(LedgerError):
                 self._close(started, [reason], RunStatus.STOPPED)
 
-    def _fail(self, started: ExecutionRow, error: Exception) -> None:
-        text = str(error) if isinstance(error, ObserveError) else f"{type(error).__name__} ended the run."
-        self._close(started, [text], RunStatus.FAILED)
+    def _fail(self, started: ExecutionRow, error: BaseException) -> None:
+        self._close(started, [_text(error)], RunStatus.FAILED)
+        self._fault(started, error)
+
+    def _leave_open(self, started: ExecutionRow, error: BaseException) -> None:
+        attempts = self.ledger.execution(started.id).attempts
+        self.ledger.mark_retrying(self.execution_key, error=_text(error), attempt=attempts)
+        self.record_queries(started)
+        if isinstance(error, Exception):
+            self._fault(started, error)
+
+    def _fault(self, started: ExecutionRow, error: BaseException) -> None:
         if started.type is not RunType.BACKFILL:
-            self.ledger.fault_pipeline(self.pipeline.id, [text])
+            self.ledger.fault_pipeline(self.pipeline.id, [_text(error)])
         if isinstance(error, ConnectionFailedError):
             self.ledger.fault_connection(error.connection_id, [str(error)])
         if isinstance(error, DataModelError):
@@ -123,3 +156,7 @@ class Run:
     def _close(self, started: ExecutionRow, errors: list[str], status: RunStatus) -> None:
         self.ledger.fail_execution(self.execution_key, ended_at=self.ended_at(started), errors=errors, status=status)
         self.record_queries(started)
+
+
+def _text(error: BaseException) -> str:
+    return str(error) if isinstance(error, ObserveError) else f"{type(error).__name__} ended the run."

@@ -65,8 +65,16 @@ class Moved:
     table_bytes: int | None = None
 
 
-def transfer(job: Job, source: Source, destination: Destination, *, clock: Clock, on_progress: Progress) -> Moved:
-    """Move a job's rows; nothing has changed in the destination when this raises."""
+def transfer(
+    job: Job,
+    source: Source,
+    destination: Destination,
+    *,
+    clock: Clock,
+    on_progress: Progress,
+    on_commit: Callable[[], None],
+) -> Moved:
+    """Move a job's rows; when this raises, nothing has changed in the destination, unless `on_commit` was called."""
     settled = _settle(job, source)
     if settled is None:
         return _nothing_settled(job, source)
@@ -87,7 +95,11 @@ def transfer(job: Job, source: Source, destination: Destination, *, clock: Clock
     selection = _selection(job, columns)
     _guard(job, source, selection)
     load = _load(job, columns, existing)
-    counts = _move(job, load, selection, source, destination, clock=clock, on_progress=on_progress)
+
+    def commit(staged: Load) -> Counts:
+        return destination.commit(staged, now=clock(), on_commit=on_commit)
+
+    counts = _move(job, load, selection, source, destination, commit=commit, on_progress=on_progress)
     return Moved(
         range=job.range,
         counts=counts,
@@ -280,12 +292,12 @@ def _move(
     source: Source,
     destination: Destination,
     *,
-    clock: Clock,
+    commit: Callable[[Load], Counts],
     on_progress: Progress,
 ) -> Counts:
     row_format: Format = next(name for name in source.formats if name in destination.formats)
     if _changes_nothing_when_empty(load, selection) and source.finds_nothing(selection):
-        return destination.commit(replace(load, unstaged=True), now=clock())
+        return commit(replace(load, unstaged=True))
     try:
         stream = source.read(selection, row_format, batch_rows=job.batch_rows)
         try:
@@ -298,7 +310,7 @@ def _move(
             stream.release()
         if arrived != stream.sent:
             raise InterruptedTransferError(job.pipeline.connection_id, sent=stream.sent, arrived=arrived)
-        return destination.commit(replace(load, rows=arrived, bytes=stream.bytes), now=clock())
+        return commit(replace(load, rows=arrived, bytes=stream.bytes))
     except BaseException:
         with suppress(WarehouseError):
             destination.discard_stage(load)

@@ -30,6 +30,10 @@ SYNC_RUN_TABLE = "_observe_sync_run"
 DELETED_AT = "_observe_deleted_at"
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which rows of a data model to read: the named columns where `read_from <= iterator < read_until`.
@@ -183,8 +187,8 @@ class Destination(Protocol):
         """Put a stream's rows beside the table, outside any reader's sight; return how many arrived."""
         ...
 
-    def commit(self, load: Load, *, now: datetime) -> Counts:
-        """Merge the staged rows and record the run, in one transaction.
+    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = nothing) -> Counts:
+        """Merge the staged rows and record the run, in one transaction; `on_commit` is called right before it ends.
 
         Raises WatermarkConflictError when another run has committed since planning, LimitExceededError when too much
         would be deleted; nothing has changed then.

@@ -271,7 +271,8 @@ class Shop:
         watermark = list(committed.values())[-1][1]
         told = {run.execution_key: run for run in self.executions()}
         ended = {key: told[key].status for key in {*committed, *self.killed} & set(told)}
-        counted = {key: told[key].counts.inserts for key in committed if key in told}
+        counts = {key: told[key].counts for key in committed if key in told}
+        counted = {key: count and count.inserts for key, count in counts.items()}
         pipeline = self.ledger.pipeline("p")
         inserted = sum(inserts for inserts, _ in committed.values())
         holds = {

@@ -1,5 +1,6 @@
 """Writing to DuckDB: stage in a temporary table, then merge and record the run in one transaction."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from observe_dagster.warehouse.duckdb.session import (
 from observe_dagster.warehouse.duckdb.source import describe
 from observe_dagster.warehouse.duckdb.statements import ROWS, LoadStatements, create_sync_run, qualified, stage_of
 from observe_dagster.warehouse.duckdb.types import WIDEST_DECIMAL, native_of
-from observe_dagster.warehouse.port import DELETED_AT, SYNC_RUN_TABLE, Format, Load, RowStream
+from observe_dagster.warehouse.port import DELETED_AT, SYNC_RUN_TABLE, Format, Load, RowStream, nothing
 from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
 
 _TABLE_BYTES = (
@@ -110,7 +111,7 @@ class DuckDBDestination:
             self.session.driver.unregister(ROWS)
         return int(self.session.fetch(f"SELECT count(*) FROM {statements.staged}")[0][0])
 
-    def commit(self, load: Load, *, now: datetime) -> Counts:
+    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = nothing) -> Counts:
         """Merge the staged rows and record the run, in one transaction."""
         statements = LoadStatements(load)
         with self.session.transaction():
@@ -133,6 +134,7 @@ class DuckDBDestination:
                 table_rows=int(self.session.fetch(f"SELECT count(*) FROM {statements.table}")[0][0]),
             )
             self._record(load, counts, now)
+            on_commit()
         return counts
 
     def discard_stage(self, load: Load) -> None:

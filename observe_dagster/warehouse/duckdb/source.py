@@ -1,6 +1,6 @@
 """Reading from DuckDB: one read-only transaction, streamed as Arrow batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,11 @@ from observe_dagster.warehouse.port import Format, RowStream, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_VECTOR_ROWS = 2_048
+"""As many rows as DuckDB has in hand at once."""
+
+_BATCH_BYTES = 16_000_000
 
 
 class DuckDBSource:
@@ -65,14 +70,14 @@ class DuckDBSource:
         stream = RowStream(format=row_format, columns=selection.columns)
         with self.session.queries.statement(self.session.connection_id, text, USER) as record:
             try:
-                reader = self.session.driver.sql(text).to_arrow_reader(batch_rows)
+                reader = self.session.driver.sql(text).to_arrow_reader(min(_VECTOR_ROWS, batch_rows))
             except duckdb.Error as error:
                 raise self.session.error(error) from None
         stream.schema = reader.schema
 
         def batches() -> "Iterator[pa.RecordBatch]":
             try:
-                for batch in reader:
+                for batch in joined(reader, batch_rows):
                     stream.sent += batch.num_rows
                     stream.bytes += batch.nbytes
                     record.rows = stream.sent
@@ -83,6 +88,22 @@ class DuckDBSource:
         stream.release = reader.close
         stream.batches = batches()
         return stream
+
+
+def joined(batches: "Iterable[pa.RecordBatch]", most_rows: int) -> "Iterator[pa.RecordBatch]":
+    """The same rows in fewer batches: of about so many rows, or of some megabytes where rows are long."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows + batch.num_rows > most_rows or size >= _BATCH_BYTES:
+            yield pa.concat_batches(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_batches(held)
 
 
 def describe(session: DuckDBSession, text: str) -> tuple[Column, ...]:

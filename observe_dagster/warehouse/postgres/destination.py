@@ -1,6 +1,6 @@
 """Writing to PostgreSQL: stage beside the table, then merge and record the run in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from observe_dagster.datatypes import DataType
 from observe_dagster.errors import UnsupportedTypeError, WarehouseError, WatermarkConflictError
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
 from observe_dagster.warehouse.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
-from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream
+from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream, nothing
 from observe_dagster.warehouse.postgres.names import LONGEST_NAME, qualified, stage_name, stage_prefix
 from observe_dagster.warehouse.postgres.run_record import add_run, create_sync_run, newest_run
 from observe_dagster.warehouse.postgres.session import PostgresSession
@@ -93,7 +93,7 @@ class PostgresDestination:
         self.session.execute(statements.create_stage(as_table=self._staged_as_table))
         return self._copy_in(load, stream) if copied else self._ingest(load, stream)
 
-    def commit(self, load: Load, *, now: datetime) -> Counts:
+    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = nothing) -> Counts:
         """Merge the staged rows and record the run, in one transaction."""
         types = self._staged_types(load, "pgcopy") if load.unstaged else self._stage_types(load)
         statements = self._statements(load, types)
@@ -126,6 +126,7 @@ class PostgresDestination:
             self.session.execute(add_run(load, counts, now))
             if not became_table and not load.unstaged:
                 self.session.execute(sql.SQL("DROP TABLE {}").format(self._stage(load)))
+            on_commit()
         return counts
 
     def discard_stage(self, load: Load) -> None:

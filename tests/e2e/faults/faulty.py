@@ -60,8 +60,10 @@ class FaultyShop(Shop):
             return error
 
     def run_when_free(self) -> SyncResult | ObserveError:
-        """Run the pipeline once no other run holds its lock."""
+        """Run the pipeline once no other run holds its lock, at the time it is now."""
+        now = self.now
         while True:
+            self.now = now
             ended = self.run()
             if not isinstance(ended, AlreadyInProgressError):
                 return ended

@@ -102,6 +102,26 @@ def test_a_destination_that_stays_away_fails_the_run_and_is_named(make_shop: Mak
     assert shop.settle() == []
 
 
+@pytest.mark.parametrize("moment", ["asked", "answered"])
+def test_a_commit_of_which_nothing_is_known_is_left_open_until_the_destination_can_be_asked(
+    make_shop: MakeShop, moment: str
+) -> None:
+    shop = make_shop("postgres", "append")
+    link = shop.links["target"]
+    watch = link.when_asked if moment == "asked" else link.when_answered
+    watch(RECORDED, b"COMMIT", act=link.refuse)
+    ended = shop.run()
+    assert isinstance(ended, ConnectionFailedError)
+    assert str(ended).startswith("Connection 'target': cannot connect: ")
+    left = shop.executions()[-1]
+    assert (left.is_open, left.attempts, len(left.retry_errors)) == (True, 3, 3)
+    assert shop.ledger.pipeline("p").errors == (str(ended),)
+    assert shop.ledger.connection_row("target").status == "faulted"
+    assert shop.settle() == []
+    assert shop.executions()[-2].status == (RunStatus.SUCCESS if moment == "answered" else RunStatus.FAILED)
+    assert shop.ledger.connection_row("target").status == "healthy"
+
+
 @pytest.mark.parametrize(("target", "write_mode"), WAYS)
 def test_a_run_that_commits_without_its_ledger_is_entered_there_by_the_next(
     make_shop: MakeShop, target: str, write_mode: str
