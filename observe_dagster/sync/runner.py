@@ -6,6 +6,7 @@ happened afterwards, and the ledger is brought in step before each run.
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 
 import stamina
 
@@ -32,6 +33,7 @@ from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
 
 _SOURCE_COLUMNS = "source_columns"
 _TABLE_BYTES = "table_bytes"
+_SOON_SECONDS = 1.0
 
 
 class SyncRunner:
@@ -168,10 +170,11 @@ class SyncRunner:
         return self._succeed(run, started[0], moved)
 
     def _may_have_committed(self, run: Run) -> bool:
-        """Whether the destination has the run's rows, or cannot be asked."""
+        """Whether the destination has the run's rows, or cannot be asked at once."""
+        options = replace(self._options(run), lock_wait_seconds=_SOON_SECONDS)
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
         try:
-            with target.destination(self._options(run)) as destination:
+            with target.destination(options) as destination:
                 return destination.committed(run.execution_key, run.table) is not None
         except WarehouseError:
             return True

@@ -14,6 +14,7 @@ from observe_dagster.errors import (
     ObserveError,
     OutOfMemoryError,
     RequestError,
+    WarehouseError,
 )
 from observe_dagster.ledger import ExecutionRow, Ledger, PipelineLock
 from observe_dagster.records import RunStatus, RunType, TableName
@@ -38,10 +39,10 @@ class Attempting:
         self.in_doubt = True
 
     def learn(self, error: ObserveError) -> None:
-        """Draw the conclusions from an attempt's failure; a refusal leaves no doubt."""
+        """Draw the conclusions from an attempt's failure; a refusal by the destination leaves no doubt."""
         short = isinstance(error, OutOfMemoryError)
         self.sparing = self.sparing and not short
-        self.in_doubt = self.in_doubt and error.transient and not short
+        self.in_doubt = self.in_doubt and not (short or (isinstance(error, WarehouseError) and not error.transient))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ class Run:
             with suppress(LedgerError):
                 self._close(started, [reason], RunStatus.STOPPED)
 
-    def _fail(self, started: ExecutionRow, error: BaseException) -> None:
+    def _fail(self, started: ExecutionRow, error: Exception) -> None:
         self._close(started, [_text(error)], RunStatus.FAILED)
         self._fault(started, error)
 
@@ -128,7 +129,7 @@ class Run:
         if isinstance(error, Exception):
             self._fault(started, error)
 
-    def _fault(self, started: ExecutionRow, error: BaseException) -> None:
+    def _fault(self, started: ExecutionRow, error: Exception) -> None:
         if started.type is not RunType.BACKFILL:
             self.ledger.fault_pipeline(self.pipeline.id, [_text(error)])
         if isinstance(error, ConnectionFailedError):

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from observe_dagster.errors import LedgerError
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import RunStatus, RunType
 from observe_dagster.sync.reconcile import close_abandoned
@@ -101,3 +102,33 @@ def test_a_run_that_records_its_own_failure_meanwhile_keeps_its_cause(
     (closed,) = close_abandoned(world.project, seen, "p", clock=lambda: world.now)
 
     assert (closed.status, closed.errors) == (RunStatus.FAILED, ("The disk is full.",))
+
+
+@pytest.mark.parametrize("target", ["postgres", "duckdb"])
+@pytest.mark.parametrize("breaking", [RuntimeError("no"), KeyboardInterrupt(), LedgerError("It is full.")])
+def test_a_run_that_broke_off_after_its_commit_is_entered_by_the_next(
+    make_world: Callable[[str, str], World], target: str, breaking: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object, **__: object) -> None:
+        raise breaking
+
+    world = make_world("postgres", target)
+    world.source.run(
+        "CREATE TABLE items (id int, updated_at timestamptz)", "INSERT INTO items VALUES (1, '2024-03-01 11:00Z')"
+    )
+    world.declare()
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "succeed_execution", break_off)
+        with pytest.raises(type(breaking)):
+            world.sync()
+    assert world.rows("count(*)") == [(1,)]
+    assert world.ledger.executions("p").items[-1].is_open
+
+    world.now += timedelta(hours=1)
+    world.sync()
+
+    first, second = world.ledger.executions("p").items
+    assert (first.status, second.status) == (RunStatus.SUCCESS, RunStatus.SUCCESS)
+    assert first.counts is not None
+    assert first.counts.inserts == 1
+    assert world.ledger.pipeline("p").errors == ()
