@@ -24,7 +24,7 @@ if __package__ in (None, ""):
 from benchmarks.support.report import parser, show, write
 from observe_dagster.checks import Status
 from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge, microseconds
-from observe_dagster.spec.pipeline import AnomalyDetectionRule
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HISTORY_DAYS, WATCHED_DAYS = 100, 30

@@ -26,6 +26,7 @@ import dagster as dg
 
 from benchmarks.support.receiver import monte_carlo_settings
 from benchmarks.support.report import parser, show, write
+from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.ledger.outbox import Outbox
@@ -34,7 +35,6 @@ from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.publish.delivery import deliver
 from observe_dagster.publish.montecarlo import PUBLISHER, open_client, open_vendor
 from observe_dagster.settings import Settings
-from observe_dagster.spec.project import Project
 from tests.fakes.montecarlo import FakeMonteCarlo
 
 BUDGET_SECONDS = 40.0

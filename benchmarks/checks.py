@@ -23,12 +23,12 @@ import sqlalchemy as sa
 
 from benchmarks.support.child import peak_mb
 from benchmarks.support.report import parser, show, write
+from observe_dagster.config import Project
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.monitoring.anomalies import judge_executions
 from observe_dagster.monitoring.standing import judge_standing
 from observe_dagster.records import CheckResult
-from observe_dagster.spec import Project
 
 DAYS = 60
 NOW = datetime(2024, 3, 1, 12, 30, tzinfo=UTC)

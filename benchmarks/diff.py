@@ -166,10 +166,11 @@ def _row(scenario: str, way: str, expected: int, ours: dict[str, Any], theirs: d
 def _observe(told: dict[str, Any]) -> int:
     from datetime import UTC, datetime
 
+    from observe_dagster.config.models.connections.duckdb import DuckDBConnection
+    from observe_dagster.config.models.connections.postgres import PostgresConnection
+    from observe_dagster.config.models.diff import DataDiffConfig
+    from observe_dagster.config.project import Project
     from observe_dagster.monitoring.diff import diff
-    from observe_dagster.spec.connection import DuckDBConnection, PostgresConnection
-    from observe_dagster.spec.diff import DataDiffConfig
-    from observe_dagster.spec.project import Project
 
     def connection(name: str, place: str) -> Any:
         if place.startswith("postgresql:"):

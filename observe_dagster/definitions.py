@@ -6,10 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from observe_dagster.config import load_project
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.garbage import keep_for_good, let_go
 from observe_dagster.settings import Settings
-from observe_dagster.spec import load_project
 
 
 @dg.definitions

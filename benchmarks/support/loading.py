@@ -21,11 +21,11 @@ def child(told: dict[str, Any]) -> None:
 
     watch.lap("dagster")
     if told["contestant"] == "observe":
+        from observe_dagster.config import load_project
         from observe_dagster.orchestration.build import build_definitions
         from observe_dagster.orchestration.garbage import keep_for_good
         from observe_dagster.orchestration.resources import ObserveResource
         from observe_dagster.settings import Settings
-        from observe_dagster.spec import load_project
 
         settings = Settings.from_environment()
         watch.lap("package")

@@ -12,6 +12,7 @@ from observe_dagster.alerts.decide import Change, Event, absent, decide, due_aga
 from observe_dagster.alerts.message import compose
 from observe_dagster.alerts.routing import channels_for, channels_told
 from observe_dagster.alerts.verdict import FAILING, Verdict
+from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Ledger
 from observe_dagster.ledger.alerts import (
     Episode,
@@ -22,7 +23,6 @@ from observe_dagster.ledger.alerts import (
     update_episode,
 )
 from observe_dagster.ledger.outbox_intake import Draft, enqueue_all
-from observe_dagster.spec.alerts import Alerting
 
 PUBLISHER = "alerts"
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from observe_dagster.alerts.decide import Change, Event
 from observe_dagster.alerts.verdict import FAULT, RUN, TICK
+from observe_dagster.config.models.alerts import MessageTemplate
 from observe_dagster.records import Status
-from observe_dagster.spec.alerts import MessageTemplate
 
 MOST_ALERTS = 25
 """A message names so many alerts and counts the rest: chat services cut long texts."""

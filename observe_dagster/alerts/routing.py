@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from observe_dagster.config.models.alerts import Alerting, Route
 from observe_dagster.ledger.alerts import Episode
-from observe_dagster.spec.alerts import Alerting, Route
 
 
 def channels_for(episode: Episode, alerting: Alerting) -> tuple[str, ...]:

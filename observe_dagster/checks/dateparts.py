@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from observe_dagster.spec.pipeline import Datepart
-from observe_dagster.spec.wall_clock import instant_of
+from observe_dagster.config.models.pipeline import Datepart
+from observe_dagster.config.time.wall_clock import instant_of
 
 _PASSING = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 _DAYS = {"day": 1, "week": 7}

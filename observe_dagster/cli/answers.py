@@ -14,8 +14,8 @@ from observe_dagster.cli.times import in_utc
 from observe_dagster.records import Counts
 
 if TYPE_CHECKING:
+    from observe_dagster.config import Connection, DataModel, Pipeline
     from observe_dagster.ledger import ConnectionRow, DataModelRow, ExecutionRow, Page, PipelineRow
-    from observe_dagster.spec import Connection, DataModel, Pipeline
 
 
 def connection_document(declared: "Connection", row: "ConnectionRow") -> Document:
@@ -100,7 +100,7 @@ def report_document(
 def _resource(
     declared: "Connection | DataModel | Pipeline", row: "ConnectionRow | DataModelRow | PipelineRow"
 ) -> Document:
-    from observe_dagster.spec.masking import masked
+    from observe_dagster.config.secrets import masked
 
     fields = masked(declared)
     head = {name: fields.pop(name) for name in ("id", "name", "state")}

@@ -11,7 +11,7 @@ from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from observe_dagster.spec import Connection
+    from observe_dagster.config import Connection
 
 
 @click.group()
@@ -91,7 +91,7 @@ def _try(state: State, connection_id: str) -> Document:
 
 def _is_yet_to_be_written(state: State, declared: "Connection") -> bool:
     """Whether there is no file yet where a pipeline will write one."""
-    from observe_dagster.spec import DuckDBConnection
+    from observe_dagster.config import DuckDBConnection
 
     if not isinstance(declared, DuckDBConnection) or Path(declared.config.path).expanduser().exists():
         return False

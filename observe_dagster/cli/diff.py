@@ -9,8 +9,8 @@ from observe_dagster.cli.output import facts, table, write, write_json
 from observe_dagster.cli.state import Document, State
 
 if TYPE_CHECKING:
+    from observe_dagster.config.models.diff import DataDiffConfig
     from observe_dagster.monitoring.diff import DiffResult
-    from observe_dagster.spec.diff import DataDiffConfig
 
 _NULL = "NULL"
 
@@ -56,7 +56,7 @@ def diff(context: click.Context, state: State, a: str, b: str, *, limit: int, **
 def _config(a: str, b: str, options: Document) -> "DataDiffConfig":
     from pydantic import ValidationError
 
-    from observe_dagster.spec.diff import DataDiffConfig
+    from observe_dagster.config.models.diff import DataDiffConfig
 
     tolerance, columns, exclude = options["tolerance"], options["columns"], options["exclude"]
     declared: Document = {

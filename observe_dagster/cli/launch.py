@@ -15,7 +15,7 @@ from observe_dagster.errors import NothingToSyncError
 if TYPE_CHECKING:
     import dagster as dg
 
-    from observe_dagster.spec import Pipeline
+    from observe_dagster.config import Pipeline
 
 _REPOSITORY = "__repository__@observe_dagster"
 
@@ -131,9 +131,9 @@ def _window_tags(
     state: State, pipeline: "Pipeline", wanted: Wanted, instance: "dg.DagsterInstance"
 ) -> list[Mapping[str, str]]:
     """The partitions to run, neighbours in one run: those between two times, or the closed ones that are missing."""
+    from observe_dagster.config import IntervalSchedule
     from observe_dagster.orchestration.names import destination_key
     from observe_dagster.orchestration.partitions import missing_windows, partitions_of
-    from observe_dagster.spec import IntervalSchedule
 
     definition, now = partitions_of(pipeline, state.project), datetime.now(UTC)
     if definition is None or not isinstance(pipeline.schedule, IntervalSchedule):

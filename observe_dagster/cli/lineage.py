@@ -76,7 +76,7 @@ def document(graph: "LineageGraph") -> Document:
 
 def flowchart(graph: "LineageGraph") -> str:
     """The graph as a Mermaid flowchart from left to right; columns stand in their tables."""
-    from observe_dagster.spec.paths import path_text
+    from observe_dagster.config.models.paths import path_text
 
     nodes = (graph.start, *graph.nodes)
     names = {node.id: f"n{number}" for number, node in enumerate(nodes)}
@@ -108,7 +108,7 @@ def _path(node: "LineageNode") -> tuple[str, ...]:
 
 
 def _name(node: "LineageNode") -> str:
-    from observe_dagster.spec.paths import path_text
+    from observe_dagster.config.models.paths import path_text
 
     return path_text(_path(node))
 

@@ -11,8 +11,8 @@ from observe_dagster.cli.example import demo_has_run, name_places
 from observe_dagster.settings import Settings
 
 if TYPE_CHECKING:
+    from observe_dagster.config import Project
     from observe_dagster.ledger import Ledger
-    from observe_dagster.spec import Project
 
 
 class State:
@@ -38,7 +38,7 @@ class State:
     @cached_property
     def project(self) -> "Project":
         """Everything declared under OBSERVE_DEFS; raises SpecError."""
-        from observe_dagster.spec import load_project
+        from observe_dagster.config import load_project
 
         if demo_has_run(self.settings):
             name_places(self.settings, self.database_url)
@@ -82,8 +82,8 @@ class State:
             found.append(settings.datascale.token)
         project: Project | None = self.__dict__.get("project")
         if project is not None:
-            from observe_dagster.spec import secrets_of
-            from observe_dagster.spec.alerts import secrets_of_channel
+            from observe_dagster.config import secrets_of
+            from observe_dagster.config.models.alerts import secrets_of_channel
 
             found.extend(secret for connection in project.connections for secret in secrets_of(connection))
             found.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))

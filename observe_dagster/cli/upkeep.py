@@ -37,7 +37,7 @@ def validate(state: State, path: Path | None) -> None:
 
     PATH is a folder of YAML files; the default is OBSERVE_DEFS.
     """
-    from observe_dagster.spec import load_project
+    from observe_dagster.config import load_project
 
     folder = state.settings.defs if path is None else path
     project = load_project(folder, environment=os.environ)

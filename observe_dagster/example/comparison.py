@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.example.places import Places
 from observe_dagster.example.proof import DuckDBEngine, Engine, Fingerprint, PostgresEngine
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
+    from observe_dagster.config.project import Project
     from observe_dagster.example.runs import ExampleRuns
     from observe_dagster.example.telling import Telling
-    from observe_dagster.spec.project import Project
 
 _CHANGED = ("flights-hourly", "flights-daily")
 
@@ -33,12 +33,12 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
     The environment then names the example's places, so that processes started later find them. Running it again
     starts from the beginning. Raises DemoFailedError when anything differs from what it must be.
     """
+    from observe_dagster.config import load_project
     from observe_dagster.example.receiver import Receiver
     from observe_dagster.example.replaying import leave_faults, replay
     from observe_dagster.example.runs import open_runs
     from observe_dagster.example.telling import Telling
     from observe_dagster.example.watching import Watching
-    from observe_dagster.spec import load_project
 
     pace, started = pace or Pace(), time.monotonic()
     find_data()

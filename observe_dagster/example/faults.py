@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
 from observe_dagster.errors import LedgerError
 from observe_dagster.example.places import Places
 from observe_dagster.example.stage import Stage, Story, withheld
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

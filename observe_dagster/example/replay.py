@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from observe_dagster.spec.intervals import fires_at, latest_closed
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.schedule import IntervalSchedule
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IntervalSchedule
+from observe_dagster.config.time.intervals import fires_at, latest_closed
 
 _CALM_HOUR = 4
 """When all of a day's daily runs are over, UTC: the replay's days begin here, so that none is cut in two."""

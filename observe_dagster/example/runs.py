@@ -12,6 +12,10 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.instance.ref import InstanceRef
 from sqlalchemy import make_url
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IncrementalSync, IntervalSchedule
+from observe_dagster.config.project import Project
+from observe_dagster.config.time.intervals import boundary, latest_closed
 from observe_dagster.errors import SyncError
 from observe_dagster.ledger.forgetting import forget
 from observe_dagster.orchestration.assets import run_config
@@ -30,10 +34,6 @@ from observe_dagster.orchestration.names import (
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import RunType
 from observe_dagster.settings import Settings
-from observe_dagster.spec.intervals import boundary, latest_closed
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
-from observe_dagster.spec.schedule import IncrementalSync, IntervalSchedule
 
 # Without this label the runs would be missing from the job's own list of runs in the UI.
 _LABELS = {".dagster/repository": "__repository__@observe_dagster"}

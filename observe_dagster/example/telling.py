@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from observe_dagster.config.project import Project
 from observe_dagster.example.runs import ExampleRuns
 from observe_dagster.ledger.forgetting import forget_publications
 from observe_dagster.ledger.outbox import Outbox, Publication
@@ -17,7 +18,6 @@ from observe_dagster.publish.datascale import PUBLISHER as DATASCALE
 from observe_dagster.publish.facts import lineage_key
 from observe_dagster.publish.montecarlo import PUBLISHER as MONTE_CARLO
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings
-from observe_dagster.spec.project import Project
 
 _MOST = 1_000
 _PUBLISHERS = (MONTE_CARLO, DATASCALE)

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
+from observe_dagster.config.project import Project
 from observe_dagster.ledger.database import reporting
 from observe_dagster.ledger.declared import (
     all_connections,
@@ -58,8 +60,6 @@ from observe_dagster.ledger.session import LedgerSession
 from observe_dagster.ledger.synchronise import synchronise
 from observe_dagster.ledger.verdict_book import VerdictBook
 from observe_dagster.records import Counts, QueryLog, RunStatus, RunType, SchemaChange
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
-from observe_dagster.spec.project import Project
 
 
 class Ledger(LedgerSession):

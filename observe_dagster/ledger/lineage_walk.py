@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.functions import Function
 
+from observe_dagster.config.models.paths import parse_path, path_text
+from observe_dagster.config.yaml.suggest import closest
 from observe_dagster.errors import LedgerError, NotFoundError
 from observe_dagster.ledger.rows_lineage import Direction, LineageGraph, LineageNode
 from observe_dagster.ledger.tables_observed import (
@@ -20,8 +22,6 @@ from observe_dagster.ledger.tables_observed import (
     address_type,
     column_lineage,
 )
-from observe_dagster.spec.paths import parse_path, path_text
-from observe_dagster.spec.suggest import closest
 
 DEFAULT_DEPTH = 10
 DEEPEST = 99

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 from observe_dagster.ledger.database import storable
 from observe_dagster.ledger.declared import find_pipeline, not_found
 from observe_dagster.ledger.executions import loads
@@ -21,7 +22,6 @@ from observe_dagster.ledger.synchronise import write_rules
 from observe_dagster.ledger.tables import pipeline, pipeline_execution, pipeline_execution_closure
 from observe_dagster.ledger.tables_observed import anomaly_detection_rule
 from observe_dagster.records import Counts, RunStatus, RunType
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
 
 _COUNT_NAMES = tuple(each.name for each in fields(Counts))
 _SHORTEST = timedelta(microseconds=1)

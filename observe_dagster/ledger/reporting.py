@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule
 from observe_dagster.ledger.history import to_row
 from observe_dagster.ledger.rows import ExecutionRow
 from observe_dagster.ledger.tables import Json, pipeline, pipeline_execution
 from observe_dagster.ledger.tables_observed import anomaly_detection_rule, publication
-from observe_dagster.spec.pipeline import AnomalyDetectionRule
 
 _SHOWN_AT = "shown_at"
 

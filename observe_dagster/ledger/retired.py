@@ -5,10 +5,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from observe_dagster.config.models.check_names import anomaly_check_name
 from observe_dagster.ledger.tables import pipeline
 from observe_dagster.ledger.tables_checks import check_standing
 from observe_dagster.ledger.tables_observed import anomaly_detection_rule
-from observe_dagster.spec.check_names import anomaly_check_name
 
 
 def retire_anomaly_checks(db: sa.Connection, slugs: Collection[str], *, now: datetime) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
+from observe_dagster.config.models.pipeline import Expectations
 from observe_dagster.ledger.observed import asset_key_of
 from observe_dagster.ledger.rows_checks import ExpectationsRow, LatestStart, RunSeen, Standing
 from observe_dagster.records import RunType, Status
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS
-from observe_dagster.spec.pipeline import Expectations
 
 _EXPECTATIONS = tuple(Expectations.model_fields)
 

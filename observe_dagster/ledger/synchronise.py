@@ -12,16 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from observe_dagster.config.models.data_model import DataModel
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, Pipeline, PipelineType
+from observe_dagster.config.project import Project, content_hash
+from observe_dagster.config.secrets import masked
 from observe_dagster.ledger.database import advisory_key
 from observe_dagster.ledger.declared import settled_status
 from observe_dagster.ledger.retired import retire_anomaly_checks
 from observe_dagster.ledger.rows import SynchroniseReport
 from observe_dagster.ledger.tables import connection, data_model, pipeline, pipeline_type
 from observe_dagster.ledger.tables_observed import anomaly_detection_result, anomaly_detection_rule
-from observe_dagster.spec.data_model import DataModel
-from observe_dagster.spec.masking import masked
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations, Pipeline, PipelineType
-from observe_dagster.spec.project import Project, content_hash
 
 _Row = dict[str, Any]
 _EXPECTATIONS = tuple(Expectations.model_fields)

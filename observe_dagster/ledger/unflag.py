@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from observe_dagster.config.models.check_names import anomaly_check_name
 from observe_dagster.errors import NotFoundError
 from observe_dagster.ledger.declared import find_pipeline
 from observe_dagster.ledger.tables import pipeline_execution
 from observe_dagster.ledger.tables_checks import check_result
 from observe_dagster.ledger.tables_observed import anomaly_detection_result, anomaly_detection_rule
-from observe_dagster.spec.check_names import anomaly_check_name
 
 
 def unflag(db: sa.Connection, pipeline_id: str, execution_id: int, metric_fields: Sequence[str]) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from observe_dagster.config.sql.select import same_name, stored_name
 from observe_dagster.lineage.edges import ColumnRef, TablePath
-from observe_dagster.spec.select import same_name, stored_name
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from observe_dagster.config.models.pipeline import FieldTransformation
+from observe_dagster.config.sql.select import same_name
 from observe_dagster.lineage.edges import QueryLineage, TablePath
 from observe_dagster.lineage.names import TableColumns
 from observe_dagster.lineage.script import query_lineage
 from observe_dagster.records import ColumnFlow, TableName
-from observe_dagster.spec.pipeline import FieldTransformation
-from observe_dagster.spec.select import same_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from observe_dagster.config.models.paths import path_text
+from observe_dagster.config.sql.select import fold_names, line_and_column, stored_name
 from observe_dagster.lineage.edges import (
     ColumnRef,
     Output,
@@ -18,8 +20,6 @@ from observe_dagster.lineage.names import Names, TableColumns, Temporary
 from observe_dagster.lineage.renaming import Renaming
 from observe_dagster.lineage.statements import Ignored, Renamed, Write, writes
 from observe_dagster.lineage.tracing import trace
-from observe_dagster.spec.paths import path_text
-from observe_dagster.spec.select import fold_names, line_and_column, stored_name
 
 if TYPE_CHECKING:
     from sqlglot import exp

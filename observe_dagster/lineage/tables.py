@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from observe_dagster.config.sql.reading import reading
+from observe_dagster.config.sql.select import SelectFault, stored_name
 from observe_dagster.records import TableName
-from observe_dagster.spec.reading import reading
-from observe_dagster.spec.select import SelectFault, stored_name
 
 if TYPE_CHECKING:
     from sqlglot import exp

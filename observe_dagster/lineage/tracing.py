@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from observe_dagster.config.models.paths import path_text
+from observe_dagster.config.sql.select import STORED, Select, selected, stored_name, tables
 from observe_dagster.lineage.edges import ColumnRef, Output, QueryLineage, TablePath, Unresolved
 from observe_dagster.lineage.names import Names
 from observe_dagster.lineage.pivots import pivot_columns
 from observe_dagster.lineage.qualifying import qualified
-from observe_dagster.spec.paths import path_text
-from observe_dagster.spec.select import STORED, Select, selected, stored_name, tables
 
 if TYPE_CHECKING:
     from sqlglot import exp

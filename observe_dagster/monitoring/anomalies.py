@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge, picture_markdown
+from observe_dagster.config.models.check_names import anomaly_check_name
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.monitoring.standing import timezone_of
 from observe_dagster.records import CheckResult, Outcome, Status
-from observe_dagster.spec.check_names import anomaly_check_name
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import AnomalyCase, Ledger

@@ -25,12 +25,12 @@ from observe_dagster.checks.diff import (
     judge,
     part_to_compare,
 )
+from observe_dagster.config.models.diff import DataDiffConfig, DiffAlertCondition
+from observe_dagster.config.project import Project
 from observe_dagster.errors import WarehouseError
 from observe_dagster.monitoring.diff_columns import Dataset, compared, dataset_of, keys_are_unique
 from observe_dagster.monitoring.diff_rows import materialized_to, write_rows
 from observe_dagster.records import Outcome, QueryLog
-from observe_dagster.spec.diff import DataDiffConfig, DiffAlertCondition
-from observe_dagster.spec.project import Project
 from observe_dagster.warehouse import OpenOptions, QueryRecorder, Reader, open_warehouse
 from observe_dagster.warehouse.comparing import Buckets, Expressions, KeyStats, Side
 from observe_dagster.warehouse.diff_statements import JoinStatements, Rows, SideStatements

@@ -12,10 +12,10 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
+from observe_dagster.config.models.diff import DataDiffConfig, DiffDataset
+from observe_dagster.config.project import Project
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column, RunType, SyncRange, TableName
-from observe_dagster.spec.diff import DataDiffConfig, DiffDataset
-from observe_dagster.spec.project import Project
 from observe_dagster.warehouse import Load, LoadColumn, OpenOptions, RowStream, open_warehouse
 
 if TYPE_CHECKING:

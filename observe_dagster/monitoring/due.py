@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IntervalSchedule
+from observe_dagster.config.time.intervals import boundary, fires_at, next_closed
 from observe_dagster.ledger import LatestStart, Standing
 from observe_dagster.records import RunType
-from observe_dagster.spec.intervals import boundary, fires_at, next_closed
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.schedule import IntervalSchedule
 
 
 def next_due(pipeline: Pipeline, standing: Standing) -> datetime | None:

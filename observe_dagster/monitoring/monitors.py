@@ -6,6 +6,9 @@ from datetime import datetime
 
 from observe_dagster.checks import metric, schema, test
 from observe_dagster.checks.test import SAMPLE_ROWS
+from observe_dagster.config.models.connections import Connection
+from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, SchemaMonitor
+from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.errors import WarehouseError
 from observe_dagster.monitoring.diff import diff, outcome_of
 from observe_dagster.monitoring.measuring import measure
@@ -13,9 +16,6 @@ from observe_dagster.monitoring.memory import Memory
 from observe_dagster.monitoring.tables import find_table
 from observe_dagster.monitoring.testing import look_for_failures
 from observe_dagster.records import Outcome, Status
-from observe_dagster.spec.connection import Connection
-from observe_dagster.spec.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, SchemaMonitor
-from observe_dagster.spec.project import DeclaredMonitor, Project
 from observe_dagster.warehouse import OpenOptions, Reader, Warehouse, open_warehouse
 
 Open = Callable[[Connection], Warehouse]

@@ -13,12 +13,12 @@ from observe_dagster.checks.freshness import Freshness, Loads
 from observe_dagster.checks.freshness import judge as judge_freshness
 from observe_dagster.checks.timeliness import Run, Timeliness
 from observe_dagster.checks.timeliness import judge as judge_timeliness
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IntervalSchedule
+from observe_dagster.config.project import Project
 from observe_dagster.monitoring.due import next_due
 from observe_dagster.records import CheckResult, Outcome, Status
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
-from observe_dagster.spec.schedule import IntervalSchedule
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import CheckStanding, Ledger, RunSeen, Standing

@@ -1,10 +1,10 @@
 """Find the tables and columns that monitors name."""
 
+from observe_dagster.config.models.monitors import table_parts
+from observe_dagster.config.sql.select import same_name
+from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
-from observe_dagster.spec.monitors import table_parts
-from observe_dagster.spec.select import same_name
-from observe_dagster.spec.suggest import did_you_mean
 from observe_dagster.warehouse import Reader
 from observe_dagster.warehouse.measures import DATABASE
 

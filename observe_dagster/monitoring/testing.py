@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from observe_dagster.checks.test import SAMPLE_ROWS, Failures
+from observe_dagster.config.models.monitors import DataTestMonitor
+from observe_dagster.config.validation.monitor_sql import template_queries
 from observe_dagster.errors import WarehouseError
-from observe_dagster.spec.monitor_sql import template_queries
-from observe_dagster.spec.monitors import DataTestMonitor
 from observe_dagster.warehouse import Reader
 from observe_dagster.warehouse.measures import count_statement, failing_rows, text_statement
 

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
+from observe_dagster.config.models.diff import DataDiffConfig
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IncrementalSync, IteratorDataType
+from observe_dagster.config.project import Project
+from observe_dagster.config.time.bounds import Bound, bound
 from observe_dagster.datatypes import Kind, parse_data_type
 from observe_dagster.errors import WarehouseError
 from observe_dagster.monitoring.diff import DiffResult, diff, outcome_of
 from observe_dagster.records import Column, Outcome, Status, SyncRange, TableName
-from observe_dagster.spec.bounds import Bound, bound
-from observe_dagster.spec.diff import DataDiffConfig
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
-from observe_dagster.spec.schedule import IncrementalSync, IteratorDataType
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 from observe_dagster.warehouse.comparing import Expressions
 from observe_dagster.warehouse.diff_statements import quoted, string

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.follower import SETTLE, EventFollower
 from observe_dagster.orchestration.names import scoped
 from observe_dagster.orchestration.resources import ObserveResource
-from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     from observe_dagster.alerts import Delivered, TakenIn

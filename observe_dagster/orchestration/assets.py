@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.errors import NothingToSyncError, ObserveError, RequestError
 from observe_dagster.orchestration.checks.pipeline import evaluate
 from observe_dagster.orchestration.checks.specs import pipeline_check_specs
@@ -17,8 +19,6 @@ from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.result_metadata import result_metadata
 from observe_dagster.orchestration.translator import destination_spec
 from observe_dagster.records import RunType, SyncResult
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 from observe_dagster.sync.ranges import SyncRequest
 
 RUN_CONFIG = {

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.delivering import deliver_due, told
 from observe_dagster.orchestration.names import destination_key, scoped
-from observe_dagster.orchestration.places import database_name
 from observe_dagster.orchestration.resources import ObserveResource
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     from observe_dagster.publish.datafold import Access, Branch, ChangedTable
@@ -124,7 +123,7 @@ def _changed(branch: "Branch", pipelines: Sequence[Pipeline], project: Project) 
         changed_table(
             branch,
             (
-                database_name(project.connection(pipeline.destination.connection_id)),
+                project.connection(pipeline.destination.connection_id).database_name,
                 pipeline.destination.schema_,
                 pipeline.destination.table,
             ),

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from observe_dagster.config.models.schedule import IntervalSchedule
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.alerting import alert_sensor
 from observe_dagster.orchestration.assets import pipeline_asset
 from observe_dagster.orchestration.branch import branch_sensor
@@ -32,8 +34,6 @@ from observe_dagster.orchestration.upkeep import prune_schedule
 from observe_dagster.orchestration.upstream import upstream_of_all
 from observe_dagster.orchestration.watcher import watcher_sensor
 from observe_dagster.settings import Settings
-from observe_dagster.spec.project import Project
-from observe_dagster.spec.schedule import IntervalSchedule
 
 
 def build_definitions(

@@ -7,11 +7,11 @@ from typing import Any, Self
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
+from observe_dagster.config import Project, SourceText, load_documents, project_from_attributes
 from observe_dagster.errors import SpecError
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.schema import attributes_schema
 from observe_dagster.orchestration.together import declare_together
-from observe_dagster.spec import Project, SourceText, load_documents, project_from_attributes
 
 
 class Attributes(BaseModel):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from observe_dagster.config.project import DeclaredMonitor
 from observe_dagster.errors import PublishError, SettingsError
 from observe_dagster.records import Outcome, Status
-from observe_dagster.spec.project import DeclaredMonitor
 
 if TYPE_CHECKING:
     from observe_dagster.publish.datafold import ChangedTable, DataDiff, Datafold

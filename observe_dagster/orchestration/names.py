@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.records import SyncRange, TableName
-from observe_dagster.spec.pipeline import Pipeline
 
 SYNC_JOB = "sync"
 MONITORS_JOB = "monitors"

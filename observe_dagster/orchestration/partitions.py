@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IncrementalSync, IntervalSchedule
+from observe_dagster.config.project import Project
+from observe_dagster.config.time.intervals import boundary, cron, latest_closed, next_closed
 from observe_dagster.errors import Problem, SpecError
-from observe_dagster.spec.intervals import boundary, cron, latest_closed, next_closed
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
-from observe_dagster.spec.schedule import IncrementalSync, IntervalSchedule
 
 _FORMAT = "%Y-%m-%d-%H:%M"
 _DAY_FORMAT = "%Y-%m-%d"

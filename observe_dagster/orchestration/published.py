@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.names import destination_key
-from observe_dagster.orchestration.places import database_name
 from observe_dagster.orchestration.translator import TableKeys, source_keys
 from observe_dagster.publish.facts import (
     ColumnLineage,
@@ -21,7 +21,6 @@ from observe_dagster.publish.facts import (
     TableLineage,
     TableMetadata,
 )
-from observe_dagster.spec.project import Project
 
 CONNECTION_KEY = "observe/connection"
 """In an asset's metadata: the declared connection that the table of an asset of others belongs to."""
@@ -75,7 +74,7 @@ class Facts:
         if connection is not None and len(key.path) == 3:
             return Table(
                 connection_id=connection.id,
-                database=database_name(connection),
+                database=connection.database_name,
                 schema=key.path[1],
                 name=key.path[2],
             )
@@ -88,7 +87,7 @@ class Facts:
         chosen = _plain(described.get(CONNECTION_KEY))
         connection = next((each for each in self._project.connections if each.id == chosen), None)
         if len(parts) == 2 and connection is not None:
-            parts.insert(0, database_name(connection))
+            parts.insert(0, connection.database_name)
         if len(parts) != 3:
             return None
         view = "view" in (self._graph.get(key).kinds if self._graph is not None and self._graph.has(key) else ())

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.delivering import deliver_due, told
 from observe_dagster.orchestration.follower import SETTLE, EventFollower
 from observe_dagster.orchestration.names import destination_key, scoped
 from observe_dagster.orchestration.receipts import show_receipts
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings
-from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     from observe_dagster.orchestration.published import Facts

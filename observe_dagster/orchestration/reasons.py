@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.config.models.pipeline import Pipeline
 
 
 class RecordedPipeline(Protocol):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.errors import PublishError, RequestError, SettingsError
 from observe_dagster.orchestration.names import REMOTE_RUNS_SENSOR, destination_key, instant_text, scoped
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import RunType, SyncResult
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     from observe_dagster.publish.warehouse_sync import Access, RemoteRun

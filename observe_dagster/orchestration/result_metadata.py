@@ -5,12 +5,12 @@ from typing import Any
 
 import dagster as dg
 
+from observe_dagster.config.models.paths import path_text
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.names import instant_text
 from observe_dagster.orchestration.translator import TableKeys
 from observe_dagster.records import Column, ColumnFlow, SchemaChange, SyncResult
-from observe_dagster.spec.paths import path_text
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 _MOST_ORIGINS = 4
 

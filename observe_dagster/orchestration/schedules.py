@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IntervalSchedule
+from observe_dagster.config.time.intervals import boundary, cron, latest_closed
 from observe_dagster.errors import NothingToSyncError, SyncError
 from observe_dagster.orchestration.names import (
     LOGICAL_DATE_TAG,
@@ -24,9 +27,6 @@ from observe_dagster.orchestration.reasons import why_not_declared, why_not_reco
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.wording import describe_schedule
 from observe_dagster.records import RunType
-from observe_dagster.spec.intervals import boundary, cron, latest_closed
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.schedule import IntervalSchedule
 from observe_dagster.sync.ranges import SyncRequest, plan
 
 _MOST_RANGES_PER_TICK = 20

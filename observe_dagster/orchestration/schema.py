@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from observe_dagster.spec import ProjectDocument
-from observe_dagster.spec.connection import PROVIDER_NAMES
+from observe_dagster.config import ProjectDocument
+from observe_dagster.config.models.connections import PROVIDER_NAMES
 
 _SPELLINGS = {
     **{name: [name, spelt] for name, spelt in PROVIDER_NAMES.items()},

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import OnceSchedule
+from observe_dagster.config.project import Project, content_hash
 from observe_dagster.orchestration.names import (
     LOGICAL_DATE_TAG,
     ONCE_SENSOR,
@@ -21,9 +24,6 @@ from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.schedules import unfinished_run
 from observe_dagster.orchestration.signs_of_life import end_lost_runs
 from observe_dagster.records import RunType
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project, content_hash
-from observe_dagster.spec.schedule import OnceSchedule
 
 _SECONDS_BETWEEN_TICKS = 30
 _SECONDS_BETWEEN_REAPINGS = 60

@@ -6,10 +6,10 @@ The ledger marks inactive what is declared no more, so it must be told everythin
 from collections.abc import Iterable
 from typing import TypeVar
 
+from observe_dagster.config import Alerting, Connection, DataModel, DeclaredMonitor, Pipeline, PipelineType, Project
 from observe_dagster.errors import Problem, SpecError
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings
-from observe_dagster.spec import Alerting, Connection, DataModel, DeclaredMonitor, Pipeline, PipelineType, Project
 
 _Item = TypeVar("_Item", bound=Connection | DataModel | PipelineType | Pipeline | DeclaredMonitor)
 

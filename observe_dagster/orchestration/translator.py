@@ -5,6 +5,10 @@ from typing import Any
 
 import dagster as dg
 
+from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
+from observe_dagster.config.sql.select import same_name
 from observe_dagster.lineage import source_tables
 from observe_dagster.orchestration.names import (
     asset_key,
@@ -15,10 +19,6 @@ from observe_dagster.orchestration.names import (
 from observe_dagster.orchestration.places import qualified_name, table_uri
 from observe_dagster.orchestration.wording import describe_pipeline
 from observe_dagster.records import TableName
-from observe_dagster.spec.connection import PROVIDER_NAMES, Connection, default_schema
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
-from observe_dagster.spec.select import same_name
 
 
 class TableKeys:
@@ -41,7 +41,7 @@ def sources_of(pipeline: Pipeline, project: Project) -> tuple[TableName, ...]:
     """The tables that a pipeline's SQL reads, in its source connection; empty when the SQL cannot be followed."""
     connection = project.connection(pipeline.connection_id)
     sql = project.data_model(pipeline.data_model_id).sql
-    return source_tables(sql, connection.service_provider, default_schema(connection))
+    return source_tables(sql, connection.service_provider, connection.default_schema)
 
 
 def source_keys(pipeline: Pipeline, project: Project, keys: TableKeys) -> list[dg.AssetKey]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.names import destination_key
 from observe_dagster.orchestration.translator import TableKeys, source_keys
-from observe_dagster.spec.project import Project
 
 Upstream = Mapping[dg.AssetKey, Sequence[dg.AssetKey]]
 

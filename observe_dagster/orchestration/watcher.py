@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.delivering import deliver_due, told
 from observe_dagster.orchestration.names import destination_key, scoped
-from observe_dagster.orchestration.places import database_name
 from observe_dagster.orchestration.receipts import show_receipts
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.translator import sources_of
 from observe_dagster.publish.facts import Table
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import PipelineRow
@@ -88,7 +87,7 @@ def lineage(project: Project) -> Iterator[tuple[Pipeline, Sequence[Table], Table
     for pipeline in project.pipelines:
         source = project.connection(pipeline.connection_id)
         read = [
-            Table(connection_id=source.id, database=database_name(source), schema=table.schema, name=table.table)
+            Table(connection_id=source.id, database=source.database_name, schema=table.schema, name=table.table)
             for table in sources_of(pipeline, project)
         ]
         yield pipeline, read, _written(pipeline, project)
@@ -99,4 +98,4 @@ def _written(pipeline: Pipeline, project: Project) -> Table:
     if pipeline.engine != "local":
         return Table(connection_id=None, database=pipeline.engine, schema=pipeline.environment, name=pipeline.id)
     connection = project.connection(to.connection_id)
-    return Table(connection_id=connection.id, database=database_name(connection), schema=to.schema_, name=to.table)
+    return Table(connection_id=connection.id, database=connection.database_name, schema=to.schema_, name=to.table)

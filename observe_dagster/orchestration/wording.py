@@ -3,10 +3,10 @@
 import re
 from datetime import timedelta
 
+from observe_dagster.config.models.data_model import DataModel
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import FullSync, IntervalSchedule, OnceSchedule
 from observe_dagster.orchestration.names import instant_text
-from observe_dagster.spec.data_model import DataModel
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.schedule import FullSync, IntervalSchedule, OnceSchedule
 
 _EVERY = {"hourly": "every hour", "daily": "every day", "weekly": "every week", "monthly": "every month"}
 _UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))

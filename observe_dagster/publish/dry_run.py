@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from observe_dagster.spec.masking import MASK
+from observe_dagster.config.secrets import MASK
 
 if TYPE_CHECKING:
     import httpx

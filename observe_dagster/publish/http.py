@@ -11,6 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from observe_dagster.config.secrets import redact
 from observe_dagster.errors import (
     PublishError,
     RateLimitedError,
@@ -18,7 +19,6 @@ from observe_dagster.errors import (
     TooLargeError,
     UnreachableError,
 )
-from observe_dagster.spec.masking import redact
 
 if TYPE_CHECKING:
     import httpx

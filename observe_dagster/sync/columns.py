@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.datatypes import DataType, Kind, parse_data_type, widens
 from observe_dagster.errors import SchemaChangedError, SyncError
 from observe_dagster.records import Column, SchemaChange
-from observe_dagster.spec.pipeline import Pipeline
 from observe_dagster.warehouse.port import DELETED_AT, LoadColumn
 
 _A_TO_Z = re.compile("[A-Z]+")

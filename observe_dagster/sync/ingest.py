@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from observe_dagster.config.models.connections import Connection
+from observe_dagster.config.models.ingest import IngestConfig
+from observe_dagster.config.models.paths import parse_path, path_text
+from observe_dagster.config.project import Project
+from observe_dagster.config.sql.select import DEFAULT_SCHEMAS
 from observe_dagster.errors import IngestError, NotFoundError, ObserveError
 from observe_dagster.ledger import AddressRef, Ledger, LineageEdge
 from observe_dagster.ledger.rows_lineage import Asset, IngestReport, Script
 from observe_dagster.lineage import ScriptLineage, TablePath, Unresolved, known_dialect, script_lineage
 from observe_dagster.records import TableName
-from observe_dagster.spec.connection import Connection, default_schema
-from observe_dagster.spec.ingest import IngestConfig
-from observe_dagster.spec.paths import parse_path, path_text
-from observe_dagster.spec.project import Project
-from observe_dagster.spec.select import DEFAULT_SCHEMAS
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 
 _Schema = dict[TablePath, tuple[str, ...]]
@@ -82,7 +82,7 @@ class _Place:
 
     @classmethod
     def of(cls, dialect: str, connection: Connection | None, config: IngestConfig) -> "_Place":
-        usual = default_schema(connection) if connection is not None else DEFAULT_SCHEMAS.get(dialect)
+        usual = connection.default_schema if connection is not None else DEFAULT_SCHEMAS.get(dialect)
         schema = config.default_schema or usual
         database = config.default_database if connection is None else None
         defaults = tuple(part for part in (database, schema) if part is not None)

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from observe_dagster.config.models.connections import Connection
+from observe_dagster.config.models.paths import path_text
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.errors import ObserveError
 from observe_dagster.ledger import AddressRef, LineageEdge
 from observe_dagster.lineage.pipelines import PipelineLineage, pipeline_lineage
 from observe_dagster.records import Column, TableName
-from observe_dagster.spec.connection import Connection, default_schema
-from observe_dagster.spec.paths import path_text
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 
 
@@ -61,7 +61,7 @@ def _follow(
     return pipeline_lineage(
         project.data_model(pipeline.data_model_id).sql,
         connection.service_provider,
-        default_schema=default_schema(connection),
+        default_schema=connection.default_schema,
         transformation=pipeline.field_transformation,
         columns=[column.name for column in columns],
         target_dialect=project.connection(pipeline.destination.connection_id).service_provider,

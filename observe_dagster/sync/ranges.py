@@ -6,11 +6,11 @@ Ranges are half-open and start where the last committed one ended, so that they 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import FullSync, IncrementalSync, IntervalSchedule, OnceSchedule
+from observe_dagster.config.time.intervals import boundary, latest_closed
 from observe_dagster.errors import LimitExceededError, NothingToSyncError, RequestError, SyncError
 from observe_dagster.records import RunType, SyncRange
-from observe_dagster.spec.intervals import boundary, latest_closed
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.schedule import FullSync, IncrementalSync, IntervalSchedule, OnceSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

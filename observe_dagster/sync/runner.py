@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import stamina
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.errors import (
     AlreadyInProgressError,
     ConnectionFailedError,
@@ -21,8 +23,6 @@ from observe_dagster.errors import (
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import ColumnFlow, CommittedRun, RunType, SyncRange, SyncResult
 from observe_dagster.settings import Settings
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 from observe_dagster.sync.clock import Clock, utc_now
 from observe_dagster.sync.lineage import lineage_edges, lineage_of
 from observe_dagster.sync.ranges import SyncRequest, plan

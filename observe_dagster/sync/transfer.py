@@ -5,6 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from observe_dagster.config.models.data_model import DataModel
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.models.schedule import IncrementalSync, IteratorDataType
+from observe_dagster.config.time.bounds import Bound, bound
 from observe_dagster.datatypes import Kind
 from observe_dagster.errors import (
     DataModelError,
@@ -15,10 +19,6 @@ from observe_dagster.errors import (
     WarehouseError,
 )
 from observe_dagster.records import Column, Counts, SchemaChange, SyncRange, TableName
-from observe_dagster.spec.bounds import Bound, bound
-from observe_dagster.spec.data_model import DataModel
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.schedule import IncrementalSync, IteratorDataType
 from observe_dagster.sync.clock import Clock
 from observe_dagster.sync.columns import ColumnPlan, plan_columns
 from observe_dagster.sync.ranges import from_text, to_text

@@ -1,7 +1,9 @@
 """From a declared connection to its engine's adapter."""
 
+from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
+from observe_dagster.config.models.connections.duckdb import DuckDBConnection
+from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.errors import AdapterMissingError
-from observe_dagster.spec.connection import PROVIDER_NAMES, Connection, DuckDBConnection, PostgresConnection
 from observe_dagster.warehouse.port import Warehouse
 
 

@@ -21,11 +21,11 @@ import psycopg
 import sqlalchemy as sa
 
 import observe_dagster.sync.runner
+from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import AlreadyInProgressError
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import RunStatus, SyncResult
 from observe_dagster.settings import Settings
-from observe_dagster.spec import project_from_attributes
 from observe_dagster.sync import SyncRequest
 from observe_dagster.sync.runner import SyncRunner
 from observe_dagster.warehouse import QueryRecorder

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from observe_dagster.spec import load_project
+from observe_dagster.config import load_project
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])

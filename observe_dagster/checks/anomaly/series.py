@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, AnomalyMethod
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, AnomalyMethod
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from observe_dagster.checks.diff.summary import SchemaDifferences
+from observe_dagster.config.models.diff import DataDiffConfig
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column
-from observe_dagster.spec.diff import DataDiffConfig
 
 ColumnPair = tuple[Column, Column]
 

@@ -1,8 +1,8 @@
 """What a diff's summary means under an alert condition."""
 
 from observe_dagster.checks.diff.summary import DiffSummary
+from observe_dagster.config.models.diff import DiffAlertCondition
 from observe_dagster.records import Outcome, Status
-from observe_dagster.spec.diff import DiffAlertCondition
 
 
 def judge(alert: DiffAlertCondition | None, summary: DiffSummary) -> Outcome:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-from observe_dagster.spec.diff import DiffSampling
+from observe_dagster.config.models.diff import DiffSampling
 
 _CONFIDENCE = 95.0
 

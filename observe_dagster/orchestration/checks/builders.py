@@ -14,6 +14,12 @@ from typing import Any, TypeVar
 import dagster as dg
 from pydantic import Field, ValidationError
 
+from observe_dagster.config.documents.document import Document
+from observe_dagster.config.documents.problems import problems_of
+from observe_dagster.config.loader import project_from_attributes
+from observe_dagster.config.models.base import Declared
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, AnomalyMethod, Datepart, Expectations
 from observe_dagster.errors import Problem, SpecError
 from observe_dagster.orchestration.alerting import alert_sensor
 from observe_dagster.orchestration.checks.chosen import Assets, digest, keys_of
@@ -25,12 +31,6 @@ from observe_dagster.orchestration.checks.watched import Watch, Watched, watched
 from observe_dagster.orchestration.follower import SETTLE
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
-from observe_dagster.spec.declared import Declared
-from observe_dagster.spec.document import Document
-from observe_dagster.spec.loader import project_from_attributes
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, AnomalyMethod, Datepart, Expectations
-from observe_dagster.spec.problems import problems_of
 
 _WATCH_KEY = "observe/watch"
 _SECONDS_BETWEEN_TICKS = 60

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
 from observe_dagster.errors import ObserveError
 from observe_dagster.orchestration.checks.learning import Learner
 from observe_dagster.orchestration.checks.pictures import pictures
@@ -13,7 +14,6 @@ from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.watched import Watched, as_observed, watched_ids
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import CheckResult, Outcome, Status
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS
 
 _SECONDS_TO_LEARN = 60.0
 

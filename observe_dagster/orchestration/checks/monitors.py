@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor
+from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.lineage import source_tables
 from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.specs import check_keys
@@ -16,9 +18,6 @@ from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.signs_of_life import living_in_process_executor
 from observe_dagster.orchestration.translator import TableKeys, source_spec
 from observe_dagster.records import CheckResult, TableName
-from observe_dagster.spec.connection import default_schema
-from observe_dagster.spec.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor
-from observe_dagster.spec.project import DeclaredMonitor, Project
 
 if TYPE_CHECKING:
     from observe_dagster.monitoring.memory import Memory
@@ -82,7 +81,7 @@ def monitored_asset(declared: DeclaredMonitor, project: Project, keys: TableKeys
         return dg.AssetKey(list(project.pipeline(declared.pipeline_id).table_key))
     connection_id, query = _query(declared.monitor)
     connection = project.connection(connection_id)
-    tables = source_tables(query, connection.service_provider, default_schema(connection))
+    tables = source_tables(query, connection.service_provider, connection.default_schema)
     return keys.key(connection, tables[0]) if tables else dg.AssetKey([connection_id, declared.slug])
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import dagster as dg
 
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, VERIFY
+from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.errors import ObserveError
 from observe_dagster.orchestration.checks.pictures import pictures
 from observe_dagster.orchestration.checks.results import check_evaluation, check_result
 from observe_dagster.orchestration.checks.shown import hidden_behind_others
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import CheckResult, Outcome, Status, SyncResult
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS, VERIFY
-from observe_dagster.spec.pipeline import Pipeline
 
 _STANDING = {FRESHNESS, TIMELINESS}
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 
 from observe_dagster.checks.allowance import Allowance, freshness_allowance, timeliness_allowance
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, VERIFY, anomaly_check_name
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.names import destination_key
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS, VERIFY, anomaly_check_name
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Pipeline
-from observe_dagster.spec.project import Project
 
 
 def pipeline_check_specs(pipeline: Pipeline, project: Project) -> list[dg.AssetCheckSpec]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 import dagster as dg
 
+from observe_dagster.config.project import Project
 from observe_dagster.orchestration.checks.pictures import pictures
 from observe_dagster.orchestration.checks.results import check_evaluation
 from observe_dagster.orchestration.checks.shown import Check, left_open
@@ -13,7 +14,6 @@ from observe_dagster.orchestration.checks.specs import check_names
 from observe_dagster.orchestration.names import STANDING_SENSOR, scoped
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import CheckResult, Status
-from observe_dagster.spec.project import Project
 
 _SECONDS_BETWEEN_TICKS = 60
 _SECONDS_PER_TICK = 40.0

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
 
-from observe_dagster.spec.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import ObservedAsset

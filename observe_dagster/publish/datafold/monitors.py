@@ -2,11 +2,17 @@
 
 from typing import Any
 
+from observe_dagster.config.models.diff import DataDiffConfig, DiffDataset
+from observe_dagster.config.models.monitors import (
+    CustomMetric,
+    DataTestMonitor,
+    DiffMonitor,
+    MetricMonitor,
+    SchemaMonitor,
+)
+from observe_dagster.config.models.monitors.common import DayInterval, MonitorCommon
+from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.errors import ObserveError
-from observe_dagster.spec.diff import DataDiffConfig, DiffDataset
-from observe_dagster.spec.monitors import CustomMetric, DataTestMonitor, DiffMonitor, MetricMonitor, SchemaMonitor
-from observe_dagster.spec.monitors.common import DayInterval, MonitorCommon
-from observe_dagster.spec.project import DeclaredMonitor, Project
 
 Document = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, PlainSerializer, StrictBool, StrictInt, StrictStr, model_validator
 
-from observe_dagster.spec.declared import Declared
+from observe_dagster.config.models.base import Declared
 
 Text = Annotated[StrictStr, Field(min_length=1)]
 Texts = tuple[Text, ...]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.lineage import output_columns
 from observe_dagster.publish.facts import Field, SqlContent
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 
 def pipeline_scripts(project: Project) -> Iterator[SqlContent]:

@@ -4,12 +4,12 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from observe_dagster.config.project import Project
 from observe_dagster.publish.dry_run import dry_run
 from observe_dagster.publish.http import Client
 from observe_dagster.publish.montecarlo.resources import Resource, Resources, resources_of
 from observe_dagster.publish.montecarlo.sender import SYSTEM, MonteCarlo
 from observe_dagster.settings import MonteCarloSettings
-from observe_dagster.spec.project import Project
 
 if TYPE_CHECKING:
     import httpx

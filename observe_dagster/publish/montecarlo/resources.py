@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from observe_dagster.spec.connection import Connection
+from observe_dagster.config.models.connections import Connection
 
 LOG_TYPES = (
     "snowflake",

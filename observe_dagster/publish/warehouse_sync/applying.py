@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
+from observe_dagster.config.project import Project
+from observe_dagster.config.secrets import secrets_of
 from observe_dagster.ledger import Ledger
 from observe_dagster.publish.warehouse_sync.client import WarehouseSync
 from observe_dagster.publish.warehouse_sync.documents import SECRETS, connection_body
 from observe_dagster.publish.warehouse_sync.plan import Change, Kind, plan_changes
-from observe_dagster.spec.masking import secrets_of
-from observe_dagster.spec.project import Project
 
 
 def planned(project: Project, there: WarehouseSync, *, send_secrets: bool = False) -> tuple[Change, ...]:

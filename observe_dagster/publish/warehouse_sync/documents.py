@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from observe_dagster.spec.connection import PROVIDER_NAMES, Connection
-from observe_dagster.spec.data_model import DataModel
-from observe_dagster.spec.declared import format_duration
-from observe_dagster.spec.pipeline import Pipeline
+from observe_dagster.config.models.base import format_duration
+from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
+from observe_dagster.config.models.data_model import DataModel
+from observe_dagster.config.models.pipeline import Pipeline
 
 Body = dict[str, Any]
 

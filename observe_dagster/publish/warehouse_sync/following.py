@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
 
+from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.errors import (
     AlreadyInProgressError,
     ConnectionFailedError,
@@ -14,7 +15,6 @@ from observe_dagster.errors import (
     SyncError,
 )
 from observe_dagster.publish.warehouse_sync.client import RemoteRun, Report, WarehouseSync
-from observe_dagster.spec.pipeline import Pipeline
 
 FOLLOW_LIMIT = timedelta(hours=24)
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0

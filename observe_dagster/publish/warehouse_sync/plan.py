@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from observe_dagster.config.project import Project
+from observe_dagster.config.secrets import MASK
 from observe_dagster.publish.warehouse_sync.documents import (
     SECRETS,
     Body,
@@ -12,8 +14,6 @@ from observe_dagster.publish.warehouse_sync.documents import (
     data_model_body,
     pipeline_body,
 )
-from observe_dagster.spec.masking import MASK
-from observe_dagster.spec.project import Project
 
 Kind = Literal["connection", "data_model", "pipeline"]
 Action = Literal["create", "update", "unchanged"]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.errors import (
     AlreadyInProgressError,
     ConnectionFailedError,
@@ -22,8 +24,6 @@ from observe_dagster.ledger.history import remote_runs
 from observe_dagster.publish.warehouse_sync.client import RemoteRun, WarehouseSync
 from observe_dagster.publish.warehouse_sync.following import OnRun, Wait, followed, started_run, why_it_failed
 from observe_dagster.records import Counts, RunStatus, RunType, SyncRange, SyncResult
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 REMOTE_RUN = "warehouse_sync_run_id"
 OnOther = Callable[[Pipeline, RemoteRun], None]

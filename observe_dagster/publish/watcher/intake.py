@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.ledger import PipelineRow
 from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items
 from observe_dagster.ledger.reporting import rules_of, untold_executions
@@ -19,8 +21,6 @@ from observe_dagster.publish.watcher.records import (
     rules_record,
     start_record,
 )
-from observe_dagster.spec.pipeline import Pipeline
-from observe_dagster.spec.project import Project
 
 PUBLISHER = "watcher"
 PIPELINE = "pipeline"

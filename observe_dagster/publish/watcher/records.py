@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, Pipeline
+from observe_dagster.config.project import Project
 from observe_dagster.ledger import ExecutionRow, PipelineRow
 from observe_dagster.publish.facts import Table
 from observe_dagster.records import Counts
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations, Pipeline
-from observe_dagster.spec.project import Project
 
 Record = dict[str, Any]
 

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from observe_dagster.spec.connection import DuckDBConnection
+from observe_dagster.config.models.connections.duckdb import DuckDBConnection
 from observe_dagster.warehouse.duckdb.destination import DuckDBDestination
 from observe_dagster.warehouse.duckdb.reader import DuckDBReader
 from observe_dagster.warehouse.duckdb.session import DuckDBSession

@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
+from observe_dagster.config.models.connections.duckdb import DuckDBConnection
 from observe_dagster.errors import ConnectionFailedError, OutOfMemoryError, WarehouseError
-from observe_dagster.spec.connection import DuckDBConnection
 from observe_dagster.warehouse.port import OpenOptions
 from observe_dagster.warehouse.query_log import StatementRecord
 

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from observe_dagster.spec.connection import PostgresConnection
+from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.warehouse.port import Destination, OpenOptions, Reader, Source
 from observe_dagster.warehouse.postgres.destination import PostgresDestination
 from observe_dagster.warehouse.postgres.reader import PostgresReader

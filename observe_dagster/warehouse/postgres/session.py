@@ -8,9 +8,9 @@ from typing import Any, LiteralString, cast
 import psycopg
 from psycopg import conninfo, sql
 
+from observe_dagster.config.models.connections.postgres import PostgresConnection
+from observe_dagster.config.secrets import redact, secrets_of
 from observe_dagster.errors import ConnectionFailedError, WarehouseError
-from observe_dagster.spec.connection import PostgresConnection
-from observe_dagster.spec.masking import redact, secrets_of
 from observe_dagster.warehouse.port import Bound, OpenOptions
 from observe_dagster.warehouse.query_log import StatementRecord
 

@@ -16,14 +16,14 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInst
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
 from dagster._utils.error import SerializableErrorInfo
 
+from observe_dagster.config.models.alerts import Alerting
+from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database
 from observe_dagster.ledger import Ledger
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.orchestration.alerting import ALERT_SENSOR, alert_sensor
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings
-from observe_dagster.spec.alerts import Alerting
-from observe_dagster.spec.project import Project
 from tests.fakes.receiver import Receiver
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")

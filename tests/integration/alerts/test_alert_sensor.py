@@ -4,10 +4,10 @@ import dagster as dg
 import pytest
 from inline_snapshot import snapshot
 
+from observe_dagster.config.project import Project
 from observe_dagster.errors import LedgerError
 from observe_dagster.orchestration.alerting import BATCH, alert_sensor
 from observe_dagster.settings import Settings
-from observe_dagster.spec.project import Project
 from tests.integration.ledger.declared_project import project as declared_project
 
 

@@ -8,10 +8,10 @@ from inline_snapshot import snapshot
 
 from observe_dagster.alerts import Verdict, deliver, take_in
 from observe_dagster.alerts.notifier import AppriseNotifier
+from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Ledger
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.records import Status
-from observe_dagster.spec.alerts import Alerting
 from tests.fakes.receiver import Receiver
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)

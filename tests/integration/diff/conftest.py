@@ -10,11 +10,12 @@ import duckdb
 import psycopg
 import pytest
 
+from observe_dagster.config.models.connections.duckdb import DuckDBConnection
+from observe_dagster.config.models.connections.postgres import PostgresConnection
+from observe_dagster.config.models.diff import DataDiffConfig
+from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database
 from observe_dagster.monitoring.diff import DiffResult, diff
-from observe_dagster.spec.connection import DuckDBConnection, PostgresConnection
-from observe_dagster.spec.diff import DataDiffConfig
-from observe_dagster.spec.project import Project
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 _numbers = itertools.count(1)

@@ -3,10 +3,10 @@
 import dagster as dg
 from inline_snapshot import snapshot
 
+from observe_dagster.config import load_project
 from observe_dagster.example.places import LAKE_VARIABLE, SOURCE_VARIABLE, WAREHOUSE_VARIABLE
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.settings import PACKAGE_DEFS, Settings
-from observe_dagster.spec import load_project
 
 
 def test_the_shipped_files_load_without_any_variable_set():

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from rich.console import Console
 
+from observe_dagster.config.secrets import MASK
 from observe_dagster.embedded import start_embedded, stop_embedded
 from observe_dagster.errors import SettingsError
 from observe_dagster.example.demo import run_demo
@@ -28,7 +29,6 @@ from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.ledger.outbox_intake import Draft, enqueue
 from observe_dagster.settings import Settings
-from observe_dagster.spec.masking import MASK
 
 
 @pytest.fixture

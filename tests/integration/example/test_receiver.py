@@ -3,8 +3,8 @@
 import httpx
 
 from observe_dagster.alerts import AppriseNotifier
+from observe_dagster.config.models.alerts import Channel
 from observe_dagster.example.receiver import Message, Receiver
-from observe_dagster.spec.alerts import Channel
 
 
 def test_a_message_of_a_channel_arrives_whole():

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from observe_dagster.spec.connection import DuckDBConnection, PostgresConnection
-from observe_dagster.spec.data_model import DataModel
-from observe_dagster.spec.pipeline import Pipeline, PipelineType
-from observe_dagster.spec.project import Project
+from observe_dagster.config.models.connections.duckdb import DuckDBConnection
+from observe_dagster.config.models.connections.postgres import PostgresConnection
+from observe_dagster.config.models.data_model import DataModel
+from observe_dagster.config.models.pipeline import Pipeline, PipelineType
+from observe_dagster.config.project import Project
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SECRET = "hunter2-and-more"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 from observe_dagster.errors import NotFoundError
 from observe_dagster.ledger import EndedExecution, Ledger, downgrade, migrate
 from observe_dagster.records import Counts, RunStatus
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
 from tests.integration.ledger.declared_project import NOW, pipeline, project
 
 DAILY = Expectations(freshness_number=1, freshness_datepart="day")

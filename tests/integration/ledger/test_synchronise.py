@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from observe_dagster.config.models.pipeline import PipelineType
 from observe_dagster.ledger import ExecutionRow, Ledger, SynchroniseReport
 from observe_dagster.records import TableName
-from observe_dagster.spec.pipeline import PipelineType
 from tests.integration.ledger.declared_project import NOW, SECRET, connection, data_model, pipeline, project
 
 Query = Callable[[str], list[tuple[Any, ...]]]

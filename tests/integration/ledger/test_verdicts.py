@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from observe_dagster.config.project import Project
 from observe_dagster.errors import NotFoundError
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import Counts, Status
-from observe_dagster.spec.project import Project
 from tests.integration.ledger.declared_project import NOW, pipeline, project
 from tests.integration.ledger.judged import ASSET, verdict
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from observe_dagster.spec.paths import path_text
+from observe_dagster.config.models.paths import path_text
 
 TABLES = (
     "CREATE TABLE items (id int PRIMARY KEY, price numeric(9,2), secret text, updated_at timestamptz)",

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from observe_dagster.config.models.paths import path_text
 from observe_dagster.errors import LedgerError, NotFoundError
 from observe_dagster.ledger import AddressRef, Ledger, LineageEdge
 from observe_dagster.ledger.rows_lineage import LineageGraph, Script
-from observe_dagster.spec.paths import path_text
 
 
 def address(name: str) -> AddressRef:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, PipelineType
+from observe_dagster.config.project import Project
 from observe_dagster.ledger import EndedExecution, Ledger
 from observe_dagster.monitoring.anomalies import judge_executions
 from observe_dagster.monitoring.standing import changed_or_stale, judge_standing
 from observe_dagster.records import CheckResult, Counts, RunType, Status
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations, PipelineType
-from observe_dagster.spec.project import Project
 from tests.integration.ledger.declared_project import pipeline, project
 
 START = datetime(2024, 3, 1, tzinfo=UTC)

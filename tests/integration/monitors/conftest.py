@@ -9,11 +9,11 @@ import duckdb
 import psycopg
 import pytest
 
+from observe_dagster.config import Project, project_from_attributes
 from observe_dagster.embedded import create_database
 from observe_dagster.monitoring.memory import Memory
 from observe_dagster.monitoring.monitors import run_monitor
 from observe_dagster.records import Outcome
-from observe_dagster.spec import Project, project_from_attributes
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SETUP = """

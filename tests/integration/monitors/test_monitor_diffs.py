@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from observe_dagster.config import project_from_attributes
 from observe_dagster.monitoring.monitors import run_monitor
 from observe_dagster.records import Status
-from observe_dagster.spec import project_from_attributes
 from tests.integration.monitors.conftest import NOW
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from observe_dagster.config import SourceText, load_documents
 from observe_dagster.monitoring.memory import Memory
 from observe_dagster.monitoring.monitors import run_monitor
 from observe_dagster.records import Status
-from observe_dagster.spec import SourceText, load_documents
 from tests.integration.monitors.conftest import NOW
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "monitors.md").read_text()

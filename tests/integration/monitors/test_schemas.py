@@ -10,10 +10,10 @@ import duckdb
 import psycopg
 import pytest
 
+from observe_dagster.config import project_from_attributes
 from observe_dagster.monitoring.memory import Memory
 from observe_dagster.monitoring.monitors import run_monitor
 from observe_dagster.records import Outcome, Status
-from observe_dagster.spec import project_from_attributes
 from tests.integration.monitors.conftest import NOW
 
 

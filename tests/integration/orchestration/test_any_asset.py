@@ -19,11 +19,11 @@ from observe_dagster import (
     build_watch_sensor,
     observe_resource,
 )
+from observe_dagster.config import project_from_attributes
 from observe_dagster.orchestration.checks.pictures import PICTURE_KEY
 from observe_dagster.orchestration.names import STANDING_SENSOR
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings
-from observe_dagster.spec import project_from_attributes
 from tests.fakes.receiver import Receiver
 from tests.integration.orchestration.conftest import attributes
 from tests.integration.orchestration.watched_location import AT_ONCE, ORDERS, Location, name_of, status

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from observe_dagster import WarehouseSync
+from observe_dagster.config import Project, project_from_attributes
 from observe_dagster.errors import SpecError
 from observe_dagster.orchestration.together import merge
-from observe_dagster.spec import Project, project_from_attributes
 
 DEFINITIONS = """
 from pathlib import Path

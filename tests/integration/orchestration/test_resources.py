@@ -6,10 +6,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from observe_dagster.config.project import Project
 from observe_dagster.definitions import defs
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings
-from observe_dagster.spec.project import Project
 
 DOCUMENT = """\
 type: observe_dagster.WarehouseSync

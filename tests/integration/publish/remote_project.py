@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from observe_dagster.spec import Project, project_from_attributes
+from observe_dagster.config import Project, project_from_attributes
 
 PASSWORD = "snow-pass-9x-is-not-printed"
 ENVIRONMENT = {"SNOW_PASSWORD": PASSWORD}

@@ -9,13 +9,13 @@ import dagster as dg
 import pytest
 from inline_snapshot import snapshot
 
+from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import SettingsError
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.orchestration.branch import branch_sensor
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.publish.datafold import Branch, branch_of, changed_table
 from observe_dagster.settings import Settings
-from observe_dagster.spec import project_from_attributes
 from tests.fakes.datafold import FakeDatafold
 
 ORDERS = dg.AssetKey(["wh", "analytics", "orders"])

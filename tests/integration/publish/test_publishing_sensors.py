@@ -9,11 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from observe_dagster.config.project import Project
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings, Settings
-from observe_dagster.spec.project import Project
 from tests.fakes.datascale import TOKEN, FakeDatascale
 from tests.fakes.montecarlo import KEY, FakeMonteCarlo
 from tests.integration.ledger.declared_project import project as declared_project

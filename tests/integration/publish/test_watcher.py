@@ -6,6 +6,8 @@ import dagster as dg
 import pytest
 
 from observe_dagster import build_watcher_sensor, observe_resource
+from observe_dagster.config import project_from_attributes
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 from observe_dagster.ledger import EndedExecution
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.orchestration.resources import ObserveResource
@@ -13,8 +15,6 @@ from observe_dagster.orchestration.watcher import tell_watcher, watcher_sensor
 from observe_dagster.publish.watcher import PUBLISHER, Access
 from observe_dagster.records import Counts, RunType
 from observe_dagster.settings import Settings
-from observe_dagster.spec import project_from_attributes
-from observe_dagster.spec.pipeline import AnomalyDetectionRule, Expectations
 from tests.fakes.watcher import FakeWatcher
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from observe_dagster.config import load_project
+from observe_dagster.config.documents.files import MAX_BYTES
 from observe_dagster.errors import SpecError
-from observe_dagster.spec import load_project
-from observe_dagster.spec.files import MAX_BYTES
 
 DOCUMENT = """\
 type: observe_dagster.WarehouseSync

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from observe_dagster.config import Project, project_from_attributes
+from observe_dagster.config.models.paths import path_text
 from observe_dagster.ledger import Ledger
 from observe_dagster.monitoring.memory import Memory
 from observe_dagster.monitoring.monitors import run_monitor
 from observe_dagster.records import SyncResult
 from observe_dagster.settings import Settings
-from observe_dagster.spec import Project, project_from_attributes
-from observe_dagster.spec.paths import path_text
 from observe_dagster.sync import SyncRequest
 from observe_dagster.sync.runner import SyncRunner
 from tests.databases import Rows, run_sql

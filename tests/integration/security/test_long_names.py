@@ -2,9 +2,9 @@
 
 import pytest
 
+from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
-from observe_dagster.spec.connection import PostgresConnection
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 from observe_dagster.warehouse.postgres.names import qualified
 

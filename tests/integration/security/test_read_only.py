@@ -7,8 +7,9 @@ import duckdb
 import psycopg
 import pytest
 
+from observe_dagster.config.models.connections.duckdb import DuckDBConnection
+from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.errors import WarehouseError
-from observe_dagster.spec.connection import DuckDBConnection, PostgresConnection
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 from observe_dagster.warehouse.port import Format, Selection, Source
 

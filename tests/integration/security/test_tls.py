@@ -11,10 +11,10 @@ import pytest
 import trustme
 
 from observe_dagster.alerts.notifier import AppriseNotifier
+from observe_dagster.config import project_from_attributes
+from observe_dagster.config.models.alerts import Channel
 from observe_dagster.errors import DeliveryError, SpecError, UnreachableError
 from observe_dagster.publish.http import Client
-from observe_dagster.spec import project_from_attributes
-from observe_dagster.spec.alerts import Channel
 
 MESSAGE = {"title": "Late", "text": "late", "markdown": "late", "level": "error"}
 

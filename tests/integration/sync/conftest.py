@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from observe_dagster.config import Project, project_from_attributes
 from observe_dagster.ledger import Ledger
 from observe_dagster.records import SyncResult
 from observe_dagster.settings import Settings
-from observe_dagster.spec import Project, project_from_attributes
 from observe_dagster.sync import SyncRequest
 from observe_dagster.sync.runner import SyncRunner
 from tests.databases import Rows, run_sql

@@ -7,8 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from observe_dagster.spec import Connection
-from observe_dagster.spec.connection import DuckDBConnection, PostgresConnection
+from observe_dagster.config import Connection
+from observe_dagster.config.models.connections.duckdb import DuckDBConnection
+from observe_dagster.config.models.connections.postgres import PostgresConnection
 from tests.databases import Rows, run_sql
 
 

@@ -10,8 +10,8 @@ from inline_snapshot import snapshot
 from observe_dagster.alerts import Change, Verdict, compose, decide, due_again
 from observe_dagster.alerts.message import span
 from observe_dagster.alerts.routing import channels_for, channels_told
+from observe_dagster.config.models.alerts import Alerting, MessageTemplate
 from observe_dagster.records import Status
-from observe_dagster.spec.alerts import Alerting, MessageTemplate
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 UI = "https://dagster.example"

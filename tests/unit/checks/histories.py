@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule
 from observe_dagster.records import Outcome
-from observe_dagster.spec.pipeline import AnomalyDetectionRule
 
 NOW = datetime(2024, 5, 6, 3, tzinfo=UTC)
 """A Monday."""

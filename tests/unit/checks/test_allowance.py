@@ -3,7 +3,7 @@
 import pytest
 
 from observe_dagster.checks import Allowance, freshness_allowance, timeliness_allowance
-from observe_dagster.spec.pipeline import Expectations
+from observe_dagster.config.models.pipeline import Expectations
 
 KINDS = {"freshness": freshness_allowance, "timeliness": timeliness_allowance}
 

@@ -9,7 +9,7 @@ from inline_snapshot import snapshot
 
 from observe_dagster.checks import Status
 from observe_dagster.checks.anomaly import Anomaly, History
-from observe_dagster.spec.pipeline import AnomalyDetectionRule
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule
 from tests.unit.checks.histories import DAY, HOUR, METHODS, NOW, history, noisy, rule, verdict
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from observe_dagster.checks.metric import Metered, judge, threshold
+from observe_dagster.config import MetricMonitor
 from observe_dagster.records import Status
-from observe_dagster.spec import MetricMonitor
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 YESTERDAY = NOW - timedelta(days=1)

@@ -15,9 +15,9 @@ from observe_dagster.cli.answers import (
     run_document,
     runs_document,
 )
+from observe_dagster.config import project_from_attributes
 from observe_dagster.ledger import ConnectionRow, DataModelRow, ExecutionRow, Page, PipelineRow
 from observe_dagster.records import Counts, RunStatus, RunType, TableName
-from observe_dagster.spec import project_from_attributes
 
 RUN_FIELDS = [
     "id",

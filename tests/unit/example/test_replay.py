@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from observe_dagster.config import load_project
+from observe_dagster.config.models.schedule import IntervalSchedule
+from observe_dagster.config.time.intervals import latest_closed
 from observe_dagster.example.replay import Pace, first_moment, last_moment, ticks, upstream_first
 from observe_dagster.settings import PACKAGE_DEFS
-from observe_dagster.spec import load_project
-from observe_dagster.spec.intervals import latest_closed
-from observe_dagster.spec.schedule import IntervalSchedule
 
 NOW = datetime(2026, 11, 21, 11, 40, tzinfo=UTC)
 PACE = Pace(days=10, hourly_days=2)

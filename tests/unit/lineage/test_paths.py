@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observe_dagster.spec.paths import parse_path, path_text
+from observe_dagster.config.models.paths import parse_path, path_text
 
 
 @pytest.mark.parametrize(

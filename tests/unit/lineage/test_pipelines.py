@@ -1,7 +1,7 @@
 """From a data model's columns through the field transformation to the destination's."""
 
+from observe_dagster.config.models.pipeline import FieldTransformation
 from observe_dagster.lineage.pipelines import PipelineLineage, pipeline_lineage
-from observe_dagster.spec.pipeline import FieldTransformation
 
 
 def follow(sql: str, columns: list[str], schema: dict | None = None, **transformation: object) -> PipelineLineage:

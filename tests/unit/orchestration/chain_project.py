@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from observe_dagster.spec import Project, project_from_attributes
+from observe_dagster.config import Project, project_from_attributes
 
 _HOURLY = {"type": "interval", "frequency": "hourly", "start": "2024-03-01T00:00:00Z", "delay": "15m"}
 _BY_TIME = {"type": "incremental", "iterator_field": "updated_at", "iterator_data_type": "timestamptz"}

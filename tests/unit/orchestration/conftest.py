@@ -2,7 +2,7 @@
 
 import pytest
 
-from observe_dagster.spec import Project
+from observe_dagster.config import Project
 from tests.unit.orchestration.chain_project import ATTRIBUTES, declare
 
 

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 from inline_snapshot import snapshot
 
+from observe_dagster.config import Project
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.settings import Settings
-from observe_dagster.spec import Project
 
 
 @pytest.fixture

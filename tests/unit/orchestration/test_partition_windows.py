@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from observe_dagster.config import IntervalSchedule, Pipeline, Project
+from observe_dagster.config.time.intervals import boundary
 from observe_dagster.errors import SpecError
 from observe_dagster.orchestration.partitions import missing_windows, partitions_of
-from observe_dagster.spec import IntervalSchedule, Pipeline, Project
-from observe_dagster.spec.intervals import boundary
 from tests.unit.orchestration.chain_project import ATTRIBUTES, declare, pipeline
 
 NOW = datetime(2024, 3, 1, 12, 10, tzinfo=UTC)

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from observe_dagster.config import Connection
 from observe_dagster.orchestration.places import qualified_name, table_uri
 from observe_dagster.records import TableName
-from observe_dagster.spec import Connection
-from observe_dagster.spec.connection import default_schema
 
 TABLE = TableName(schema="sales", table="Orders 2024")
 _ADAPTER = TypeAdapter(Connection)
@@ -65,7 +64,7 @@ def connection(provider: str, /, **config: object) -> Connection:
 def test_each_provider_says_where_its_tables_are(declared, uri, name, schema):
     assert table_uri(declared, TABLE) == f"{uri}/sales/Orders%202024"
     assert qualified_name(declared, TABLE) == name
-    assert default_schema(declared) == schema
+    assert declared.default_schema == schema
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20).map("Sesame".__add__))

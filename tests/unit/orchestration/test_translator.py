@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from observe_dagster.config import DataModel, parse_duration
 from observe_dagster.orchestration.translator import TableKeys, destination_spec, source_specs
 from observe_dagster.orchestration.upstream import without_circles
 from observe_dagster.orchestration.wording import describe_duration, describe_pipeline, describe_schedule
 from observe_dagster.records import TableName
-from observe_dagster.spec import DataModel, parse_duration
 from tests.unit.orchestration.chain_project import ATTRIBUTES, declare
 
 
@@ -100,7 +100,7 @@ def test_owners_and_tags_are_those_that_were_declared(project):
 
 
 def test_code_references_point_to_the_line_of_the_pipeline(tmp_path):
-    from observe_dagster.spec import load_project
+    from observe_dagster.config import load_project
 
     file = tmp_path / "lake.yaml"
     file.write_text(

@@ -10,6 +10,7 @@ from inline_snapshot import snapshot
 from pydantic import ValidationError
 
 from observe_dagster.cli import main
+from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import PublishError, RefusedCredentialsError
 from observe_dagster.orchestration.datafold import DatafoldResource, run_at_datafold
 from observe_dagster.publish.datafold import (
@@ -31,7 +32,6 @@ from observe_dagster.publish.datafold import (
     walk,
 )
 from observe_dagster.records import Status
-from observe_dagster.spec import project_from_attributes
 from tests.fakes.datafold import FakeDatafold
 
 DIFF = DataDiff(

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from observe_dagster.config import project_from_attributes
 from observe_dagster.publish.datascale import pipeline_scripts
-from observe_dagster.spec import project_from_attributes
 
 
 def made_by(tmp_path, sql: str, **transformation: Any) -> str:

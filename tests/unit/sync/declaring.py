@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from observe_dagster.config import Pipeline, project_from_attributes
 from observe_dagster.errors import NothingToSyncError
 from observe_dagster.records import RunType, SyncRange
-from observe_dagster.spec import Pipeline, project_from_attributes
 from observe_dagster.sync.ranges import SyncRequest, plan
 
 SCHEDULED = SyncRequest(run_type=RunType.SCHEDULED)

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from observe_dagster.spec import IncrementalSync, IntervalSchedule, Pipeline
+from observe_dagster.config import IncrementalSync, IntervalSchedule, Pipeline
 from tests.unit.sync.declaring import incremental, pipeline
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca")

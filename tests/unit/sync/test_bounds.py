@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from observe_dagster.spec.bounds import bound
-from observe_dagster.spec.schedule import IteratorDataType
+from observe_dagster.config.models.schedule import IteratorDataType
+from observe_dagster.config.time.bounds import bound
 from observe_dagster.sync.ranges import to_text
 from tests.unit.sync.declaring import utc
 from tests.unit.sync.strategies import ZONES, instants, near_clock_changes

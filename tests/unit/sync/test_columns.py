@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
+from observe_dagster.config import Pipeline
 from observe_dagster.datatypes import DataType, parse_data_type
 from observe_dagster.errors import ObserveError, SchemaChangedError, SyncError
 from observe_dagster.records import Column
-from observe_dagster.spec import Pipeline
 from observe_dagster.sync.columns import ColumnPlan, TypeNames, plan_columns
 from observe_dagster.warehouse.duckdb.types import native_of as duckdb_native_of
 from observe_dagster.warehouse.postgres.types import native_of as postgres_native_of

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from observe_dagster.config.time.intervals import fires_at
 from observe_dagster.errors import NothingToSyncError
 from observe_dagster.records import SyncRange
-from observe_dagster.spec.intervals import fires_at
 from observe_dagster.sync.ranges import plan, to_text
 from tests.unit.sync.declaring import MANUAL, SCHEDULED, Runs, incremental, interval, pipeline, utc
 

@@ -10,8 +10,8 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from observe_dagster.spec import IntervalSchedule
-from observe_dagster.spec.intervals import boundary, cron, fires_at, latest_closed
+from observe_dagster.config import IntervalSchedule
+from observe_dagster.config.time.intervals import boundary, cron, fires_at, latest_closed
 from tests.unit.sync.declaring import utc
 from tests.unit.sync.strategies import schedules
 

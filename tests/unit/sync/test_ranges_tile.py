@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from observe_dagster.config import IntervalSchedule, Pipeline
+from observe_dagster.config.time.intervals import boundary, fires_at
 from observe_dagster.records import SyncRange
-from observe_dagster.spec import IntervalSchedule, Pipeline
-from observe_dagster.spec.intervals import boundary, fires_at
 from observe_dagster.sync.ranges import from_text, to_text
 from tests.unit.sync.declaring import MANUAL, SCHEDULED, Runs
 from tests.unit.sync.strategies import PLAIN, pipelines, schedules

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from observe_dagster.spec import project_from_attributes
+from observe_dagster.config import project_from_attributes
 from observe_dagster.warehouse import OpenOptions
 from observe_dagster.warehouse.duckdb.session import DuckDBSession
 

@@ -18,8 +18,8 @@ from observe_dagster.checks.diff import (
     judge,
     part_to_compare,
 )
+from observe_dagster.config.models.diff import DiffAlertCondition, DiffSampling
 from observe_dagster.records import Status
-from observe_dagster.spec.diff import DiffAlertCondition, DiffSampling
 
 EQUAL = DiffSummary(
     pks=PrimaryKeys(total_rows=(10, 10), nulls=(0, 0), dupes=(0, 0), exclusives=(0, 0), distincts=(10, 10)),

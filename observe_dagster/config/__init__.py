@@ -1,0 +1,89 @@
+"""What a user declares, loaded from YAML and checked: connections, pipelines, monitors, and who is told."""
+
+from observe_dagster.config.documents.document import DOCUMENT_TYPE
+from observe_dagster.config.documents.items import ProjectDocument
+from observe_dagster.config.loader import SourceText, load_documents, load_project, project_from_attributes
+from observe_dagster.config.models.alerts import Alerting
+from observe_dagster.config.models.base import format_duration, parse_duration
+from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
+from observe_dagster.config.models.connections.bigquery import BigQueryConfig, BigQueryConnection
+from observe_dagster.config.models.connections.databricks import DatabricksConfig, DatabricksConnection
+from observe_dagster.config.models.connections.duckdb import DuckDBConfig, DuckDBConnection
+from observe_dagster.config.models.connections.postgres import PostgresConfig, PostgresConnection
+from observe_dagster.config.models.connections.redshift import RedshiftConfig, RedshiftConnection
+from observe_dagster.config.models.connections.snowflake import SnowflakeConfig, SnowflakeConnection
+from observe_dagster.config.models.data_model import DataModel, DataModelConfig
+from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor, SchemaMonitor
+from observe_dagster.config.models.pipeline import (
+    AnomalyDetectionRule,
+    Destination,
+    Expectations,
+    FieldTransformation,
+    Pipeline,
+    PipelineType,
+)
+from observe_dagster.config.models.schedule import (
+    FullSync,
+    IncrementalSync,
+    IntervalSchedule,
+    OnceSchedule,
+    OnDemandSchedule,
+    Schedule,
+    SyncMode,
+)
+from observe_dagster.config.project import DeclaredMonitor, Origin, Project, content_hash
+from observe_dagster.config.secrets import MASK, masked, redact, secrets_of
+
+__all__ = [
+    "DOCUMENT_TYPE",
+    "MASK",
+    "PROVIDER_NAMES",
+    "Alerting",
+    "AnomalyDetectionRule",
+    "BigQueryConfig",
+    "BigQueryConnection",
+    "Connection",
+    "DataModel",
+    "DataModelConfig",
+    "DataTestMonitor",
+    "DatabricksConfig",
+    "DatabricksConnection",
+    "DeclaredMonitor",
+    "Destination",
+    "DiffMonitor",
+    "DuckDBConfig",
+    "DuckDBConnection",
+    "Expectations",
+    "FieldTransformation",
+    "FullSync",
+    "IncrementalSync",
+    "IntervalSchedule",
+    "MetricMonitor",
+    "Monitor",
+    "OnDemandSchedule",
+    "OnceSchedule",
+    "Origin",
+    "Pipeline",
+    "PipelineType",
+    "PostgresConfig",
+    "PostgresConnection",
+    "Project",
+    "ProjectDocument",
+    "RedshiftConfig",
+    "RedshiftConnection",
+    "Schedule",
+    "SchemaMonitor",
+    "SnowflakeConfig",
+    "SnowflakeConnection",
+    "SourceText",
+    "SyncMode",
+    "content_hash",
+    "format_duration",
+    "load_documents",
+    "load_project",
+    "masked",
+    "parse_duration",
+    "project_from_attributes",
+    "redact",
+    "secrets_of",
+]

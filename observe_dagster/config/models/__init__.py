@@ -1,0 +1,1 @@
+"""What can be declared: one frozen pydantic model a kind."""

@@ -1,0 +1,1 @@
+"""The SQL that users declare: exactly one SELECT, and what it reads."""

@@ -1,0 +1,1 @@
+"""Intervals, bounds and wall clocks of what is declared."""

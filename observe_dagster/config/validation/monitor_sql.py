@@ -1,0 +1,80 @@
+"""Judges the SQL of monitors before it runs: queries, filters, and the templates of tests."""
+
+import re
+from collections.abc import Iterator
+
+from observe_dagster.config.models.monitors import StandardTest, Variable, table_parts
+from observe_dagster.config.models.monitors.test import Scalar
+from observe_dagster.config.sql.select import SelectFault, read_select
+from observe_dagster.config.yaml.suggest import did_you_mean
+
+_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_BEFORE = "SELECT 1 FROM t WHERE (\n"
+
+
+def query_fault(text: str, dialect: str) -> SelectFault | None:
+    """Why a text is not one read-only SELECT, None when it is."""
+    read = read_select(text, dialect)
+    return read if isinstance(read, SelectFault) else None
+
+
+def filter_fault(text: str, dialect: str) -> SelectFault | None:
+    """Why a text is not one condition, None when it is."""
+    from sqlglot import exp
+
+    read = read_select(f"{_BEFORE}{text}\n)", dialect)
+    if isinstance(read, SelectFault):
+        last = text.count("\n") + 1
+        if 1 < read.line <= last + 1:
+            return SelectFault(message=read.message, line=read.line - 1, column=read.column)
+        return SelectFault(message="this is not one condition", line=1, column=1)
+    tree, where = read.tree, read.tree.args.get("where")
+    simple = {name for name, value in tree.args.items() if value} <= {"expressions", "from", "from_", "where"}
+    if not simple or where is None or not isinstance(where.this, exp.Paren):
+        return SelectFault(message="this is not one condition", line=1, column=1)
+    return None
+
+
+def literal(value: Scalar, *, quote: bool) -> str:
+    """A variable's value as it stands in the SQL."""
+    return "'" + str(value).replace("'", "''") + "'" if quote else str(value)
+
+
+def variable_sql(variable: Variable) -> str:
+    """A variable as it stands in the SQL: a list becomes its values with commas between them."""
+    values = variable.value if isinstance(variable.value, tuple) else (variable.value,)
+    return ", ".join(literal(value, quote=variable.quote) for value in values)
+
+
+def template_fault(query: str, test: StandardTest) -> str | None:
+    """Say which name in braces stands for nothing, or which table or variable the template has no place for."""
+    places = set(_PLACE.findall(query))
+    known = [*test.variables, *(("table", "column") if test.tables else ())]
+    for place in sorted(places - set(known)):
+        return f"{{{place}}} stands for nothing{did_you_mean(place, known)}; declare the variable {place!r}"
+    if test.tables and "table" not in places:
+        return "tables are given but {table} does not stand in the query"
+    for name in test.variables:
+        if name not in places:
+            return f"the variable {name!r} is given but {{{name}}} does not stand in the query"
+    return None
+
+
+def template_queries(query: str, test: StandardTest) -> Iterator[str]:
+    """The queries of a `custom_template`: one for each column of each table, or for each table without `{column}`."""
+    variables = {name: variable_sql(variable) for name, variable in test.variables.items()}
+    by_column = "{column}" in query
+    for checked in test.tables or (None,):
+        columns = checked.columns if checked is not None and by_column else ("",)
+        for column in columns:
+            names = {
+                **variables,
+                "table": quoted(*table_parts(checked.path or "")) if checked is not None else "",
+                "column": quoted(column),
+            }
+            yield _PLACE.sub(lambda match, names=names: names.get(match[1], match[0]), query)
+
+
+def quoted(*parts: str) -> str:
+    """A quoted, qualified name."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
