@@ -46,7 +46,11 @@ _UNREADABLE = (ValueError, RecursionError, AttributeError, KeyError, TypeError, 
 
 
 def _aliased(query: "exp.Query") -> "exp.Query":
-    """A copy where each table goes by a name; the one that sqlglot would give is folded once more."""
+    """A copy where each table and each selected column goes by a name.
+
+    The name that sqlglot would give a table is folded once more; that of a column is lost where it stands for an
+    expression selected before it, as in `SELECT 1 AS a, a`.
+    """
     from sqlglot import exp
 
     copy = query.copy()
@@ -54,6 +58,10 @@ def _aliased(query: "exp.Query") -> "exp.Query":
         pivoted = table.args.get("pivots")
         if isinstance(table.this, exp.Identifier) and not table.alias and not pivoted:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+    for select in copy.find_all(exp.Select):
+        for place in select.expressions:
+            if isinstance(place, exp.Column) and isinstance(place.this, exp.Identifier):
+                place.replace(exp.Alias(this=place.copy(), alias=place.this.copy()))
     return copy
 
 

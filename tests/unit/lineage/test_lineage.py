@@ -187,6 +187,12 @@ def test_what_cannot_be_resolved_is_told_with_its_place(sql, reason):
     assert str(found.unresolved[0]) == reason
 
 
+@pytest.mark.parametrize("sql", ["SELECT 1 AS a, a", "SELECT t.c AS a, a FROM t", "SELECT * a, a"])
+def test_a_column_that_stands_for_an_earlier_one_keeps_its_name(sql):
+    found = query_lineage(sql, "duckdb", defaults=("public",), schema={("t",): ["c"]})
+    assert [one.name for one in found.outputs] == ["a", "a"]
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
