@@ -28,14 +28,14 @@ from benchmarks.support.receiver import monte_carlo_settings
 from benchmarks.support.report import parser, show, write
 from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
+from observe_dagster.integrations.delivery import deliver
+from observe_dagster.integrations.monte_carlo import PUBLISHER, open_client, open_vendor
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource
-from observe_dagster.publish.delivery import deliver
-from observe_dagster.publish.montecarlo import PUBLISHER, open_client, open_vendor
 from observe_dagster.settings import Settings
-from tests.fakes.montecarlo import FakeMonteCarlo
+from tests.fakes.monte_carlo import FakeMonteCarlo
 
 BUDGET_SECONDS = 40.0
 POISON = 1_000_003

@@ -170,10 +170,10 @@ def child(told: dict[str, Any]) -> None:
 def _through_the_outbox(told: Mapping[str, Any]) -> Answer:
     from benchmarks.support.receiver import monte_carlo_settings
     from observe_dagster.config.project import Project
+    from observe_dagster.integrations.delivery import deliver
+    from observe_dagster.integrations.monte_carlo import declared_resources, open_client, open_vendor, take_in
     from observe_dagster.ledger import Ledger
     from observe_dagster.ledger.outbox import Outbox
-    from observe_dagster.publish.delivery import deliver
-    from observe_dagster.publish.montecarlo import declared_resources, open_client, open_vendor, take_in
 
     settings, facts = monte_carlo_settings(told["gateway"]), list(_facts(told["tables"]))
     resources = declared_resources(Project(), settings)
@@ -202,11 +202,16 @@ def _through_the_outbox(told: Mapping[str, Any]) -> Answer:
 def _one_by_one(told: Mapping[str, Any]) -> Answer:
     from benchmarks.support.receiver import monte_carlo_settings
     from observe_dagster.config.project import Project
-    from observe_dagster.publish.facts import TABLE_METADATA
-    from observe_dagster.publish.http import encoded
-    from observe_dagster.publish.montecarlo import declared_resources, open_client
-    from observe_dagster.publish.montecarlo.bodies import lineage_body, lineage_events, metadata_body, metadata_events
-    from observe_dagster.publish.montecarlo.sender import PATHS
+    from observe_dagster.integrations.facts import TABLE_METADATA
+    from observe_dagster.integrations.http import encoded
+    from observe_dagster.integrations.monte_carlo import declared_resources, open_client
+    from observe_dagster.integrations.monte_carlo.payloads import (
+        lineage_body,
+        lineage_events,
+        metadata_body,
+        metadata_events,
+    )
+    from observe_dagster.integrations.monte_carlo.sender import PATHS
 
     settings, facts = monte_carlo_settings(told["gateway"]), list(_facts(told["tables"]))
     resource = declared_resources(Project(), settings).default
@@ -239,7 +244,7 @@ def _one_by_one(told: Mapping[str, Any]) -> Answer:
 
 def _facts(tables: int) -> Iterator[tuple[str, Any]]:
     """What the materializations of some tables say, kind after kind of each."""
-    from observe_dagster.publish.facts import (
+    from observe_dagster.integrations.facts import (
         ColumnLineage,
         ColumnMapping,
         Field,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from benchmarks.support.child import ROOT
 from observe_dagster.settings import MonteCarloSettings
-from tests.fakes.montecarlo import KEY
+from tests.fakes.monte_carlo import KEY
 
 
 def monte_carlo_settings(url: str) -> MonteCarloSettings:
@@ -20,7 +20,7 @@ def monte_carlo_settings(url: str) -> MonteCarloSettings:
 @contextmanager
 def receiver() -> Generator[str]:
     """Start a gateway, which judges every request, and give its URL."""
-    command = [sys.executable, "-m", "tests.fakes.montecarlo", "0"]
+    command = [sys.executable, "-m", "tests.fakes.monte_carlo", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -10,7 +10,7 @@ from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import SettingsError
 
 if TYPE_CHECKING:
-    from observe_dagster.publish.warehouse_sync import Change
+    from observe_dagster.integrations.warehouse_sync import Change
 
 _NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "pipeline"}
 
@@ -26,7 +26,7 @@ def apply(state: State, *, dry_run: bool, send_secrets: bool) -> None:
     What changes is shown first. It creates and updates what pipelines with engine mparticle need, and deletes nothing.
     MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN say where and who.
     """
-    from observe_dagster.publish.warehouse_sync import Access, WarehouseSync, carried_out, planned, secrets_sent
+    from observe_dagster.integrations.warehouse_sync import Access, WarehouseSync, carried_out, planned, secrets_sent
 
     project = state.project
     if all(pipeline.engine == "local" for pipeline in project.pipelines):

@@ -11,8 +11,8 @@ from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from observe_dagster.integrations.delivery import Tally
     from observe_dagster.ledger.outbox import Publication
-    from observe_dagster.publish.delivery import Tally
 
 STATES = ("pending", "sent", "dead")
 _COLUMNS = (
@@ -128,9 +128,10 @@ def flush_publications(state: State, *, at_once: bool) -> None:
 
 def _flush(state: State, publisher: str) -> "Tally | None":
     """Send until nothing is due, at most some minutes; None without credentials."""
+    from observe_dagster.integrations import datafold, datascale, watcher
+    from observe_dagster.integrations import monte_carlo as montecarlo
+    from observe_dagster.integrations.delivery import deliver
     from observe_dagster.ledger.outbox import Outbox
-    from observe_dagster.publish import datafold, datascale, montecarlo, watcher
-    from observe_dagster.publish.delivery import deliver
 
     settings, outbox, clock = state.settings, Outbox(state.ledger), lambda: datetime.now(UTC)
     if publisher == montecarlo.PUBLISHER and settings.monte_carlo is not None:

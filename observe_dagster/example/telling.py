@@ -9,14 +9,14 @@ import dagster as dg
 
 from observe_dagster.config.project import Project
 from observe_dagster.example.runs import ExampleRuns
+from observe_dagster.integrations.datascale import PUBLISHER as DATASCALE
+from observe_dagster.integrations.facts import lineage_key
+from observe_dagster.integrations.monte_carlo import PUBLISHER as MONTE_CARLO
 from observe_dagster.ledger.forgetting import forget_publications
 from observe_dagster.ledger.outbox import Outbox, Publication
 from observe_dagster.orchestration.published import Facts
 from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource
-from observe_dagster.publish.datascale import PUBLISHER as DATASCALE
-from observe_dagster.publish.facts import lineage_key
-from observe_dagster.publish.montecarlo import PUBLISHER as MONTE_CARLO
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings
 
 _MOST = 1_000

@@ -15,7 +15,7 @@ from observe_dagster.orchestration.names import destination_key, scoped
 from observe_dagster.orchestration.resources import ObserveResource
 
 if TYPE_CHECKING:
-    from observe_dagster.publish.datafold import Access, Branch, ChangedTable
+    from observe_dagster.integrations.datafold import Access, Branch, ChangedTable
 
 DATAFOLD_CI_SENSOR = "datafold_ci"
 QUIET = timedelta(minutes=1)
@@ -44,7 +44,7 @@ def branch_sensor(*, scope: str = "", quiet: timedelta = QUIET) -> dg.SensorDefi
         description="Tells Datafold's CI which tables this branch deployment built (DATAFOLD_CI_CONFIG_ID).",
     )
     def upload(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.publish.datafold import Access, branch_of
+        from observe_dagster.integrations.datafold import Access, branch_of
 
         access = Access.from_environment()
         if access is None:
@@ -80,7 +80,7 @@ def _since(context: dg.SensorEvaluationContext, branch: "Branch", now: float) ->
 
 
 def _tell(observe: ObserveResource, access: "Access", branch: "Branch", built: _Built, *, quiet: timedelta) -> str:
-    from observe_dagster.publish.datafold import PUBLISHER, BranchCi, Datafold, take_in
+    from observe_dagster.integrations.datafold import PUBLISHER, BranchCi, Datafold, take_in
 
     made = 0
     settled = built.at + quiet.total_seconds() <= observe.clock().timestamp()
@@ -116,7 +116,7 @@ def _built(
 
 
 def _changed(branch: "Branch", pipelines: Sequence[Pipeline], project: Project) -> "list[ChangedTable]":
-    from observe_dagster.publish.datafold import changed_table
+    from observe_dagster.integrations.datafold import changed_table
     from observe_dagster.warehouse.port import DELETED_AT
 
     return [

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from observe_dagster.orchestration.resources import ObserveResource
 
 if TYPE_CHECKING:
-    from observe_dagster.publish.delivery import Tally, Vendor
+    from observe_dagster.integrations.delivery import Tally, Vendor
 
 
 def deliver_due(observe: ObserveResource, vendor: "Vendor", *, seconds: float) -> "Tally":
     """Send what is due to a vendor, beginning no further request once the seconds are nearly over."""
+    from observe_dagster.integrations.delivery import deliver
     from observe_dagster.ledger.outbox import Outbox
-    from observe_dagster.publish.delivery import deliver
 
     return deliver(Outbox(observe.ledger), vendor, clock=observe.clock, seconds=seconds)
 

@@ -9,9 +9,7 @@ from typing import Any
 import dagster as dg
 
 from observe_dagster.config.project import Project
-from observe_dagster.orchestration.names import destination_key
-from observe_dagster.orchestration.translator import TableKeys, source_keys
-from observe_dagster.publish.facts import (
+from observe_dagster.integrations.facts import (
     ColumnLineage,
     ColumnMapping,
     Fact,
@@ -21,6 +19,8 @@ from observe_dagster.publish.facts import (
     TableLineage,
     TableMetadata,
 )
+from observe_dagster.orchestration.names import destination_key
+from observe_dagster.orchestration.translator import TableKeys, source_keys
 
 CONNECTION_KEY = "observe/connection"
 """In an asset's metadata: the declared connection that the table of an asset of others belongs to."""

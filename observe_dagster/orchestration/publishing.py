@@ -57,7 +57,7 @@ def _monte_carlo(scope: str, settle: timedelta, metadata_every: timedelta) -> dg
         description="Pushes table metadata, lineage and query logs to Monte Carlo (MCD_INGEST_ID, MCD_INGEST_TOKEN).",
     )
     def push(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.publish.montecarlo import declared_resources, open_client, open_vendor
+        from observe_dagster.integrations.monte_carlo import declared_resources, open_client, open_vendor
 
         settings = observe.settings.monte_carlo
         if settings is None:
@@ -88,7 +88,7 @@ def _datascale(scope: str, settle: timedelta) -> dg.SensorDefinition:
         description="Puts the SQL of pipelines and the DDL of their tables to Datascale (DATASCALE_TOKEN).",
     )
     def put(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.publish.datascale import open_client, open_vendor, pipeline_scripts, take_in
+        from observe_dagster.integrations.datascale import open_client, open_vendor, pipeline_scripts, take_in
 
         settings = observe.settings.datascale
         if settings is None:
@@ -131,7 +131,7 @@ def _follow_for_monte_carlo(
     settle: timedelta,
     metadata_every: timedelta,
 ) -> int:
-    from observe_dagster.publish.montecarlo import declared_resources, take_in
+    from observe_dagster.integrations.monte_carlo import declared_resources, take_in
 
     assert observe.settings.monte_carlo is not None
     resources, made = declared_resources(observe.project, observe.settings.monte_carlo), 0
@@ -144,9 +144,9 @@ def _follow_for_monte_carlo(
 
 def _sweep_for_monte_carlo(observe: ObserveResource, facts: "Facts") -> int:
     """Statements that nobody was told of, and column lineage that is a day old."""
+    from observe_dagster.integrations.facts import QUERY_LOG, QueryLogEntry
+    from observe_dagster.integrations.monte_carlo import PUBLISHER, declared_resources, refresh_column_lineage, take_in
     from observe_dagster.ledger.query_logs import untold_queries
-    from observe_dagster.publish.facts import QUERY_LOG, QueryLogEntry
-    from observe_dagster.publish.montecarlo import PUBLISHER, declared_resources, refresh_column_lineage, take_in
 
     assert observe.settings.monte_carlo is not None
     resources, now = declared_resources(observe.project, observe.settings.monte_carlo), observe.clock()
@@ -182,8 +182,8 @@ def _sweep_for_monte_carlo(observe: ObserveResource, facts: "Facts") -> int:
 def _follow_for_datascale(
     context: dg.SensorEvaluationContext, observe: ObserveResource, facts: "Facts", settle: timedelta
 ) -> int:
-    from observe_dagster.publish.datascale import table_script, take_in
-    from observe_dagster.publish.facts import TableMetadata
+    from observe_dagster.integrations.datascale import table_script, take_in
+    from observe_dagster.integrations.facts import TableMetadata
 
     made = 0
     for records in _batches(context, settle):
@@ -206,7 +206,7 @@ def _follow_for_datascale(
 
 def _without_query_logs(observe: ObserveResource) -> Iterator[str]:
     """Why the statements of some connections are not told."""
-    from observe_dagster.publish.montecarlo import log_type_of
+    from observe_dagster.integrations.monte_carlo import log_type_of
 
     silent = [
         connection

@@ -15,8 +15,8 @@ import dagster as dg
 from observe_dagster.orchestration.resources import ObserveResource
 
 if TYPE_CHECKING:
+    from observe_dagster.integrations.delivery import Tally
     from observe_dagster.ledger.outbox import Publication
-    from observe_dagster.publish.delivery import Tally
 
 RECEIPT_EVERY = timedelta(days=1)
 RECEIPT_SECONDS = 3.0

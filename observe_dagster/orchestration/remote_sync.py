@@ -18,7 +18,7 @@ from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import RunType, SyncResult
 
 if TYPE_CHECKING:
-    from observe_dagster.publish.warehouse_sync import Access, RemoteRun
+    from observe_dagster.integrations.warehouse_sync import Access, RemoteRun
 
 RUN_KEY = "observe/warehouse_sync_run_id"
 _SECONDS_BETWEEN_TICKS = 60
@@ -35,7 +35,7 @@ def remote_run(
     execution_key: str,
 ) -> SyncResult:
     """Run the pipeline at Warehouse Sync; raises ObserveError."""
-    from observe_dagster.publish.warehouse_sync import Access, RemoteRun, RemoteRunner, WarehouseSync, secrets_sent
+    from observe_dagster.integrations.warehouse_sync import Access, RemoteRun, RemoteRunner, WarehouseSync, secrets_sent
 
     config = context.op_execution_context.op_config
     if config.get("from") is not None or config.get("until") is not None or config.get("full_refresh"):
@@ -82,7 +82,7 @@ def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition |
         description="Records runs that were started at Warehouse Sync itself (MPARTICLE_WORKSPACE_ID).",
     )
     def pick_up(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.publish.warehouse_sync import Access
+        from observe_dagster.integrations.warehouse_sync import Access
 
         access = Access.from_environment()
         if access is None:
@@ -101,7 +101,7 @@ def _after(last: str | None, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
 def _pick_up(
     context: dg.SensorEvaluationContext, observe: ObserveResource, access: "Access", pipelines: Sequence[Pipeline]
 ) -> str:
-    from observe_dagster.publish.warehouse_sync import RemoteRunner, WarehouseSync, secrets_sent
+    from observe_dagster.integrations.warehouse_sync import RemoteRunner, WarehouseSync, secrets_sent
 
     def tell(pipeline: Pipeline, run: "RemoteRun") -> None:
         tell_of(context.instance, pipeline, run)
@@ -162,7 +162,7 @@ def reconcile_remote(observe: ObserveResource) -> int:
     """Close the executions whose run at Warehouse Sync ended while nobody followed it; returns how many."""
     if all(pipeline.engine == "local" for pipeline in observe.project.pipelines):
         return 0
-    from observe_dagster.publish.warehouse_sync import Access, RemoteRunner, WarehouseSync, secrets_sent
+    from observe_dagster.integrations.warehouse_sync import Access, RemoteRunner, WarehouseSync, secrets_sent
 
     access = Access.from_environment()
     if access is None:

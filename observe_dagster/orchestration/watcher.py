@@ -7,16 +7,16 @@ import dagster as dg
 
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
+from observe_dagster.integrations.facts import Table
 from observe_dagster.orchestration.delivering import deliver_due, told
 from observe_dagster.orchestration.names import destination_key, scoped
 from observe_dagster.orchestration.receipts import show_receipts
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.translator import sources_of
-from observe_dagster.publish.facts import Table
 
 if TYPE_CHECKING:
+    from observe_dagster.integrations.watcher import Access
     from observe_dagster.ledger import PipelineRow
-    from observe_dagster.publish.watcher import Access
 
 WATCHER_SENSOR = "watcher"
 DELIVER_SECONDS = 30.0
@@ -46,7 +46,7 @@ def watcher_sensor(*, scope: str = "") -> dg.SensorDefinition:
         description="Tells a Watcher server about pipelines, executions, watermarks and lineage (WATCHER_URL).",
     )
     def report(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.publish.watcher import Access
+        from observe_dagster.integrations.watcher import Access
 
         access = Access.from_environment()
         if access is None:
@@ -61,7 +61,7 @@ def tell_watcher(observe: ObserveResource, access: "Access", *, instance: dg.Dag
 
     With `instance` the pages of assets show what was taken.
     """
-    from observe_dagster.publish.watcher import PUBLISHER, Watcher, open_client, take_in
+    from observe_dagster.integrations.watcher import PUBLISHER, Watcher, open_client, take_in
 
     project = observe.project
     observed = [row for row in observe.ledger.pipelines(observed=True) if not row.managed]

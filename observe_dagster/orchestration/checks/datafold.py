@@ -20,7 +20,7 @@ from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import CheckResult, Outcome, Status
 
 if TYPE_CHECKING:
-    from observe_dagster.publish.datafold import Datafold
+    from observe_dagster.integrations.datafold import Datafold
 
 KIND = "datafold"
 NUMBER_KEY = "observe/datafold_monitor_id"
@@ -121,7 +121,7 @@ def _evaluation(monitors: Monitors) -> Callable[..., Iterator[dg.AssetCheckResul
 
 
 def _run(there: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outcome:
-    from observe_dagster.publish.datafold import run_monitor
+    from observe_dagster.integrations.datafold import run_monitor
 
     if there is None:
         return Outcome(status=Status.ERROR, reason=NO_KEY)
@@ -132,7 +132,7 @@ def _run(there: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outc
 
 
 def _open() -> "Datafold | None":
-    from observe_dagster.publish.datafold import Access, Datafold
+    from observe_dagster.integrations.datafold import Access, Datafold
 
     access = Access.from_environment()
     return None if access is None else Datafold(access)

@@ -9,7 +9,7 @@ from inline_snapshot import snapshot
 
 from observe_dagster.cli import main
 from tests.fakes.warehouse_sync import FakeWarehouseSync
-from tests.integration.publish.remote_project import PASSWORD, attributes
+from tests.integration.integrations.remote_project import PASSWORD, attributes
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from observe_dagster.alerts import PUBLISHER as ALERTS
+from observe_dagster.integrations.datafold import Branch, changed_table
+from observe_dagster.integrations.datafold import take_in as put_in
+from observe_dagster.integrations.facts import Table, TableMetadata
+from observe_dagster.integrations.monte_carlo import Resource, Resources, take_in
 from observe_dagster.ledger import Ledger
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.ledger.outbox_intake import Draft, enqueue
-from observe_dagster.publish.datafold import Branch, changed_table
-from observe_dagster.publish.datafold import take_in as put_in
-from observe_dagster.publish.facts import Table, TableMetadata
-from observe_dagster.publish.montecarlo import Resource, Resources, take_in
 from tests.fakes.datafold import FakeDatafold
-from tests.fakes.montecarlo import KEY, FakeMonteCarlo
+from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 RESOURCES = Resources(of_connections={}, default=Resource(uuid="uuid-1", resource_type="snowflake"))

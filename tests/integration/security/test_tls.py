@@ -14,7 +14,7 @@ from observe_dagster.alerts.notifier import AppriseNotifier
 from observe_dagster.config import project_from_attributes
 from observe_dagster.config.models.alerts import Channel
 from observe_dagster.errors import DeliveryError, SpecError, UnreachableError
-from observe_dagster.publish.http import Client
+from observe_dagster.integrations.http import Client
 
 MESSAGE = {"title": "Late", "text": "late", "markdown": "late", "level": "error"}
 

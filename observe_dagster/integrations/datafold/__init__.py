@@ -1,0 +1,47 @@
+"""Datafold: monitors and data diffs that run there, its lineage, and what CI tells it about a branch."""
+
+from observe_dagster.integrations.datafold.ci import PUBLISHER, Branch, BranchCi, branch_of, changed_table, take_in
+from observe_dagster.integrations.datafold.client import Access, Datafold
+from observe_dagster.integrations.datafold.lineage import Node, Walk, quoted_path, walk
+from observe_dagster.integrations.datafold.monitors import NotAtDatafoldError, monitor_body
+from observe_dagster.integrations.datafold.polling import (
+    LIMIT,
+    await_data_source_test,
+    no_verdict,
+    run_data_diff,
+    run_monitor,
+    start_monitor,
+)
+from observe_dagster.integrations.datafold.requests import ChangedTable, ColumnTolerance, DataDiff, PullRequest
+from observe_dagster.integrations.datafold.results import Phase, diff_outcome, monitor_outcome, phase
+
+__all__ = [
+    "LIMIT",
+    "PUBLISHER",
+    "Access",
+    "Branch",
+    "BranchCi",
+    "ChangedTable",
+    "ColumnTolerance",
+    "DataDiff",
+    "Datafold",
+    "Node",
+    "NotAtDatafoldError",
+    "Phase",
+    "PullRequest",
+    "Walk",
+    "await_data_source_test",
+    "branch_of",
+    "changed_table",
+    "diff_outcome",
+    "monitor_body",
+    "monitor_outcome",
+    "no_verdict",
+    "phase",
+    "quoted_path",
+    "run_data_diff",
+    "run_monitor",
+    "start_monitor",
+    "take_in",
+    "walk",
+]

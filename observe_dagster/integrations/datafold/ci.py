@@ -1,0 +1,184 @@
+"""Tells Datafold's CI which tables a branch deployment built, beside production's; through the outbox."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from string import Formatter
+from typing import Any
+
+import sqlalchemy as sa
+
+from observe_dagster.errors import PublishError, SettingsError
+from observe_dagster.integrations.datafold.client import SYSTEM, Datafold
+from observe_dagster.integrations.datafold.lineage import quoted_path
+from observe_dagster.integrations.datafold.requests import ChangedTable, PullRequest
+from observe_dagster.integrations.delivery import Desk
+from observe_dagster.ledger.outbox import Publication
+from observe_dagster.ledger.outbox_intake import Draft, enqueue, newest_item, supersede
+
+PUBLISHER = "datafold"
+TRIGGER = "ci_trigger"
+UPLOAD = "ci_upload"
+
+_PARTS = ("database", "schema", "table")
+_OWN_PATH = "datafold_prod_table"
+"""In a pipeline's `pipeline_metadata`: production's table where the pattern does not fit."""
+
+_MOST = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """The pull request that a deployment is made of, at one CI configuration of Datafold.
+
+    `prod_table` is the path of production's tables, with `{database}`, `{schema}` and `{table}` standing for the
+    parts of ours. With `pull_request` a run is triggered before the upload; without it one waits there already.
+    """
+
+    config: int
+    pr_num: int
+    prod_table: str
+    pull_request: PullRequest | None = None
+
+    @property
+    def ordering_key(self) -> str:
+        """What all its publications are ordered by."""
+        return f"ci/{self.config}/{self.pr_num}"
+
+
+def branch_of(environment: Mapping[str, str] | None = None) -> Branch | str:
+    """The branch that the environment tells of, or what is missing; raises SettingsError for what cannot be used."""
+    env = os.environ if environment is None else environment
+    config = _number(env, "DATAFOLD_CI_CONFIG_ID")
+    if config is None:
+        return "DATAFOLD_CI_CONFIG_ID is not set"
+    named = "DATAFOLD_CI_PR_NUMBER" if env.get("DATAFOLD_CI_PR_NUMBER") else "DAGSTER_CLOUD_PULL_REQUEST_ID"
+    pr_num = _number(env, named)
+    if pr_num is None:
+        return "this deployment is of no pull request (DAGSTER_CLOUD_PULL_REQUEST_ID, DATAFOLD_CI_PR_NUMBER)"
+    prod_table = env.get("DATAFOLD_CI_PROD_TABLE")
+    if not prod_table:
+        return "DATAFOLD_CI_PROD_TABLE is not set; say where production's tables are, such as PROD.{schema}.{table}"
+    return Branch(
+        config=config, pr_num=pr_num, prod_table=_pattern(prod_table), pull_request=_pull_request(env, pr_num)
+    )
+
+
+def changed_table(
+    branch: Branch,
+    path: tuple[str, str, str],
+    *,
+    primary_key: Sequence[str] = (),
+    exclude_columns: Sequence[str] = (),
+    pipeline_metadata: Mapping[str, Any] | None = None,
+) -> ChangedTable:
+    """A table by its database, schema and name, beside production's."""
+    own = (pipeline_metadata or {}).get(_OWN_PATH)
+    parts = {name: quoted_path([part]) for name, part in zip(_PARTS, path, strict=True)}
+    more: dict[str, Any] = {"pk": tuple(primary_key)} if primary_key else {}
+    if exclude_columns:
+        more["exclude_columns"] = tuple(exclude_columns)
+    return ChangedTable(
+        prod=str(own) if own else branch.prod_table.format(**parts),
+        pr=quoted_path([part for part in path if part]),
+        **more,
+    )
+
+
+def take_in(db: sa.Connection, branch: Branch, tables: Sequence[ChangedTable], *, upto: int, now: datetime) -> int:
+    """Put in the upload of these tables, and before it the trigger of a run where one is needed.
+
+    `upto` grows whenever one of the tables was built again; returns how many publications were made.
+    """
+    record = {
+        "config": branch.config,
+        "pr_num": branch.pr_num,
+        "upto": upto,
+        "tables": [table.body() for table in tables],
+    }
+    names: dict[str, Any] = {"publisher": PUBLISHER, "ordering_key": branch.ordering_key}
+    before = newest_item(db, kind=UPLOAD, **names)
+    if before is not None and before.record == record:
+        return 0
+    made = 0
+    if branch.pull_request is not None:
+        asked = {"config": branch.config, "pull_request": branch.pull_request.body()}
+        once = f"{TRIGGER}:{branch.config}:{branch.pr_num}:{branch.pull_request.pr_sha}"
+        made += enqueue(db, Draft(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
+    if supersede(db, kind=UPLOAD, record=record, now=now, **names):
+        return made
+    dedupe_key = f"{UPLOAD}:{branch.config}:{branch.pr_num}:{before.id if before else 0}:{upto}"
+    return made + enqueue(db, Draft(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)
+
+
+class BranchCi:
+    """A vendor for `deliver`: each publication is one request."""
+
+    publisher = PUBLISHER
+    kinds: Sequence[str] = (TRIGGER, UPLOAD)
+
+    def __init__(self, there: Datafold) -> None:
+        self._there = there
+
+    def most(self, kind: str) -> int:
+        """A few; each is sent alone."""
+        del kind
+        return _MOST
+
+    def deliver(self, kind: str, items: Sequence[Publication], desk: Desk) -> None:
+        """Send each item on its own."""
+        send = self._trigger if kind == TRIGGER else self._upload
+
+        def post(batch: Sequence[Publication], seconds: float) -> Mapping[str, Any]:
+            del seconds
+            (item,) = batch
+            return send(item.record)
+
+        desk.send([[item] for item in items], post)
+
+    def _trigger(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._there.trigger_ci(record["config"], PullRequest(**record["pull_request"]))
+
+    def _upload(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        tables = [ChangedTable(**table) for table in record["tables"]]
+        answer = self._there.upload_changes(record["config"], record["pr_num"], tables)
+        if answer.get("ci_run_id") is None and answer.get("run_id") is None:
+            raise PublishError(SYSTEM, f"has no run that waits for pull request {record['pr_num']} yet.")
+        return answer
+
+
+def _pull_request(env: Mapping[str, str], pr_num: int) -> PullRequest | None:
+    base = {name: env.get(f"DATAFOLD_CI_{name.upper()}") or None for name in ("base_branch", "base_sha")}
+    if not any(base.values()):
+        return None
+    of = {
+        **base,
+        "pr_branch": env.get("DATAFOLD_CI_PR_BRANCH") or env.get("DAGSTER_CLOUD_GIT_BRANCH") or None,
+        "pr_sha": env.get("DATAFOLD_CI_PR_SHA") or env.get("DAGSTER_CLOUD_GIT_SHA") or None,
+    }
+    missing = ", ".join(f"DATAFOLD_CI_{name.upper()}" for name, value in of.items() if value is None)
+    if missing:
+        raise SettingsError(f"To trigger a run of Datafold's CI, set {missing} as well.")
+    return PullRequest(pr_number=pr_num, **{name: str(value) for name, value in of.items()})
+
+
+def _pattern(text: str) -> str:
+    wrong = SettingsError(f"DATAFOLD_CI_PROD_TABLE must be a path such as PROD.{{schema}}.{{table}}, not {text!r}.")
+    try:
+        fields = [field for _, *field in Formatter().parse(text) if field[0] is not None]
+    except ValueError:
+        raise wrong from None
+    plain = all(name in _PARTS and not spec and not conversion for name, spec, conversion in fields)
+    if not plain or ["table", "", None] not in fields:
+        raise wrong
+    return text
+
+
+def _number(env: Mapping[str, str], name: str) -> int | None:
+    text = env.get(name)
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise SettingsError(f"{name} must be a number, not {text!r}.")
+    return int(text)

@@ -1,0 +1,34 @@
+"""Decides which scripts become publications for Datascale: those whose content changed since it was last put in."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from observe_dagster.integrations.datascale.sender import PUBLISHER
+from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record, record_hash
+from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items, supersede_all
+
+
+def take_in(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) -> int:
+    """Put changed scripts in the outbox; returns how many publications were made.
+
+    A script that was refused is not put in again before its content changes.
+    """
+    records = {script.ordering_key: as_record(script) for script in scripts}
+    newest = newest_items(db, publisher=PUBLISHER, kind=SQL_CONTENT)
+    changed = {key: record for key, record in records.items() if key not in newest or newest[key].record != record}
+    waiting = {key: record for key, record in changed.items() if key in newest and newest[key].state == "pending"}
+    replaced = supersede_all(db, publisher=PUBLISHER, kind=SQL_CONTENT, records=waiting, now=now)
+    drafts = (
+        Draft(
+            publisher=PUBLISHER,
+            kind=SQL_CONTENT,
+            ordering_key=key,
+            record=record,
+            dedupe_key=f"{key}:{newest[key].id if key in newest else 0}:{record_hash(record)}",
+        )
+        for key, record in changed.items()
+        if key not in replaced
+    )
+    return enqueue_all(db, drafts, now=now)

@@ -1,0 +1,54 @@
+"""Brings a workspace in step with what is declared: asks what is there, plans, and sends what differs."""
+
+from collections.abc import Iterator, Sequence
+from typing import get_args
+
+from observe_dagster.config.project import Project
+from observe_dagster.config.secrets import secrets_of
+from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+from observe_dagster.integrations.warehouse_sync.payloads import SECRETS, connection_body
+from observe_dagster.integrations.warehouse_sync.plan import Change, Kind, plan_changes
+from observe_dagster.ledger import Ledger
+
+
+def planned(project: Project, there: WarehouseSync, *, send_secrets: bool = False) -> tuple[Change, ...]:
+    """What has to change; only reads. Raises PublishError."""
+    remote = {kind: there.resources(kind) for kind in get_args(Kind)}
+    return plan_changes(project, remote, send_secrets=send_secrets)
+
+
+def carried_out(changes: Sequence[Change], there: WarehouseSync, ledger: Ledger) -> Iterator[Change]:
+    """Carry out the changes in their order, giving each when it is done; stops with PublishError at the first failure.
+
+    An update clears the fault of a resource there, so it is cleared in the ledger too.
+    """
+    for change in changes:
+        if change.action == "unchanged":
+            continue
+        send = there.create if change.action == "create" else there.update
+        send(change.kind, change.body)
+        _clear_fault(change, ledger)
+        yield change
+
+
+def secrets_sent(project: Project) -> tuple[str, ...]:
+    """Every secret that a body may hold, to be masked in errors."""
+    found: set[str] = set()
+    for pipeline in project.pipelines:
+        if pipeline.mparticle is None:
+            continue
+        connection = project.connection(pipeline.connection_id)
+        found.update(secrets_of(connection))
+        found.update(str(value) for name, value in connection_body(connection)["config"].items() if name in SECRETS)
+        if pipeline.mparticle.partner_feed_key is not None:
+            found.add(pipeline.mparticle.partner_feed_key.get_secret_value())
+    return tuple(sorted(found))
+
+
+def _clear_fault(change: Change, ledger: Ledger) -> None:
+    clear = {
+        "connection": ledger.clear_connection_fault,
+        "data_model": ledger.validate_data_model,
+        "pipeline": ledger.clear_pipeline_fault,
+    }[change.kind]
+    clear(change.id)

@@ -1,0 +1,134 @@
+"""What has to change at mParticle so that it is as declared: creations and updates, in the order they need. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from observe_dagster.config.project import Project
+from observe_dagster.config.secrets import MASK
+from observe_dagster.integrations.warehouse_sync.payloads import (
+    SECRETS,
+    Body,
+    connection_body,
+    data_model_body,
+    pipeline_body,
+)
+
+Kind = Literal["connection", "data_model", "pipeline"]
+Action = Literal["create", "update", "unchanged"]
+Remote = Mapping[Kind, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One field that is not as declared; a secret is shown as the mask on both sides."""
+
+    path: str
+    was: Any = None
+    becomes: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be done with one resource. `body` is what is sent and may hold secrets: it is not shown."""
+
+    kind: Kind
+    id: str
+    action: Action
+    differences: tuple[Difference, ...] = ()
+    body: Body = field(default_factory=Body, repr=False, hash=False)
+
+
+def plan_changes(project: Project, remote: Remote, *, send_secrets: bool = False) -> tuple[Change, ...]:
+    """Compare what is declared with what is there; connections and data models come before their pipelines.
+
+    Only what pipelines with engine mparticle use is compared, and what is not declared is left alone. A changed
+    secret cannot be seen, for none is read back: `send_secrets` updates every resource that has one.
+    """
+    return tuple(_changes(project, remote, send_secrets=send_secrets))
+
+
+def _changes(project: Project, remote: Remote, *, send_secrets: bool) -> Iterator[Change]:
+    pipelines = [pipeline for pipeline in project.pipelines if pipeline.engine == "mparticle"]
+    connections = dict.fromkeys(pipeline.connection_id for pipeline in pipelines)
+    data_models = dict.fromkeys(pipeline.data_model_id for pipeline in pipelines)
+    wanted: list[tuple[Kind, list[Body]]] = [
+        ("connection", [connection_body(project.connection(each)) for each in connections]),
+        ("data_model", [data_model_body(project.data_model(each)) for each in data_models]),
+        ("pipeline", [pipeline_body(each) for each in pipelines]),
+    ]
+    for kind, bodies in wanted:
+        there = {each.get("id"): each for each in remote.get(kind, ())}
+        for body in bodies:
+            yield _change(kind, body, there.get(body["id"]), send_secrets=send_secrets)
+
+
+def _change(kind: Kind, body: Body, there: Mapping[str, Any] | None, *, send_secrets: bool) -> Change:
+    if there is None:
+        created = tuple(Difference(path=path, becomes=_shown(path, value)) for path, value in _flat(body))
+        return Change(kind=kind, id=body["id"], action="create", differences=created, body=body)
+    differences = tuple(_differences(body, there, send_secrets=send_secrets))
+    action: Action = "update" if differences else "unchanged"
+    return Change(kind=kind, id=body["id"], action=action, differences=differences, body=body if differences else {})
+
+
+def _differences(body: Body, there: Mapping[str, Any], *, send_secrets: bool) -> Iterator[Difference]:
+    wanted, found = dict(_flat(body)), dict(_flat(there))
+    for path, value in wanted.items():
+        if _is_secret(path):
+            if send_secrets:
+                yield Difference(path=path, was=MASK, becomes=MASK)
+        elif _canonical(path, value) != _canonical(path, found.get(path)):
+            yield Difference(path=path, was=found.get(path), becomes=value)
+    for path in _OPTIONAL:
+        if path not in wanted and found.get(path) is not None:
+            yield Difference(path=path, was=_shown(path, found[path]))
+
+
+_OPTIONAL = (
+    "sync_mode.iterator_field",
+    "sync_mode.iterator_data_type",
+    "sync_mode.from",
+    "sync_mode.until",
+    "schedule.frequency",
+    "schedule.start",
+    "schedule.end",
+    "field_transformation_id",
+    "partner_feed_id",
+    "data_plan_id",
+    "data_plan_version",
+)
+"""What a declaration may leave out: it is cleared where it is there. What else is there is the server's own."""
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _is_secret(path: str) -> bool:
+    return path.rpartition(".")[2] in SECRETS
+
+
+def _shown(path: str, value: Any) -> Any:
+    return MASK if _is_secret(path) else value
+
+
+def _canonical(path: str, value: Any) -> Any:
+    """A value as it can be compared: the server spells some of them in another way than it was told."""
+    if path == "schedule.type" and value == "on-demand":
+        return "on_demand"
+    if path == "schedule.delay" and value is None:
+        return "0s"
+    if path == "service_provider":
+        return str(value).lower()
+    if isinstance(value, str) and path in ("sync_mode.from", "sync_mode.until"):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            return value
+    return str(value) if isinstance(value, int) else value

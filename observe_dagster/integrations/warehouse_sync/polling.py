@@ -1,0 +1,122 @@
+"""Starts a run at Warehouse Sync, or takes up one whose reply was lost, and follows it to its end."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic
+
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.errors import (
+    AlreadyInProgressError,
+    ConnectionFailedError,
+    DataModelError,
+    NotAppliedError,
+    ObserveError,
+    PublishError,
+    SyncError,
+)
+from observe_dagster.integrations.warehouse_sync.client import RemoteRun, Report, WarehouseSync
+
+FOLLOW_LIMIT = timedelta(hours=24)
+FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
+"""Seconds between two looks at a run: they double."""
+
+Wait = Callable[[float], None]
+OnRun = Callable[[RemoteRun], None]
+
+
+def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
+    """Trigger the pipeline and return its run's number; raises what went wrong in our own terms.
+
+    A trigger that gets no answer may have arrived. So the latest run is looked up before, and after such a trigger a
+    newer manual one is taken for ours.
+    """
+    try:
+        before = _latest(there.report(pipeline.id))
+        try:
+            number = there.trigger(pipeline.id)
+        except PublishError as error:
+            if error.permanent or error.status is not None:
+                raise
+            number = None
+            lost = error
+        else:
+            lost = None
+        if number is not None:
+            return number
+        latest = there.report(pipeline.id).latest_run
+    except PublishError as error:
+        raise in_our_terms(error, pipeline) from None
+    if latest is not None and latest.type == "manual" and latest.id > before:
+        return latest.id
+    raise lost or SyncError(pipeline.id, f"Warehouse Sync did not say which run of pipeline {pipeline.id} it started.")
+
+
+def followed(
+    there: WarehouseSync,
+    pipeline: Pipeline,
+    run_id: int,
+    *,
+    wait: Wait,
+    on_run: OnRun,
+    limit: timedelta = FOLLOW_LIMIT,
+) -> RemoteRun | None:
+    """Look at a run until it has ended; None when it has not within `limit`. A lookup that fails is made again."""
+    until, pause = monotonic() + limit.total_seconds(), FIRST_WAIT
+    while True:
+        try:
+            run = there.run(pipeline.id, run_id)
+        except PublishError as error:
+            if error.permanent:
+                raise in_our_terms(error, pipeline) from None
+            run = None
+        if run is not None:
+            on_run(run)
+            if not run.is_open:
+                return run
+        if monotonic() + pause > until:
+            return None
+        wait(pause)
+        pause = min(pause * 2, LONGEST_WAIT)
+
+
+def why_it_failed(there: WarehouseSync, pipeline: Pipeline, run: RemoteRun) -> ObserveError:
+    """What ended a run badly: its connection, its data model, or what the run itself says."""
+    try:
+        report = there.report(pipeline.id)
+    except PublishError:
+        report = None
+    if report is not None and report.connection_status == "faulted":
+        return ConnectionFailedError(pipeline.connection_id, _sentence(report.connection_errors, "it is faulted."))
+    if report is not None and report.data_model_status == "invalid":
+        said = _sentence(report.data_model_errors, "no reason was given.")
+        return DataModelError(pipeline.connection_id, pipeline.data_model_id, said)
+    said = _sentence(run.errors or (report.errors if report is not None else ()), "no reason was given.")
+    return SyncError(pipeline.id, f"Run {run.id} of pipeline {pipeline.id} at Warehouse Sync {run.status}: {said}")
+
+
+def in_our_terms(error: PublishError, pipeline: Pipeline) -> ObserveError:
+    """The API's status codes as our errors; what has no meaning of its own stays a PublishError."""
+    said = _sentence(_said(error), error.reason)
+    if error.status == 400 and "already in progress" in said.lower():
+        return AlreadyInProgressError(pipeline.id)
+    if error.status == 400:
+        return SyncError(pipeline.id, f"Warehouse Sync refuses pipeline {pipeline.id}: {said}")
+    if error.status == 404:
+        return NotAppliedError("pipeline", pipeline.id)
+    if error.status == 505:
+        return ConnectionFailedError(pipeline.connection_id, f"Warehouse Sync cannot connect to it: {said}")
+    return error
+
+
+def _said(error: PublishError) -> tuple[str, ...]:
+    errors = error.body.get("errors") if isinstance(error.body, dict) else None
+    listed = errors if isinstance(errors, list) else []
+    return tuple(str(each["message"]) for each in listed if isinstance(each, dict) and each.get("message"))
+
+
+def _sentence(messages: tuple[str, ...], otherwise: str) -> str:
+    return " ".join(messages) or otherwise
+
+
+def _latest(report: Report) -> int:
+    return report.latest_run.id if report.latest_run is not None else 0

@@ -1,6 +1,0 @@
-"""A Watcher server: pipelines, rules, executions, watermarks and lineage told to it through the outbox."""
-
-from observe_dagster.publish.watcher.intake import EXECUTION, PUBLISHER, take_in
-from observe_dagster.publish.watcher.sender import SYSTEM, Access, Watcher, open_client
-
-__all__ = ["EXECUTION", "PUBLISHER", "SYSTEM", "Access", "Watcher", "open_client", "take_in"]

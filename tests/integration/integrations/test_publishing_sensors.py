@@ -1,0 +1,243 @@
+"""From Dagster's event log to the neighbours: what a materialization says, of our assets and of others."""
+
+import dataclasses
+import gc
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from observe_dagster.config.project import Project
+from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.orchestration.publishing import publishing_sensors
+from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.settings import DatascaleSettings, MonteCarloSettings, Settings
+from tests.fakes.datascale import TOKEN, FakeDatascale
+from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
+from tests.integration.ledger.declared_project import project as declared_project
+
+FLIGHTS = dg.AssetKey(["lake", "analytics", "flights"])
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """An instance on disk, one for the module."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as opened:
+        yield opened
+    gc.collect()
+
+
+class Neighbours:
+    """Both sensors, and what they talk to."""
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings, project: Project) -> None:
+        self.instance, self.settings, self.project = instance, settings, project
+        self.observe = ObserveResource(project, settings)
+        sensors = publishing_sensors(project, settings, settle=timedelta())
+        others = [
+            dg.AssetSpec(
+                "marts", deps=[FLIGHTS], metadata={"dagster/table_name": "lakehouse.gold.marts"}, kinds={"view"}
+            ),
+            dg.AssetSpec("unrelated"),
+        ]
+        self.repository = dg.Definitions(assets=[dg.AssetSpec(FLIGHTS), *others], sensors=sensors).get_repository_def()
+        self.cursors: dict[str, str | None] = {}
+
+    def tick(self, name: str) -> str:
+        """One tick; what it says."""
+        with dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursors.get(name),
+            resources={"observe": self.observe},
+            repository_def=self.repository,
+        ) as context:
+            data = self.repository.get_sensor_def(name).evaluate_tick(context)
+        self.cursors[name] = data.cursor
+        assert data.skip_message is not None
+        return data.skip_message
+
+    def materialized(self, key: dg.AssetKey, **metadata: object) -> None:
+        """Report a materialization."""
+        self.instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata))
+
+
+@pytest.fixture
+def neighbours(instance, ledger_url, tmp_path) -> Iterator[Neighbours]:
+    """Both sensors, after their first tick."""
+    declared = declared_project()
+    with FakeMonteCarlo() as monte_carlo, FakeDatascale() as datascale:
+        settings = Settings(
+            home=tmp_path,
+            defs=tmp_path,
+            database_url=ledger_url,
+            monte_carlo=MonteCarloSettings(
+                key_id=KEY["x-mcd-id"],
+                token=KEY["x-mcd-token"],
+                url=monte_carlo.url,
+                resource_uuid="uuid-other",
+                resource_type="databricks",
+            ),
+            datascale=DatascaleSettings(token=TOKEN, url=datascale.url),
+            publish_assets="marts",
+        )
+        connections = tuple(
+            each.model_copy(update={"monte_carlo_resource_uuid": f"uuid-{each.id}"}) for each in declared.connections
+        )
+        opened = Neighbours(instance, settings, dataclasses.replace(declared, connections=connections))
+        opened.monte_carlo, opened.datascale = monte_carlo, datascale
+        opened.tick("monte_carlo")
+        yield opened
+        opened.observe.close()
+
+
+def _schema(*names: str) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(name, "bigint") for name in names])
+
+
+def test_a_sync_tells_metadata_and_lineage_and_its_asset_shows_the_receipt(neighbours):
+    lineage = dg.TableColumnLineage(
+        {"flight_id": [dg.TableColumnDep(dg.AssetKey(["ops", "public", "flights"]), "flight_id")]}
+    )
+    neighbours.materialized(
+        FLIGHTS,
+        **{
+            "dagster/column_schema": _schema("flight_id"),
+            "dagster/row_count": 7,
+            "observe/table_bytes": 8192,
+            "dagster/column_lineage": lineage,
+        },
+    )
+    neighbours.materialized(dg.AssetKey("unrelated"), **{"dagster/row_count": 1})
+
+    said = neighbours.tick("monte_carlo")
+
+    gateway = neighbours.monte_carlo
+    assert gateway.problems == []
+    assert said == (
+        "3 new, sent 1 column lineage, 1 table lineage, 1 table metadata in 3 requests; 0 wait. "
+        "Monte Carlo takes no query logs of duckdb and postgres: those of ops, lake are not sent."
+    )
+    (asset,) = gateway.events("METADATA")
+    told = asset["relational_asset"]
+    assert (told["metadata"]["schema"], told["metadata"]["name"]) == ("analytics", "flights")
+    assert (told["fields"], told["volume"]) == (
+        [{"name": "flight_id", "type": "BIGINT"}],
+        {"row_count": 7, "byte_count": 8192},
+    )
+    (columns,) = gateway.events("COLUMN_LINEAGE")
+    assert (columns["sources"][0]["resource_uuid"], columns["destination"]["resource_uuid"]) == (
+        "uuid-ops",
+        "uuid-lake",
+    )
+    observed = neighbours.instance.fetch_observations(FLIGHTS, limit=1).records[0].asset_observation
+    assert observed is not None
+    sent = Outbox(neighbours.observe.ledger).items("monte_carlo", states=["sent"])
+    receipt = next(item.receipt for item in sent if item.kind == "table_metadata")
+    assert observed.metadata["observe/monte_carlo_invocation_id"].value == receipt["invocation_id"]
+    assert observed.metadata["observe/monte_carlo_status"].value == "202"
+    assert "observe/monte_carlo_sent_at" in observed.metadata
+    assert observed.metadata["observe/monte_carlo_receipts"].value == (
+        "`observe publications list --to monte_carlo --of lake/lake/analytics/flights`"
+    )
+
+
+def receipts(neighbours, publisher):
+    found = neighbours.instance.fetch_observations(FLIGHTS, limit=50).records
+    return [each for each in found if f"observe/{publisher}_status" in each.asset_observation.metadata]
+
+
+def test_a_receipt_is_shown_once_a_day_whatever_is_sent(neighbours):
+    now, before = datetime.now(UTC), len(receipts(neighbours, "monte_carlo"))
+    shown = []
+    for hours in (0, 2, 4, 25):
+        neighbours.observe.clock = lambda hours=hours: now + timedelta(hours=hours)
+        neighbours.materialized(FLIGHTS, **{"dagster/row_count": hours})
+        neighbours.tick("monte_carlo")
+        shown.append(len(receipts(neighbours, "monte_carlo")) - before)
+
+    assert len(neighbours.monte_carlo.events("METADATA")) == 4
+    assert shown == [1, 1, 1, 2]
+
+
+def test_an_asset_shows_what_datascale_took(neighbours):
+    before = len(receipts(neighbours, "datascale"))
+    neighbours.tick("datascale")
+    neighbours.materialized(FLIGHTS, **{"dagster/column_schema": _schema("flight_id")})
+    neighbours.tick("datascale")
+
+    (shown,) = receipts(neighbours, "datascale")[before:]
+    metadata = shown.asset_observation.metadata
+    assert metadata["observe/datascale_message"].value.startswith("Successfully ingested")
+    assert metadata["observe/datascale_status"].value == "200"
+
+
+def test_a_selected_asset_of_others_is_told_under_its_table_name(neighbours):
+    neighbours.materialized(dg.AssetKey("marts"), **{"dagster/row_count": 3})
+
+    neighbours.tick("monte_carlo")
+
+    (asset,) = neighbours.monte_carlo.events("METADATA")
+    assert asset["relational_asset"]["type"] == "VIEW"
+    assert asset["relational_asset"]["metadata"] == {"name": "marts", "database": "lakehouse", "schema": "gold"}
+    (edge,) = neighbours.monte_carlo.events("LINEAGE")
+    assert edge["sources"][0]["name"] == "flights"
+
+
+def test_what_happens_while_the_receiver_is_down_arrives_once_it_is_back(neighbours):
+    neighbours.monte_carlo.always = "reset"
+    for rows in range(3):
+        neighbours.materialized(FLIGHTS, **{"dagster/row_count": rows})
+        neighbours.tick("monte_carlo")
+    neighbours.monte_carlo.always = None
+    outbox = Outbox(neighbours.observe.ledger)
+    outbox.make_due("monte_carlo", now=neighbours.observe.clock())
+
+    neighbours.tick("monte_carlo")
+
+    (asset,) = neighbours.monte_carlo.events("METADATA")
+    assert asset["relational_asset"]["volume"] == {"row_count": 2}
+
+
+def test_scripts_of_pipelines_and_the_ddl_of_their_tables_go_to_datascale(neighbours):
+    first = neighbours.tick("datascale")
+    neighbours.materialized(FLIGHTS, **{"dagster/column_schema": _schema("flight_id", "Mixed Case")})
+    second = neighbours.tick("datascale")
+
+    pipelines = len(neighbours.project.pipelines)
+    assert first == f"{pipelines} new, sent {pipelines} sql content in 1 requests; 0 wait."
+    assert second == "1 new, sent 1 sql content in 1 requests; 0 wait."
+    assert neighbours.datascale.bodies[-1] == {
+        "content": 'CREATE TABLE "analytics"."flights" (\n  "flight_id" bigint,\n  "Mixed Case" bigint\n)',
+        "platform": "duckdb",
+        "extra_config": {},
+    }
+    assert neighbours.tick("datascale") == "0 new, sent nothing in 0 requests; 0 wait."
+
+
+def test_without_credentials_each_sensor_says_what_is_missing(instance, tmp_path):
+    off = Neighbours(instance, Settings(home=tmp_path, defs=tmp_path), declared_project())
+
+    assert off.tick("monte_carlo") == "Monte Carlo is off: MCD_INGEST_ID and MCD_INGEST_TOKEN are not set."
+    assert off.tick("datascale") == "Datascale is off: DATASCALE_TOKEN is not set."
+
+
+def test_a_dry_run_writes_each_request_to_a_file(neighbours, tmp_path: Path):
+    folder = tmp_path / "requests"
+    neighbours.observe.settings = dataclasses.replace(neighbours.settings, publish_dry_run=folder)
+    neighbours.materialized(FLIGHTS, **{"dagster/row_count": 7})
+
+    neighbours.tick("monte_carlo")
+    neighbours.tick("datascale")
+
+    written = sorted(path.relative_to(folder).parts[0] for path in folder.rglob("*.json"))
+    assert written == ["datascale", "monte_carlo", "monte_carlo"]
+    texts = [path.read_text() for path in folder.rglob("*.json")]
+    assert '"x-mcd-token": "************"' in "".join(texts)
+    assert not any(secret in text for text in texts for secret in (*KEY.values(), TOKEN))
+    assert neighbours.monte_carlo.asked == neighbours.datascale.asked == []
+
+
+def test_credentials_stay_out_of_the_repr(neighbours):
+    assert not any(secret in repr(neighbours.settings) for secret in (*KEY.values(), TOKEN))
