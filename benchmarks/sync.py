@@ -26,7 +26,7 @@ if __package__ in (None, ""):
 from benchmarks.support.contest import FLOOR, NAMES, OURS, OURS_IN_DAGSTER, TOOLS, TYPES, Task, run
 from benchmarks.support.report import parser, show, write
 from benchmarks.support.stage import ENGINES, Server, add_orders, ask, server
-from observe_dagster.example.proof import DuckDBEngine, Fingerprint, PostgresEngine
+from observe_dagster.demo.fingerprint import DuckDBEngine, Fingerprint, PostgresEngine
 
 LOADS = ("full", "incremental")
 ONCE = ("pandas",)

@@ -277,3 +277,7 @@ class LedgerConflictError(LedgerError):
 
 class LedgerSchemaError(LedgerError):
     """The ledger database is not at the schema this version needs: run `observe migrate`."""
+
+
+class DemoFailedError(ObserveError):
+    """A destination differs from its source, a run reported other counts, or a fault was not found as it should be."""

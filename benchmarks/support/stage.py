@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 
 from observe_dagster.config import Project, project_from_attributes
+from observe_dagster.demo.fingerprint import DuckDBEngine, Fingerprint, PostgresEngine
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
-from observe_dagster.example.proof import DuckDBEngine, Fingerprint, PostgresEngine
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.settings import Settings
 from observe_dagster.sync.runner import SyncRunner

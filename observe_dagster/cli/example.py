@@ -14,7 +14,7 @@ def demo_has_run(settings: Settings) -> bool:
 
 def name_places(settings: Settings, database_url: str) -> None:
     """Name the example's places in the environment, for this process and its children; what is set there stays."""
-    from observe_dagster.example.places import LAKE_VARIABLE, SOURCE_VARIABLE, WAREHOUSE_VARIABLE
+    from observe_dagster.demo.databases import LAKE_VARIABLE, SOURCE_VARIABLE, WAREHOUSE_VARIABLE
 
     os.environ.setdefault(SOURCE_VARIABLE, _database(database_url, "nyc_source"))
     os.environ.setdefault(WAREHOUSE_VARIABLE, _database(database_url, "nyc_warehouse"))

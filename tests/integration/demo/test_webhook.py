@@ -4,7 +4,7 @@ import httpx
 
 from observe_dagster.alerts import AppriseNotifier
 from observe_dagster.config.models.alerts import Channel
-from observe_dagster.example.receiver import Message, Receiver
+from observe_dagster.demo.webhook import Message, Receiver
 
 
 def test_a_message_of_a_channel_arrives_whole():

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
+from observe_dagster.demo.databases import Places
+from observe_dagster.demo.scenario import Stage, Story, withheld
 from observe_dagster.errors import LedgerError
-from observe_dagster.example.places import Places
-from observe_dagster.example.stage import Stage, Story, withheld
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from observe_dagster.example.receiver import Message, Receiver
-from observe_dagster.example.runs import ExampleRuns
+from observe_dagster.demo.runs import ExampleRuns
+from observe_dagster.demo.webhook import Message, Receiver
 from observe_dagster.orchestration.alerting import alert_sensor
 from observe_dagster.orchestration.checks.monitors import monitored_asset, run
 from observe_dagster.orchestration.checks.results import check_evaluation

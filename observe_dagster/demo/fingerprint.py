@@ -4,11 +4,14 @@ Nothing of the sync's own code is used here. Each engine writes every value of a
 before it so that neighbours cannot run into each other, and sums the first 60 bits of each row's md5.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, Protocol, cast
 
-from observe_dagster.example.source import connect
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
+from observe_dagster.demo.databases import Places
+from observe_dagster.demo.source import connect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +138,50 @@ def _row(columns: Sequence[tuple[str, str]], encodings: _Encodings) -> str:
         text = encodings.get(type_name, _as_text)(quoted)
         parts.append(f"coalesce(CAST(length({text}) AS text) || ':' || {text}, '-')")
     return " || ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One pipeline's source and destination, counted and hashed over all columns of the data model."""
+
+    source_name: str
+    table: str
+    columns: int
+    source: Fingerprint
+    destination: Fingerprint
+
+    @property
+    def equal(self) -> bool:
+        """Tell whether both hold the same rows."""
+        return self.source == self.destination
+
+
+def compare(project: Project, places: Places, pipelines: Iterable[Pipeline]) -> list[Comparison]:
+    """Compare each pipeline's source with its destination."""
+    engines: dict[str, Engine] = {
+        "nyc_source": PostgresEngine(places.source_url),
+        "lake": DuckDBEngine(str(places.lake_path)),
+        "warehouse": PostgresEngine(places.warehouse_url),
+    }
+    return [_compare(project, pipeline, engines) for pipeline in pipelines]
+
+
+def _compare(project: Project, pipeline: Pipeline, engines: dict[str, Engine]) -> Comparison:
+    destination = pipeline.destination
+    source_engine, engine = engines[pipeline.connection_id], engines[destination.connection_id]
+    query = project.data_model(pipeline.data_model_id).sql
+    columns = list(source_engine.columns(query))
+    # A mirror keeps rows that are gone at the source, marked as deleted.
+    kept = " WHERE _observe_deleted_at IS NULL" if destination.write_mode == "mirror" else ""
+    table = f"SELECT * FROM {_quoted(destination.schema_)}.{_quoted(destination.table)}{kept}"  # noqa: S608 (ours)
+    return Comparison(
+        source_name=f"{pipeline.connection_id}: {pipeline.data_model_id}",
+        table=".".join(pipeline.table_key),
+        columns=len(columns),
+        source=source_engine.fingerprint(query, columns),
+        destination=engine.fingerprint(table, columns),
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, LiteralString, cast
 import psycopg
 from psycopg import sql
 
+from observe_dagster.demo.tables import FLIGHTS, SMALL_TABLES, WEATHER, SourceTable, find_data
 from observe_dagster.errors import LedgerError
-from observe_dagster.example.files import find_data
-from observe_dagster.example.tables import FLIGHTS, SMALL_TABLES, WEATHER, SourceTable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

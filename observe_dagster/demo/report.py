@@ -5,16 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from observe_dagster.example.changes import Changes
-from observe_dagster.example.comparison import Comparison
+from observe_dagster.demo.changes import Changes
+from observe_dagster.demo.fingerprint import Comparison
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
 
-    from observe_dagster.example.runs import Moved
-    from observe_dagster.example.stage import Found
+    from observe_dagster.demo.runs import Moved
+    from observe_dagster.demo.scenario import Found
     from observe_dagster.ledger.outbox import Publication
 
 EQUAL, DIFFERENT = "equal", "DIFFERENT"

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from observe_dagster.demo.tables import FILES, find_data
 from observe_dagster.errors import SettingsError
-from observe_dagster.example.files import FILES, find_data
 
 
 def test_the_data_is_found_without_importing_its_package():

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from inline_snapshot import snapshot
 
+from observe_dagster.demo.changes import Changes, change_rows
+from observe_dagster.demo.source import advance, connect, load_source
 from observe_dagster.errors import LedgerError
-from observe_dagster.example.changes import Changes, change_rows
-from observe_dagster.example.source import advance, connect, load_source
 
 NOW = datetime(2026, 11, 21, 11, 40, tzinfo=UTC)
 LIVE_FROM = datetime(2026, 11, 14, 4, tzinfo=UTC)

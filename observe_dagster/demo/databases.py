@@ -6,9 +6,9 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from observe_dagster.demo.source import connect
 from observe_dagster.embedded import create_database
 from observe_dagster.errors import SettingsError
-from observe_dagster.example.source import connect
 from observe_dagster.settings import Settings
 
 SOURCE_VARIABLE = "OBSERVE_NYC_SOURCE_URL"

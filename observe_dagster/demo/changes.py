@@ -5,7 +5,7 @@ from typing import LiteralString, cast
 
 import psycopg
 
-from observe_dagster.example.tables import FLIGHTS
+from observe_dagster.demo.tables import FLIGHTS
 
 _COPIED = ", ".join(
     column.split()[0] for column in FLIGHTS.columns.split(", ") if not column.startswith(("flight_id", "updated_at"))

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from observe_dagster.example.changes import Changes, change_rows
-from observe_dagster.example.comparison import compare
-from observe_dagster.example.failure import DemoFailedError
-from observe_dagster.example.files import find_data
-from observe_dagster.example.places import ALERTS_VARIABLE, Places, make_places
-from observe_dagster.example.replay import Pace, first_moment, last_moment, ticks, upstream_first
-from observe_dagster.example.report import changes_table, comparison_table, progress_bar, publications_table
-from observe_dagster.example.source import LoadedSource, connect, load_source
+from observe_dagster.demo.changes import Changes, change_rows
+from observe_dagster.demo.databases import ALERTS_VARIABLE, Places, make_places
+from observe_dagster.demo.fingerprint import compare
+from observe_dagster.demo.report import changes_table, comparison_table, progress_bar, publications_table
+from observe_dagster.demo.source import LoadedSource, connect, load_source
+from observe_dagster.demo.tables import find_data
+from observe_dagster.demo.timeline import Pace, first_moment, last_moment, ticks, upstream_first
+from observe_dagster.errors import DemoFailedError
 from observe_dagster.settings import PACKAGE_DEFS, Settings
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from observe_dagster.config.project import Project
-    from observe_dagster.example.runs import ExampleRuns
-    from observe_dagster.example.telling import Telling
+    from observe_dagster.demo.publications import Telling
+    from observe_dagster.demo.runs import ExampleRuns
 
 _CHANGED = ("flights-hourly", "flights-daily")
 
@@ -34,11 +34,11 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
     starts from the beginning. Raises DemoFailedError when anything differs from what it must be.
     """
     from observe_dagster.config import load_project
-    from observe_dagster.example.receiver import Receiver
-    from observe_dagster.example.replaying import leave_faults, replay
-    from observe_dagster.example.runs import open_runs
-    from observe_dagster.example.telling import Telling
-    from observe_dagster.example.watching import Watching
+    from observe_dagster.demo.daemon import Watching
+    from observe_dagster.demo.publications import Telling
+    from observe_dagster.demo.replay import leave_faults, replay
+    from observe_dagster.demo.runs import open_runs
+    from observe_dagster.demo.webhook import Receiver
 
     pace, started = pace or Pace(), time.monotonic()
     find_data()

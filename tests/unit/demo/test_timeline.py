@@ -7,7 +7,7 @@ import pytest
 from observe_dagster.config import load_project
 from observe_dagster.config.models.schedule import IntervalSchedule
 from observe_dagster.config.time.intervals import latest_closed
-from observe_dagster.example.replay import Pace, first_moment, last_moment, ticks, upstream_first
+from observe_dagster.demo.timeline import Pace, first_moment, last_moment, ticks, upstream_first
 from observe_dagster.settings import PACKAGE_DEFS
 
 NOW = datetime(2026, 11, 21, 11, 40, tzinfo=UTC)

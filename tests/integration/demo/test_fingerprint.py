@@ -3,8 +3,8 @@
 import duckdb
 import pytest
 
-from observe_dagster.example.proof import DuckDBEngine, Fingerprint, PostgresEngine
-from observe_dagster.example.source import connect
+from observe_dagster.demo.fingerprint import DuckDBEngine, Fingerprint, PostgresEngine
+from observe_dagster.demo.source import connect
 
 SAME = [
     "SELECT CAST(1 AS smallint) AS a, CAST(-2 AS integer) AS b, CAST(9223372036854775807 AS bigint) AS c",

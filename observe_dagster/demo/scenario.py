@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import psycopg
 
-from observe_dagster.example.failure import DemoFailedError
-from observe_dagster.example.places import Places
-from observe_dagster.example.replay import Due, Tick
-from observe_dagster.example.runs import ExampleRuns
-from observe_dagster.example.watching import Watching
+from observe_dagster.demo.daemon import Watching
+from observe_dagster.demo.databases import Places
+from observe_dagster.demo.runs import ExampleRuns
+from observe_dagster.demo.timeline import Due, Tick
+from observe_dagster.errors import DemoFailedError
 from observe_dagster.orchestration.checks.shown import Check
 
 Story: TypeAlias = Generator[datetime, None, None]

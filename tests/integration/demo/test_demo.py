@@ -19,12 +19,12 @@ import pytest
 from rich.console import Console
 
 from observe_dagster.config.secrets import MASK
+from observe_dagster.demo.databases import make_places
+from observe_dagster.demo.demo import run_demo
+from observe_dagster.demo.source import connect
+from observe_dagster.demo.timeline import Pace
 from observe_dagster.embedded import start_embedded, stop_embedded
 from observe_dagster.errors import SettingsError
-from observe_dagster.example.demo import run_demo
-from observe_dagster.example.places import make_places
-from observe_dagster.example.replay import Pace
-from observe_dagster.example.source import connect
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.ledger.outbox import Outbox
 from observe_dagster.ledger.outbox_intake import Draft, enqueue

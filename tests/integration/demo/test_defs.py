@@ -4,7 +4,7 @@ import dagster as dg
 from inline_snapshot import snapshot
 
 from observe_dagster.config import load_project
-from observe_dagster.example.places import LAKE_VARIABLE, SOURCE_VARIABLE, WAREHOUSE_VARIABLE
+from observe_dagster.demo.databases import LAKE_VARIABLE, SOURCE_VARIABLE, WAREHOUSE_VARIABLE
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.settings import PACKAGE_DEFS, Settings
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from observe_dagster.example.failure import DemoFailedError
-from observe_dagster.example.faults import STORIES, change_five_rows, drop_a_column
-from observe_dagster.example.places import Places
-from observe_dagster.example.receiver import Message
-from observe_dagster.example.replay import Pace, Tick, last_moment
-from observe_dagster.example.report import faults_table, moved_table, progress_bar
-from observe_dagster.example.runs import ExampleRuns
-from observe_dagster.example.source import advance, connect
-from observe_dagster.example.stage import Found, Stage, Stories
-from observe_dagster.example.watching import Watching
+from observe_dagster.demo.daemon import Watching
+from observe_dagster.demo.databases import Places
+from observe_dagster.demo.faults import STORIES, change_five_rows, drop_a_column
+from observe_dagster.demo.report import faults_table, moved_table, progress_bar
+from observe_dagster.demo.runs import ExampleRuns
+from observe_dagster.demo.scenario import Found, Stage, Stories
+from observe_dagster.demo.source import advance, connect
+from observe_dagster.demo.timeline import Pace, Tick, last_moment
+from observe_dagster.demo.webhook import Message
+from observe_dagster.errors import DemoFailedError
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from datetime import timedelta
 import dagster as dg
 
 from observe_dagster.config.project import Project
-from observe_dagster.example.runs import ExampleRuns
+from observe_dagster.demo.runs import ExampleRuns
 from observe_dagster.integrations.datascale import PUBLISHER as DATASCALE
 from observe_dagster.integrations.facts import lineage_key
 from observe_dagster.integrations.monte_carlo import PUBLISHER as MONTE_CARLO

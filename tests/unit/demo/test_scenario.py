@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from observe_dagster.example.failure import DemoFailedError
-from observe_dagster.example.receiver import Message
-from observe_dagster.example.stage import Stage, Stories, Story
+from observe_dagster.demo.scenario import Stage, Stories, Story
+from observe_dagster.demo.webhook import Message
+from observe_dagster.errors import DemoFailedError
 
 NOON = datetime(2026, 11, 14, 12, tzinfo=UTC)
 MEANT = (("lake", "analytics", "flights"), "freshness")
