@@ -170,7 +170,7 @@ def _observe(told: dict[str, Any]) -> int:
     from observe_dagster.config.models.connections.postgres import PostgresConnection
     from observe_dagster.config.models.diff import DataDiffConfig
     from observe_dagster.config.project import Project
-    from observe_dagster.monitoring.diff import diff
+    from observe_dagster.monitoring.diff.compare import diff
 
     def connection(name: str, place: str) -> Any:
         if place.startswith("postgresql:"):

@@ -95,7 +95,7 @@ def _send(definitions: Any, watch: Watch) -> dict[str, Any]:
 
 def _steady(observe: Any) -> dict[str, Any]:
     """Bring the ledger in step and let every check have a verdict, as it is on any day but the first."""
-    from observe_dagster.monitoring.standing import judge_standing
+    from observe_dagster.monitoring.timing import judge_standing
 
     began = time.perf_counter()
     ledger = observe.ledger

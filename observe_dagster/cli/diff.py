@@ -10,7 +10,7 @@ from observe_dagster.cli.state import Document, State
 
 if TYPE_CHECKING:
     from observe_dagster.config.models.diff import DataDiffConfig
-    from observe_dagster.monitoring.diff import DiffResult
+    from observe_dagster.monitoring.diff.compare import DiffResult
 
 _NULL = "NULL"
 
@@ -40,7 +40,7 @@ def diff(context: click.Context, state: State, a: str, b: str, *, limit: int, **
     """
     from datetime import UTC, datetime
 
-    from observe_dagster.monitoring.diff import diff as compare
+    from observe_dagster.monitoring.diff.compare import diff as compare
     from observe_dagster.warehouse import OpenOptions
 
     config = _config(a, b, options)

@@ -50,7 +50,7 @@ def status(state: State) -> None:
 
 
 def _documents(state: State) -> Iterable[Document]:
-    from observe_dagster.monitoring.standing import judge_standing
+    from observe_dagster.monitoring.timing import judge_standing
 
     ledger = state.ledger
     latest = ledger.latest_executions()

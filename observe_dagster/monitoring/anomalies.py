@@ -9,7 +9,7 @@ from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge, pi
 from observe_dagster.config.models.check_names import anomaly_check_name
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
-from observe_dagster.monitoring.standing import timezone_of
+from observe_dagster.monitoring.timing import timezone_of
 from observe_dagster.records import CheckResult, Outcome, Status
 
 if TYPE_CHECKING:

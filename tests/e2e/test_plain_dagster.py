@@ -19,7 +19,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+
 PASSWORD = "open-sesame-4711"
 PIPELINES = """type: observe_dagster.WarehouseSync
 attributes:

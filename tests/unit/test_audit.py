@@ -1,9 +1,10 @@
 """The audit fails for what is found, and never takes silence for an answer."""
 
 import importlib.util
-from pathlib import Path
 
-_spec = importlib.util.spec_from_file_location("audit", Path(__file__).parents[2] / ".ci" / "audit.py")
+from tests.paths import ROOT
+
+_spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci" / "audit.py")
 assert _spec is not None
 assert _spec.loader is not None
 audit = importlib.util.module_from_spec(_spec)

@@ -10,7 +10,8 @@ import yaml
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance import InstanceRef
 
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+
 DEPLOY = ROOT / "deploy"
 LAUNCHERS = {"docker": "DockerRunLauncher", "celery": "CeleryRunLauncher", "kubernetes": "K8sRunLauncher"}
 ENVIRONMENT = {

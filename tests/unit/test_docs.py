@@ -1,14 +1,13 @@
 """What the documentation says must be true: links lead somewhere, and the YAML can be used."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
 from observe_dagster.config import load_project
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)

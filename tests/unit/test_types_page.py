@@ -1,15 +1,15 @@
 """The page about types says what the adapters do."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from observe_dagster.datatypes import Kind, parse_data_type
 from observe_dagster.warehouse.duckdb import types as duckdb_types
 from observe_dagster.warehouse.postgres import types as postgres_types
+from tests.paths import REFERENCE
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "types.md"
+PAGE = REFERENCE / "types.md"
 ROWS = [
     [cell.strip(" `") for cell in line.strip("|").split("|")]
     for line in PAGE.read_text().splitlines()

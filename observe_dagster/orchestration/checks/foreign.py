@@ -51,7 +51,7 @@ def _judged(
     observe: ObserveResource, asked: Watched, selected: Collection[dg.AssetCheckKey], now: datetime
 ) -> list[CheckResult]:
     from observe_dagster.monitoring.anomalies import judge_executions
-    from observe_dagster.monitoring.standing import judge_standing
+    from observe_dagster.monitoring.timing import judge_standing
 
     ids = watched_ids(asked.keys())
     judged = (

@@ -20,7 +20,7 @@ from observe_dagster.orchestration.translator import TableKeys, source_spec
 from observe_dagster.records import CheckResult, TableName
 
 if TYPE_CHECKING:
-    from observe_dagster.monitoring.memory import Memory
+    from observe_dagster.monitoring.monitors.history import Memory
 
 _SEVERITIES = {"warn": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
 _MOST_REMEMBERED = 1000
@@ -47,8 +47,8 @@ def monitor_check(declared: DeclaredMonitor, project: Project, keys: TableKeys) 
 
 def run(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey) -> CheckResult:
     """Observe and judge a monitor, and keep the verdict."""
-    from observe_dagster.monitoring.memory import measured_at
-    from observe_dagster.monitoring.monitors import run_monitor
+    from observe_dagster.monitoring.monitors.history import measured_at
+    from observe_dagster.monitoring.monitors.run import run_monitor
 
     now = observe.clock()
     if declared.monitor.engine == "local":
@@ -207,7 +207,7 @@ def _describe(declared: DeclaredMonitor) -> str:
 
 
 def _memory(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey) -> "Memory":
-    from observe_dagster.monitoring.memory import Memory
+    from observe_dagster.monitoring.monitors.history import Memory
 
     earlier = observe.ledger.verdicts.check_history(tuple(asset.path), declared.check_name, limit=_MOST_REMEMBERED)
     samples = [

@@ -69,7 +69,7 @@ def _judged(
     now: datetime,
 ) -> Iterator[CheckResult]:
     from observe_dagster.monitoring.anomalies import judge_executions
-    from observe_dagster.monitoring.standing import judge_standing
+    from observe_dagster.monitoring.timing import judge_standing
 
     wanted = set(names)
     try:
@@ -101,7 +101,7 @@ def _named(results: Iterable[CheckResult], wanted: Collection[str]) -> Iterator[
 def _verified(
     observe: ObserveResource, pipeline: Pipeline, synced: SyncResult | None, *, now: datetime
 ) -> Iterator[CheckResult]:
-    from observe_dagster.monitoring.verify import judge_sync
+    from observe_dagster.monitoring.diff.verify import judge_sync
 
     if synced is None:
         yield _not_judged(pipeline, VERIFY, now, "A run is verified when it has synced; materialize the asset.")

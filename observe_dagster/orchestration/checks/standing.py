@@ -79,7 +79,7 @@ def judge_and_report(
 
 def _judged(observe: ObserveResource, pipeline_ids: Sequence[str]) -> list[CheckResult]:
     from observe_dagster.monitoring.anomalies import judge_executions
-    from observe_dagster.monitoring.standing import judge_standing
+    from observe_dagster.monitoring.timing import judge_standing
 
     now = observe.clock()
     standing = judge_standing(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)
@@ -87,7 +87,7 @@ def _judged(observe: ObserveResource, pipeline_ids: Sequence[str]) -> list[Check
 
 
 def _due(observe: ObserveResource, results: Sequence[CheckResult]) -> list[CheckResult]:
-    from observe_dagster.monitoring.standing import changed_or_stale
+    from observe_dagster.monitoring.timing import changed_or_stale
 
     return changed_or_stale(results, observe.ledger.verdicts.standing_checks(), now=observe.clock())
 

@@ -27,8 +27,8 @@ from observe_dagster.records import RunStatus
 from tests.e2e.faults.faulty import PASSWORD, url_of
 from tests.e2e.faults.proxy import proxies
 from tests.e2e.killed import SOURCE
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 PIPELINE = "items-hourly"
 DECLARED = """type: observe_dagster.WarehouseSync
 attributes:

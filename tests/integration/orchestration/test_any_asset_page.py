@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 
 from observe_dagster.orchestration.resources import ObserveResource
+from tests.paths import REFERENCE
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "any-asset.md").read_text()
+PAGE = (REFERENCE / "any-asset.md").read_text()
 WHOLE, *EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 

@@ -9,8 +9,8 @@ import pytest
 from observe_dagster.config import Project, project_from_attributes
 from observe_dagster.config.models.paths import path_text
 from observe_dagster.ledger import Ledger
-from observe_dagster.monitoring.memory import Memory
-from observe_dagster.monitoring.monitors import run_monitor
+from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import SyncResult
 from observe_dagster.settings import Settings
 from observe_dagster.sync import SyncRequest

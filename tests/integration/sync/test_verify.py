@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from observe_dagster.monitoring.diff import DiffResult
-from observe_dagster.monitoring.verify import verify_sync
+from observe_dagster.monitoring.diff.compare import DiffResult
+from observe_dagster.monitoring.diff.verify import verify_sync
 from observe_dagster.records import SyncResult
 
 HOUR = "2024-03-01 10:0{}:00+00"

@@ -22,6 +22,7 @@ from observe_dagster.config.models.alerts import (
     secrets_of_channel,
 )
 from observe_dagster.errors import SpecError
+from tests.paths import REFERENCE
 
 URL = "slack://T0A1B2C3D/B0A1B2C3D/hunter2hunter2"
 ENVIRONMENT = {"TEAM_URL": URL, "PAGER_URL": "pagerduty://key-key-key@integration"}
@@ -191,7 +192,7 @@ def test_every_part_of_a_url_that_may_be_a_token_is_a_secret():
 
 
 def test_the_page_about_alerts_shows_what_can_be_used_and_names_every_field():
-    page = (Path(__file__).parents[3] / "docs" / "reference" / "alerts.md").read_text()
+    page = (REFERENCE / "alerts.md").read_text()
     whole, template = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL))
     environment = {"TEAM_ALERTS_URL": URL, "PAGER_URL": URL}
     project = project_from_attributes(whole["attributes"], source="page", base_dir=Path(), environment=environment)

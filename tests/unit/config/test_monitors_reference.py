@@ -1,7 +1,6 @@
 """The page on monitors names every key that may be written, with its default, and no other."""
 
 import re
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -26,9 +25,10 @@ from observe_dagster.config.models.monitors import (
 )
 from observe_dagster.config.models.monitors.common import DayInterval, HourInterval
 from observe_dagster.config.models.monitors.metric import ColumnMetricName, TableMetricName
+from tests.paths import REFERENCE
 from tests.unit.config.test_yaml_reference import keys_and_defaults
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "monitors.md").read_text()
+PAGE = (REFERENCE / "monitors.md").read_text()
 SECTIONS: dict[str, type[BaseModel]] = {
     "Every monitor": MonitorCommon,
     "Monitor schedule": MonitorSchedule,

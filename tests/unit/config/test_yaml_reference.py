@@ -39,8 +39,9 @@ from observe_dagster.config import (
 )
 from observe_dagster.config.models.base import Declared
 from observe_dagster.config.models.warehouse_sync import MParticle
+from tests.paths import REFERENCE
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "yaml.md").read_text()
+PAGE = (REFERENCE / "yaml.md").read_text()
 SECTIONS: dict[str, type[BaseModel]] = {
     "Attributes": ProjectDocument,
     "Connection": PostgresConnection,

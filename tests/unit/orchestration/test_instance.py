@@ -10,8 +10,8 @@ from observe_dagster.orchestration import instance as instance_module
 from observe_dagster.orchestration.instance import prepare_dagster_home
 from observe_dagster.orchestration.storage import PostgresFromEnvironment
 from observe_dagster.settings import Settings
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 DATA = ConfigurableClassData(
     "observe_dagster.orchestration.storage", "PostgresFromEnvironment", "url_env: OBSERVE_DATABASE_URL"
 )

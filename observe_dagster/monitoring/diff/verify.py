@@ -18,7 +18,7 @@ from observe_dagster.config.project import Project
 from observe_dagster.config.time.bounds import Bound, bound
 from observe_dagster.datatypes import Kind, parse_data_type
 from observe_dagster.errors import WarehouseError
-from observe_dagster.monitoring.diff import DiffResult, diff, outcome_of
+from observe_dagster.monitoring.diff.compare import DiffResult, diff, outcome_of
 from observe_dagster.records import Column, Outcome, Status, SyncRange, TableName
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 from observe_dagster.warehouse.comparing import Expressions

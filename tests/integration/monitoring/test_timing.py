@@ -11,7 +11,7 @@ from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expecta
 from observe_dagster.config.project import Project
 from observe_dagster.ledger import EndedExecution, Ledger
 from observe_dagster.monitoring.anomalies import judge_executions
-from observe_dagster.monitoring.standing import changed_or_stale, judge_standing
+from observe_dagster.monitoring.timing import changed_or_stale, judge_standing
 from observe_dagster.records import CheckResult, Counts, RunType, Status
 from tests.integration.ledger.declared_project import pipeline, project
 

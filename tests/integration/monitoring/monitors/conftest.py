@@ -11,8 +11,8 @@ import pytest
 
 from observe_dagster.config import Project, project_from_attributes
 from observe_dagster.embedded import create_database
-from observe_dagster.monitoring.memory import Memory
-from observe_dagster.monitoring.monitors import run_monitor
+from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import Outcome
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import IntervalSchedule
 from observe_dagster.config.project import Project
-from observe_dagster.monitoring.due import next_due
+from observe_dagster.monitoring.expected_run import next_due
 from observe_dagster.records import CheckResult, Outcome, Status
 
 if TYPE_CHECKING:

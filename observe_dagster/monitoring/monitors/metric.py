@@ -6,8 +6,8 @@ from observe_dagster.checks.metric import Metered
 from observe_dagster.config.models.monitors import ColumnMetric, CustomMetric, MetricMonitor, TableMetric
 from observe_dagster.datatypes import Kind
 from observe_dagster.errors import WarehouseError
-from observe_dagster.monitoring.memory import Memory
-from observe_dagster.monitoring.tables import columns_of, find_column
+from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.tables import columns_of, find_column
 from observe_dagster.records import Column
 from observe_dagster.warehouse import Reader
 from observe_dagster.warehouse.measures import NUMERIC, column_statement, newest_statement, table_statement

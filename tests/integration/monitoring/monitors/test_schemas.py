@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from observe_dagster.config import project_from_attributes
-from observe_dagster.monitoring.memory import Memory
-from observe_dagster.monitoring.monitors import run_monitor
+from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import Outcome, Status
-from tests.integration.monitors.conftest import NOW
+from tests.integration.monitoring.monitors.conftest import NOW
 
 
 class Watched:

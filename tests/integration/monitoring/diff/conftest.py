@@ -15,7 +15,7 @@ from observe_dagster.config.models.connections.postgres import PostgresConnectio
 from observe_dagster.config.models.diff import DataDiffConfig
 from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database
-from observe_dagster.monitoring.diff import DiffResult, diff
+from observe_dagster.monitoring.diff.compare import DiffResult, diff
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 _numbers = itertools.count(1)

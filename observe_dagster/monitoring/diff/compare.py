@@ -28,8 +28,8 @@ from observe_dagster.checks.diff import (
 from observe_dagster.config.models.diff import DataDiffConfig, DiffAlertCondition
 from observe_dagster.config.project import Project
 from observe_dagster.errors import WarehouseError
-from observe_dagster.monitoring.diff_columns import Dataset, compared, dataset_of, keys_are_unique
-from observe_dagster.monitoring.diff_rows import materialized_to, write_rows
+from observe_dagster.monitoring.diff.columns import Dataset, compared, dataset_of, keys_are_unique
+from observe_dagster.monitoring.diff.rows import materialized_to, write_rows
 from observe_dagster.records import Outcome, QueryLog
 from observe_dagster.warehouse import OpenOptions, QueryRecorder, Reader, open_warehouse
 from observe_dagster.warehouse.comparing import Buckets, Expressions, KeyStats, Side

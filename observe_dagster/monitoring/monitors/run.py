@@ -10,11 +10,11 @@ from observe_dagster.config.models.connections import Connection
 from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, SchemaMonitor
 from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.errors import WarehouseError
-from observe_dagster.monitoring.diff import diff, outcome_of
-from observe_dagster.monitoring.measuring import measure
-from observe_dagster.monitoring.memory import Memory
-from observe_dagster.monitoring.tables import find_table
-from observe_dagster.monitoring.testing import look_for_failures
+from observe_dagster.monitoring.diff.compare import diff, outcome_of
+from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.metric import measure
+from observe_dagster.monitoring.monitors.tables import find_table
+from observe_dagster.monitoring.monitors.test import look_for_failures
 from observe_dagster.records import Outcome, Status
 from observe_dagster.warehouse import OpenOptions, Reader, Warehouse, open_warehouse
 

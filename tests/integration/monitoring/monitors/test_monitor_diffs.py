@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from observe_dagster.config import project_from_attributes
-from observe_dagster.monitoring.monitors import run_monitor
+from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import Status
-from tests.integration.monitors.conftest import NOW
+from tests.integration.monitoring.monitors.conftest import NOW
 
 
 def side(connection: str, **more) -> dict:

@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from observe_dagster.config import SourceText, load_documents
-from observe_dagster.monitoring.memory import Memory
-from observe_dagster.monitoring.monitors import run_monitor
+from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import Status
-from tests.integration.monitors.conftest import NOW
+from tests.integration.monitoring.monitors.conftest import NOW
+from tests.paths import REFERENCE
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "monitors.md").read_text()
+PAGE = (REFERENCE / "monitors.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 EXPECTED = {
     "flights-rows": Status.ERROR,  # the copy is made by the pipeline's first sync

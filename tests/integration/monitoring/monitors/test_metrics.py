@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from inline_snapshot import snapshot
 
-from observe_dagster.monitoring.memory import Memory, measured_at
+from observe_dagster.monitoring.monitors.history import Memory, measured_at
 from observe_dagster.records import Status
-from tests.integration.monitors.conftest import NOW
+from tests.integration.monitoring.monitors.conftest import NOW
 
 
 def column(name: str, metric: str, **more) -> dict:

@@ -1,0 +1,1 @@
+"""Data diffs: two tables or queries compared."""

@@ -1,0 +1,1 @@
+"""Datafold's kinds of monitors, run on a connection."""
