@@ -117,7 +117,7 @@ def _built(
 
 def _changed(branch: "Branch", pipelines: Sequence[Pipeline], project: Project) -> "list[ChangedTable]":
     from observe_dagster.integrations.datafold import changed_table
-    from observe_dagster.warehouse.port import DELETED_AT
+    from observe_dagster.warehouse.port.load import DELETED_AT
 
     return [
         changed_table(

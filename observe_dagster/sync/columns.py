@@ -10,7 +10,7 @@ from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.datatypes import DataType, Kind, parse_data_type, widens
 from observe_dagster.errors import SchemaChangedError, SyncError
 from observe_dagster.records import Column, SchemaChange
-from observe_dagster.warehouse.port import DELETED_AT, LoadColumn
+from observe_dagster.warehouse.port.load import DELETED_AT, LoadColumn
 
 _A_TO_Z = re.compile("[A-Z]+")
 _TEXT_LIMIT = re.compile(r"character varying\((\d+)\)")

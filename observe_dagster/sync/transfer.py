@@ -22,7 +22,9 @@ from observe_dagster.records import Column, Counts, SchemaChange, SyncRange, Tab
 from observe_dagster.sync.clock import Clock
 from observe_dagster.sync.columns import ColumnPlan, plan_columns
 from observe_dagster.sync.ranges import from_text, to_text
-from observe_dagster.warehouse.port import Destination, Format, Load, RowStream, Selection, Source
+from observe_dagster.warehouse.port.destination import Destination
+from observe_dagster.warehouse.port.load import Load
+from observe_dagster.warehouse.port.source import Format, RowStream, Selection, Source
 
 Progress = Callable[[int, int], None]
 """Called now and then with the rows and bytes read so far."""

@@ -4,7 +4,7 @@ from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
 from observe_dagster.config.models.connections.duckdb import DuckDBConnection
 from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.errors import AdapterMissingError
-from observe_dagster.warehouse.port import Warehouse
+from observe_dagster.warehouse.port.warehouse import Warehouse
 
 
 def open_warehouse(connection: Connection) -> Warehouse:

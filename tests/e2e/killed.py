@@ -29,7 +29,7 @@ from observe_dagster.settings import Settings
 from observe_dagster.sync import SyncRequest
 from observe_dagster.sync.runner import SyncRunner
 from observe_dagster.warehouse import QueryRecorder
-from observe_dagster.warehouse.query_log import StatementRecord
+from observe_dagster.warehouse.port.query_log import StatementRecord
 
 Rows = list[tuple[Any, ...]]
 

@@ -9,8 +9,8 @@ from observe_dagster.config.models.diff import ColumnRule, ColumnTolerance, Data
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column
 from observe_dagster.warehouse import Reader
-from observe_dagster.warehouse.comparing import ComparedColumn, Domain, domain_of, is_number, is_whole
-from observe_dagster.warehouse.diff_statements import quoted
+from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain, domain_of, is_number, is_whole
+from observe_dagster.warehouse.diff.statements import quoted
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 

@@ -32,8 +32,8 @@ from observe_dagster.monitoring.diff.columns import Dataset, compared, dataset_o
 from observe_dagster.monitoring.diff.rows import materialized_to, write_rows
 from observe_dagster.records import Outcome, QueryLog
 from observe_dagster.warehouse import OpenOptions, QueryRecorder, Reader, open_warehouse
-from observe_dagster.warehouse.comparing import Buckets, Expressions, KeyStats, Side
-from observe_dagster.warehouse.diff_statements import JoinStatements, Rows, SideStatements
+from observe_dagster.warehouse.diff.comparison import Buckets, Expressions, KeyStats, Side
+from observe_dagster.warehouse.diff.statements import JoinStatements, Rows, SideStatements
 
 SAMPLE_ROWS = 100
 _ROWS_PER_BUCKET = 32
@@ -172,7 +172,7 @@ class _Comparison:
         most = rows > _ALL_OF_THEM * (stats["a"].rows + stats["b"].rows)
         chosen = None if most else differing
 
-        from observe_dagster.warehouse.duckdb.diff import STAGED_AS, DuckDBExpressions
+        from observe_dagster.warehouse.duckdb.comparison import STAGED_AS, DuckDBExpressions
         from observe_dagster.warehouse.duckdb.scratch import Scratch
 
         with Scratch() as scratch:

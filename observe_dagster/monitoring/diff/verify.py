@@ -21,9 +21,9 @@ from observe_dagster.errors import WarehouseError
 from observe_dagster.monitoring.diff.compare import DiffResult, diff, outcome_of
 from observe_dagster.records import Column, Outcome, Status, SyncRange, TableName
 from observe_dagster.warehouse import OpenOptions, open_warehouse
-from observe_dagster.warehouse.comparing import Expressions
-from observe_dagster.warehouse.diff_statements import quoted, string
-from observe_dagster.warehouse.port import DELETED_AT
+from observe_dagster.warehouse.diff.comparison import Expressions
+from observe_dagster.warehouse.diff.statements import quoted, string
+from observe_dagster.warehouse.port.load import DELETED_AT
 
 _MOMENTS: dict[Kind, IteratorDataType] = {
     Kind.TIMESTAMPTZ: "timestamptz",

@@ -10,7 +10,7 @@ from observe_dagster.monitoring.monitors.history import Memory
 from observe_dagster.monitoring.monitors.tables import columns_of, find_column
 from observe_dagster.records import Column
 from observe_dagster.warehouse import Reader
-from observe_dagster.warehouse.measures import NUMERIC, column_statement, newest_statement, table_statement
+from observe_dagster.warehouse.metrics import NUMERIC, column_statement, newest_statement, table_statement
 
 LONGEST_SERIES = 10_000
 """A query's older values are left out."""

@@ -6,7 +6,7 @@ from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
 from observe_dagster.warehouse import Reader
-from observe_dagster.warehouse.measures import DATABASE
+from observe_dagster.warehouse.metrics import DATABASE
 
 
 def find_table(reader: Reader, path: str) -> tuple[Column, ...] | None:

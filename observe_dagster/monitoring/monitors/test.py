@@ -7,7 +7,7 @@ from observe_dagster.config.models.monitors import DataTestMonitor
 from observe_dagster.config.validation.monitor_sql import template_queries
 from observe_dagster.errors import WarehouseError
 from observe_dagster.warehouse import Reader
-from observe_dagster.warehouse.measures import count_statement, failing_rows, text_statement
+from observe_dagster.warehouse.metrics import count_statement, failing_rows, text_statement
 
 
 def look_for_failures(slug: str, monitor: DataTestMonitor, reader: Reader) -> list[Failures]:

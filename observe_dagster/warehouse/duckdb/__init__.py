@@ -8,7 +8,10 @@ from observe_dagster.warehouse.duckdb.destination import DuckDBDestination
 from observe_dagster.warehouse.duckdb.reader import DuckDBReader
 from observe_dagster.warehouse.duckdb.session import DuckDBSession
 from observe_dagster.warehouse.duckdb.source import DuckDBSource
-from observe_dagster.warehouse.port import Destination, OpenOptions, Reader, Source
+from observe_dagster.warehouse.port.destination import Destination
+from observe_dagster.warehouse.port.reader import Reader
+from observe_dagster.warehouse.port.source import Source
+from observe_dagster.warehouse.port.warehouse import OpenOptions
 
 __all__ = ["DuckDBWarehouse"]
 

@@ -17,8 +17,10 @@ from observe_dagster.warehouse.duckdb.session import (
 from observe_dagster.warehouse.duckdb.source import describe
 from observe_dagster.warehouse.duckdb.statements import ROWS, LoadStatements, create_sync_run, qualified, stage_of
 from observe_dagster.warehouse.duckdb.types import WIDEST_DECIMAL, native_of
-from observe_dagster.warehouse.port import DELETED_AT, SYNC_RUN_TABLE, Format, Load, RowStream, nothing
-from observe_dagster.warehouse.sync_run import COLUMNS, check_deletes, committed_run, values_of
+from observe_dagster.warehouse.load.run_record import COLUMNS, check_deletes, committed_run, values_of
+from observe_dagster.warehouse.port.destination import nothing
+from observe_dagster.warehouse.port.load import DELETED_AT, SYNC_RUN_TABLE, Load
+from observe_dagster.warehouse.port.source import Format, RowStream
 
 _TABLE_BYTES = (
     "SELECT used_blocks * block_size * ("

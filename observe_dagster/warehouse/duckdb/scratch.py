@@ -12,8 +12,8 @@ from typing import Any, Self
 import duckdb
 
 from observe_dagster.errors import WarehouseError
-from observe_dagster.warehouse.diff_statements import string, unescape
-from observe_dagster.warehouse.duckdb.diff import CANONICAL_JSON
+from observe_dagster.warehouse.diff.statements import string, unescape
+from observe_dagster.warehouse.duckdb.comparison import CANONICAL_JSON
 from observe_dagster.warehouse.duckdb.session import MOST_THREADS
 
 _MEMORY_LIMIT = "192MB"

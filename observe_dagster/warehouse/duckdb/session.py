@@ -11,8 +11,8 @@ import duckdb
 
 from observe_dagster.config.models.connections.duckdb import DuckDBConnection
 from observe_dagster.errors import ConnectionFailedError, OutOfMemoryError, WarehouseError
-from observe_dagster.warehouse.port import OpenOptions
-from observe_dagster.warehouse.query_log import StatementRecord
+from observe_dagster.warehouse.port.query_log import StatementRecord
+from observe_dagster.warehouse.port.warehouse import OpenOptions
 
 _POLL_SECONDS = 0.1
 _IN_USE = ("Could not set lock", "different configuration", "being used by another process")

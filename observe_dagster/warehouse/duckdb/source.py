@@ -9,7 +9,7 @@ import duckdb
 from observe_dagster.records import Column
 from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession, literal, quoted
 from observe_dagster.warehouse.duckdb.types import carrier_of, data_type_of
-from observe_dagster.warehouse.port import Format, RowStream, Selection
+from observe_dagster.warehouse.port.source import Format, RowStream, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ import hashlib
 from observe_dagster.datatypes import Kind
 from observe_dagster.records import TableName
 from observe_dagster.warehouse.duckdb.session import literal, quoted
-from observe_dagster.warehouse.port import DELETED_AT, REJECTED_SUFFIX, SYNC_RUN_TABLE, Load, LoadColumn
+from observe_dagster.warehouse.port.load import DELETED_AT, REJECTED_SUFFIX, SYNC_RUN_TABLE, Load, LoadColumn
 
 STAGE = "temp._observe_stage"
 ROWS = "_observe_rows"

@@ -4,7 +4,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from observe_dagster.config.models.connections.postgres import PostgresConnection
-from observe_dagster.warehouse.port import Destination, OpenOptions, Reader, Source
+from observe_dagster.warehouse.port.destination import Destination
+from observe_dagster.warehouse.port.reader import Reader
+from observe_dagster.warehouse.port.source import Source
+from observe_dagster.warehouse.port.warehouse import OpenOptions
 from observe_dagster.warehouse.postgres.destination import PostgresDestination
 from observe_dagster.warehouse.postgres.reader import PostgresReader
 from observe_dagster.warehouse.postgres.session import PostgresSession

@@ -9,8 +9,11 @@ from psycopg import sql
 from observe_dagster.datatypes import DataType
 from observe_dagster.errors import UnsupportedTypeError, WarehouseError, WatermarkConflictError
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
-from observe_dagster.warehouse.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
-from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Format, Load, RowStream, nothing
+from observe_dagster.warehouse.load.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
+from observe_dagster.warehouse.load.run_record import check_deletes, committed_run
+from observe_dagster.warehouse.port.destination import nothing
+from observe_dagster.warehouse.port.load import SYNC_RUN_TABLE, Load
+from observe_dagster.warehouse.port.source import Format, RowStream
 from observe_dagster.warehouse.postgres.names import LONGEST_NAME, qualified, stage_name, stage_prefix
 from observe_dagster.warehouse.postgres.run_record import add_run, create_sync_run, newest_run
 from observe_dagster.warehouse.postgres.session import PostgresSession
@@ -18,7 +21,6 @@ from observe_dagster.warehouse.postgres.source import describe
 from observe_dagster.warehouse.postgres.statements import LoadStatements
 from observe_dagster.warehouse.postgres.types import carrier_of, native_of
 from observe_dagster.warehouse.postgres.unstorable import marked
-from observe_dagster.warehouse.sync_run import check_deletes, committed_run
 
 if TYPE_CHECKING:
     import pyarrow as pa

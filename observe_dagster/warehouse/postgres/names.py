@@ -5,7 +5,7 @@ import hashlib
 from psycopg import sql
 
 from observe_dagster.records import TableName
-from observe_dagster.warehouse.port import Load
+from observe_dagster.warehouse.port.load import Load
 
 LONGEST_NAME = 63
 """The bytes of a name that PostgreSQL keeps."""

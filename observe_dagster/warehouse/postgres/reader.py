@@ -9,11 +9,11 @@ import psycopg
 from psycopg import sql
 
 from observe_dagster.records import Column, TableName
-from observe_dagster.warehouse.postgres.diff import PostgresExpressions
+from observe_dagster.warehouse.port.query_log import StatementRecord
+from observe_dagster.warehouse.postgres.comparison import PostgresExpressions
 from observe_dagster.warehouse.postgres.names import qualified
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import PostgresSource, describe
-from observe_dagster.warehouse.query_log import StatementRecord
 
 _EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
 _PLACE = """

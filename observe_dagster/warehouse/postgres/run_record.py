@@ -5,8 +5,8 @@ from datetime import datetime
 from psycopg import sql
 
 from observe_dagster.records import Counts, TableName
-from observe_dagster.warehouse.port import SYNC_RUN_TABLE, Load
-from observe_dagster.warehouse.sync_run import COLUMNS, values_of
+from observe_dagster.warehouse.load.run_record import COLUMNS, values_of
+from observe_dagster.warehouse.port.load import SYNC_RUN_TABLE, Load
 
 _NAMES = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 

@@ -11,8 +11,9 @@ from psycopg import conninfo, sql
 from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.config.secrets import redact, secrets_of
 from observe_dagster.errors import ConnectionFailedError, WarehouseError
-from observe_dagster.warehouse.port import Bound, OpenOptions
-from observe_dagster.warehouse.query_log import StatementRecord
+from observe_dagster.warehouse.port.query_log import StatementRecord
+from observe_dagster.warehouse.port.source import Bound
+from observe_dagster.warehouse.port.warehouse import OpenOptions
 
 _DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,

@@ -10,8 +10,8 @@ from psycopg import sql
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.errors import ConnectionFailedError
 from observe_dagster.records import Column
-from observe_dagster.warehouse.infinity import POSTGRES_TO_ARROW, remapped
-from observe_dagster.warehouse.port import Format, RowStream, Selection
+from observe_dagster.warehouse.load.infinity import POSTGRES_TO_ARROW, remapped
+from observe_dagster.warehouse.port.source import Format, RowStream, Selection
 from observe_dagster.warehouse.postgres.session import PostgresSession, literal, raw
 from observe_dagster.warehouse.postgres.types import data_type_of, travels_as_text
 

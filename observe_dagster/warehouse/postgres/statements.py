@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from observe_dagster.datatypes import Kind, widens
-from observe_dagster.warehouse.port import DELETED_AT, REJECTED_SUFFIX, Load, LoadColumn
+from observe_dagster.warehouse.port.load import DELETED_AT, REJECTED_SUFFIX, Load, LoadColumn
 from observe_dagster.warehouse.postgres.names import qualified, staged
 from observe_dagster.warehouse.postgres.session import literal, raw
 

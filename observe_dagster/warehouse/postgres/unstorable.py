@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from observe_dagster.warehouse.infinity import with_elements
+from observe_dagster.warehouse.load.infinity import with_elements
 
 if TYPE_CHECKING:
     import pyarrow as pa

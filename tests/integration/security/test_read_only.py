@@ -11,7 +11,7 @@ from observe_dagster.config.models.connections.duckdb import DuckDBConnection
 from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.errors import WarehouseError
 from observe_dagster.warehouse import OpenOptions, open_warehouse
-from observe_dagster.warehouse.port import Format, Selection, Source
+from observe_dagster.warehouse.port.source import Format, Selection, Source
 
 WRITES = {
     "a function that inserts": "SELECT notes_that_it_ran() AS n",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observe_dagster.warehouse.infinity import (
+from observe_dagster.warehouse.load.infinity import (
     ARRIVED_INFINITY,
     ARROW_TO_POSTGRES,
     POSTGRES_TO_ARROW,

@@ -12,7 +12,7 @@ from psycopg import sql
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column, RunType, SyncRange, TableName
 from observe_dagster.warehouse.duckdb import statements as duckdb
-from observe_dagster.warehouse.port import Load, LoadColumn
+from observe_dagster.warehouse.port.load import Load, LoadColumn
 from observe_dagster.warehouse.postgres import statements as postgres
 
 EVIL = '"; drop table x; --'

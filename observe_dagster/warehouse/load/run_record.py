@@ -6,7 +6,7 @@ from typing import Any
 
 from observe_dagster.errors import LimitExceededError
 from observe_dagster.records import CommittedRun, Counts
-from observe_dagster.warehouse.port import Load
+from observe_dagster.warehouse.port.load import Load
 
 _COUNTED = (
     "total_rows",

@@ -2,8 +2,8 @@
 
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column
-from observe_dagster.warehouse.comparing import ComparedColumn, Domain
-from observe_dagster.warehouse.diff_statements import exact, quoted, string
+from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain
+from observe_dagster.warehouse.diff.statements import exact, quoted, string
 from observe_dagster.warehouse.postgres.types import native_of
 
 _AS = {

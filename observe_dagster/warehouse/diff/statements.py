@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from observe_dagster.warehouse.comparing import Buckets, ComparedColumn, Expressions, Side
+    from observe_dagster.warehouse.diff.comparison import Buckets, ComparedColumn, Expressions, Side
 
 _TEXTUAL = ("text", "json", "native")
 _SAMPLED_OF = 1_000_000

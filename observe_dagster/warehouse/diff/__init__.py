@@ -1,0 +1,1 @@
+"""Comparing two tables: the SQL, and the exact comparison."""

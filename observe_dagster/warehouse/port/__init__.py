@@ -1,0 +1,1 @@
+"""What every engine offers, and what is handed to it."""
