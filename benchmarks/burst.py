@@ -28,10 +28,10 @@ from benchmarks.support.receiver import monte_carlo_settings
 from benchmarks.support.report import parser, show, write
 from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
-from observe_dagster.integrations.delivery import deliver
 from observe_dagster.integrations.monte_carlo import PUBLISHER, open_client, open_vendor
 from observe_dagster.ledger import Ledger, migrate
-from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.ledger.outbox.dispatcher import deliver
+from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import Settings

@@ -170,10 +170,10 @@ def child(told: dict[str, Any]) -> None:
 def _through_the_outbox(told: Mapping[str, Any]) -> Answer:
     from benchmarks.support.receiver import monte_carlo_settings
     from observe_dagster.config.project import Project
-    from observe_dagster.integrations.delivery import deliver
     from observe_dagster.integrations.monte_carlo import declared_resources, open_client, open_vendor, take_in
     from observe_dagster.ledger import Ledger
-    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.ledger.outbox.dispatcher import deliver
+    from observe_dagster.ledger.outbox.outbox import Outbox
 
     settings, facts = monte_carlo_settings(told["gateway"]), list(_facts(told["tables"]))
     resources = declared_resources(Project(), settings)

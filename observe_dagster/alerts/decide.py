@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from observe_dagster.alerts.verdict import FAILING, RUN, SILENT, Verdict
-from observe_dagster.ledger.alerts import Episode
+from observe_dagster.ledger.alerts.store import Episode
 from observe_dagster.records import Status
 
 FORGOTTEN_AFTER = timedelta(days=30)

@@ -14,7 +14,7 @@ from observe_dagster.alerts.routing import channels_for, channels_told
 from observe_dagster.alerts.verdict import FAILING, Verdict
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.alerts import (
+from observe_dagster.ledger.alerts.store import (
     Episode,
     add_episode,
     latest_episodes,
@@ -22,7 +22,7 @@ from observe_dagster.ledger.alerts import (
     open_episodes,
     update_episode,
 )
-from observe_dagster.ledger.outbox_intake import Draft, enqueue_all
+from observe_dagster.ledger.outbox.enqueue import Draft, enqueue_all
 
 PUBLISHER = "alerts"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from observe_dagster.config.models.alerts import Alerting, Route
-from observe_dagster.ledger.alerts import Episode
+from observe_dagster.ledger.alerts.store import Episode
 
 
 def channels_for(episode: Episode, alerting: Alerting) -> tuple[str, ...]:

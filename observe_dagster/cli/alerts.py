@@ -12,8 +12,8 @@ from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.alerts import Episode
-    from observe_dagster.ledger.outbox import Publication
+    from observe_dagster.ledger.alerts.store import Episode
+    from observe_dagster.ledger.outbox.outbox import Publication
 
 _MOST_SHOWN = 1000
 _COLUMNS = (("Severity", "left"), ("Subject", "left"), ("Check", "left"), ("Since", "left"), ("Status", "left"))
@@ -31,8 +31,8 @@ def alerts() -> None:
 def list_alerts(state: State, *, everything: bool) -> None:
     """List what is wrong now, and the messages that wait or were given up."""
     from observe_dagster.alerts import PUBLISHER
-    from observe_dagster.ledger.alerts import open_episodes, recent_episodes
-    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.ledger.alerts.store import open_episodes, recent_episodes
+    from observe_dagster.ledger.outbox.outbox import Outbox
 
     with state.ledger.transaction() as db:
         episodes = recent_episodes(db, limit=_MOST_SHOWN) if everything else open_episodes(db)

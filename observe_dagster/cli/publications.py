@@ -11,8 +11,8 @@ from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.delivery import Tally
-    from observe_dagster.ledger.outbox import Publication
+    from observe_dagster.ledger.outbox.dispatcher import Tally
+    from observe_dagster.ledger.outbox.outbox import Publication
 
 STATES = ("pending", "sent", "dead")
 _COLUMNS = (
@@ -40,7 +40,7 @@ def publications() -> None:
 @click.pass_obj
 def list_publications(state: State, publisher: str | None, of: str | None, states: tuple[str, ...], limit: int) -> None:
     """List publications, the newest first, and how many there are in each state."""
-    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.ledger.outbox.outbox import Outbox
 
     outbox = Outbox(state.ledger)
     known = outbox.publishers()
@@ -62,7 +62,7 @@ def list_publications(state: State, publisher: str | None, of: str | None, state
 @click.pass_obj
 def show_publication(state: State, number: int) -> None:
     """Show one publication with what it says, its receipt, or why it was not taken."""
-    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.ledger.outbox.outbox import Outbox
 
     document = _document(Outbox(state.ledger).item(number), whole=True)
     if state.as_json:
@@ -78,7 +78,7 @@ def show_publication(state: State, number: int) -> None:
 @click.pass_obj
 def retry_publications(state: State, numbers: tuple[int, ...], publisher: str | None) -> None:
     """Put what was given up in again: some by id, those to one system, or all."""
-    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.ledger.outbox.outbox import Outbox
 
     outbox, now = Outbox(state.ledger), datetime.now(UTC)
     for number in numbers:
@@ -98,7 +98,7 @@ def retry_publications(state: State, numbers: tuple[int, ...], publisher: str | 
 @click.pass_obj
 def flush_publications(state: State, *, at_once: bool) -> None:
     """Send what is due now; exits 1 when something still waits or was given up."""
-    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.ledger.outbox.outbox import Outbox
 
     outbox, said = Outbox(state.ledger), {}
     for publisher in ("monte_carlo", "datascale", "watcher", "datafold"):
@@ -130,8 +130,8 @@ def _flush(state: State, publisher: str) -> "Tally | None":
     """Send until nothing is due, at most some minutes; None without credentials."""
     from observe_dagster.integrations import datafold, datascale, watcher
     from observe_dagster.integrations import monte_carlo as montecarlo
-    from observe_dagster.integrations.delivery import deliver
-    from observe_dagster.ledger.outbox import Outbox
+    from observe_dagster.ledger.outbox.dispatcher import deliver
+    from observe_dagster.ledger.outbox.outbox import Outbox
 
     settings, outbox, clock = state.settings, Outbox(state.ledger), lambda: datetime.now(UTC)
     if publisher == montecarlo.PUBLISHER and settings.monte_carlo is not None:

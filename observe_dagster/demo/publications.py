@@ -12,8 +12,8 @@ from observe_dagster.demo.runs import ExampleRuns
 from observe_dagster.integrations.datascale import PUBLISHER as DATASCALE
 from observe_dagster.integrations.facts import lineage_key
 from observe_dagster.integrations.monte_carlo import PUBLISHER as MONTE_CARLO
-from observe_dagster.ledger.forgetting import forget_publications
-from observe_dagster.ledger.outbox import Outbox, Publication
+from observe_dagster.ledger.outbox.outbox import Outbox, Publication
+from observe_dagster.ledger.reset import forget_publications
 from observe_dagster.orchestration.published import Facts
 from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource

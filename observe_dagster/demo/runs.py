@@ -17,7 +17,7 @@ from observe_dagster.config.models.schedule import IncrementalSync, IntervalSche
 from observe_dagster.config.project import Project
 from observe_dagster.config.time.intervals import boundary, latest_closed
 from observe_dagster.errors import SyncError
-from observe_dagster.ledger.forgetting import forget
+from observe_dagster.ledger.reset import forget
 from observe_dagster.orchestration.assets import run_config
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.failures import failure_messages, was_interrupted

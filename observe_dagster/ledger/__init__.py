@@ -1,21 +1,6 @@
 """The ledger: what is declared, what ran, what was seen; tables, verbs and migrations on PostgreSQL."""
 
-from observe_dagster.ledger.front import Ledger
-from observe_dagster.ledger.locks import PipelineLock
-from observe_dagster.ledger.migration import downgrade, migrate, require_current
-from observe_dagster.ledger.observed import EndedExecution, ObservedAsset, asset_key_of, observed_id
-from observe_dagster.ledger.observed_book import ObservedBook
-from observe_dagster.ledger.rows import (
-    AddressRef,
-    ConnectionRow,
-    DataModelRow,
-    ExecutionRow,
-    LineageEdge,
-    Page,
-    PipelineRow,
-    SynchroniseReport,
-)
-from observe_dagster.ledger.rows_checks import (
+from observe_dagster.ledger.checks.rows import (
     AnomalyCase,
     CheckStanding,
     ExpectationsRow,
@@ -25,7 +10,14 @@ from observe_dagster.ledger.rows_checks import (
     Standing,
     Verdict,
 )
-from observe_dagster.ledger.verdict_book import VerdictBook
+from observe_dagster.ledger.checks.store import VerdictBook
+from observe_dagster.ledger.declared.rows import ConnectionRow, DataModelRow, PipelineRow, SynchroniseReport
+from observe_dagster.ledger.executions.lock import PipelineLock
+from observe_dagster.ledger.executions.rows import ExecutionRow, Page
+from observe_dagster.ledger.ledger import Ledger
+from observe_dagster.ledger.lineage.rows import AddressRef, LineageEdge
+from observe_dagster.ledger.schema.migrate import downgrade, migrate, require_current
+from observe_dagster.ledger.watched.store import EndedExecution, ObservedAsset, ObservedBook, asset_key_of, observed_id
 
 __all__ = [
     "AddressRef",

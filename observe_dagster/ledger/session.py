@@ -8,7 +8,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from observe_dagster.ledger.database import open_engine, reporting
-from observe_dagster.ledger.migration import require_current
+from observe_dagster.ledger.schema.migrate import require_current
 
 
 class LedgerSession:

@@ -38,7 +38,7 @@ def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTL
     )
     def tell(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
         from observe_dagster.alerts import PUBLISHER, AppriseNotifier, deliver
-        from observe_dagster.ledger.outbox import Outbox
+        from observe_dagster.ledger.outbox.outbox import Outbox
 
         taken, stopped = _listen(context, observe, settle)
         outbox, alerting = Outbox(observe.ledger), observe.project.alerting
@@ -85,7 +85,7 @@ def _take_in_events(observe: ObserveResource, listener: "Listener", records: lis
 def _take_in_standing(observe: ObserveResource, listener: "Listener") -> "TakenIn":
     from observe_dagster.alerts import FORGOTTEN_AFTER, take_in
     from observe_dagster.alerts.verdict import FAULT, TICK
-    from observe_dagster.ledger.alerts import faults, open_episodes
+    from observe_dagster.ledger.alerts.store import faults, open_episodes
 
     now = observe.clock()
     with observe.ledger.transaction() as db:

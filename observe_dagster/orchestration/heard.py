@@ -13,7 +13,7 @@ from observe_dagster.alerts.verdict import FAULT, RUN, TICK, Verdict
 from observe_dagster.config import redact, secrets_of
 from observe_dagster.config.models.alerts import secrets_of_channel
 from observe_dagster.config.project import Project
-from observe_dagster.ledger.alerts import Episode, Fault
+from observe_dagster.ledger.alerts.store import Episode, Fault
 from observe_dagster.orchestration.checks.results import KIND_KEY, PIPELINE_KEY, STATUS_KEY
 from observe_dagster.orchestration.names import PIPELINE_TAG, destination_key, group_name
 from observe_dagster.records import Status

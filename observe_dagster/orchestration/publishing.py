@@ -146,7 +146,7 @@ def _sweep_for_monte_carlo(observe: ObserveResource, facts: "Facts") -> int:
     """Statements that nobody was told of, and column lineage that is a day old."""
     from observe_dagster.integrations.facts import QUERY_LOG, QueryLogEntry
     from observe_dagster.integrations.monte_carlo import PUBLISHER, declared_resources, refresh_column_lineage, take_in
-    from observe_dagster.ledger.query_logs import untold_queries
+    from observe_dagster.ledger.outbox.unpublished import untold_queries
 
     assert observe.settings.monte_carlo is not None
     resources, now = declared_resources(observe.project, observe.settings.monte_carlo), observe.clock()

@@ -15,8 +15,8 @@ import dagster as dg
 from observe_dagster.orchestration.resources import ObserveResource
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.delivery import Tally
-    from observe_dagster.ledger.outbox import Publication
+    from observe_dagster.ledger.outbox.dispatcher import Tally
+    from observe_dagster.ledger.outbox.outbox import Publication
 
 RECEIPT_EVERY = timedelta(days=1)
 RECEIPT_SECONDS = 3.0
@@ -36,7 +36,7 @@ def show_receipts(
 
     `assets` are those that may be shown, by the ordering keys of their publications.
     """
-    from observe_dagster.ledger.reporting import note_shown, shown_since
+    from observe_dagster.ledger.outbox.receipts import note_shown, shown_since
 
     until, now = monotonic() + seconds, observe.clock()
     arrived = {

@@ -13,9 +13,9 @@ from observe_dagster.errors import PublishError, SettingsError
 from observe_dagster.integrations.datafold.client import SYSTEM, Datafold
 from observe_dagster.integrations.datafold.lineage import quoted_path
 from observe_dagster.integrations.datafold.requests import ChangedTable, PullRequest
-from observe_dagster.integrations.delivery import Desk
-from observe_dagster.ledger.outbox import Publication
-from observe_dagster.ledger.outbox_intake import Draft, enqueue, newest_item, supersede
+from observe_dagster.ledger.outbox.dispatcher import Desk
+from observe_dagster.ledger.outbox.enqueue import Draft, enqueue, newest_item, supersede
+from observe_dagster.ledger.outbox.outbox import Publication
 
 PUBLISHER = "datafold"
 TRIGGER = "ci_trigger"

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from observe_dagster.integrations.datascale.sender import PUBLISHER
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record, record_hash
-from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items, supersede_all
+from observe_dagster.ledger.outbox.enqueue import Draft, enqueue_all, newest_items, supersede_all
 
 
 def take_in(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) -> int:

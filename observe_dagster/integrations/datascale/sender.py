@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from observe_dagster.errors import PublishError, RateLimitedError, RefusedCredentialsError
-from observe_dagster.integrations.delivery import Desk, batches
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, from_record
 from observe_dagster.integrations.http import Client, Response
-from observe_dagster.ledger.outbox import Publication
+from observe_dagster.ledger.outbox.dispatcher import Desk, batches
+from observe_dagster.ledger.outbox.outbox import Publication
 
 PUBLISHER = "datascale"
 SYSTEM = "Datascale"

@@ -10,7 +10,7 @@ from observe_dagster.integrations.datascale.sender import LIMIT, SYSTEM, WINDOW,
 from observe_dagster.integrations.dry_run import dry_run
 from observe_dagster.integrations.http import Client
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.request_slots import LedgerSlots
+from observe_dagster.ledger.outbox.rate_limit import LedgerSlots
 from observe_dagster.settings import DatascaleSettings
 
 if TYPE_CHECKING:

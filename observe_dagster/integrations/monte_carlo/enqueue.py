@@ -25,8 +25,8 @@ from observe_dagster.integrations.facts import (
 )
 from observe_dagster.integrations.monte_carlo.resources import Resources
 from observe_dagster.integrations.monte_carlo.sender import PUBLISHER, connections_of
-from observe_dagster.ledger.outbox import Publication
-from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items, newest_of, supersede_all
+from observe_dagster.ledger.outbox.enqueue import Draft, enqueue_all, newest_items, newest_of, supersede_all
+from observe_dagster.ledger.outbox.outbox import Publication
 
 METADATA_EVERY = timedelta(hours=1)
 LINEAGE_EVERY = timedelta(days=1)

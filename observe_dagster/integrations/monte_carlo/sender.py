@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from observe_dagster.errors import PublishError
-from observe_dagster.integrations.delivery import Desk, batches
 from observe_dagster.integrations.facts import (
     COLUMN_LINEAGE,
     QUERY_LOG,
@@ -30,7 +29,8 @@ from observe_dagster.integrations.monte_carlo.payloads import (
     query_log_events,
 )
 from observe_dagster.integrations.monte_carlo.resources import Resource, Resources
-from observe_dagster.ledger.outbox import Publication
+from observe_dagster.ledger.outbox.dispatcher import Desk, batches
+from observe_dagster.ledger.outbox.outbox import Publication
 
 PUBLISHER = "monte_carlo"
 SYSTEM = "Monte Carlo"

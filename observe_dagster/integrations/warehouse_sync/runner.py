@@ -22,7 +22,7 @@ from observe_dagster.errors import (
 from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSync
 from observe_dagster.integrations.warehouse_sync.polling import OnRun, Wait, followed, started_run, why_it_failed
 from observe_dagster.ledger import ExecutionRow, Ledger
-from observe_dagster.ledger.history import remote_runs
+from observe_dagster.ledger.executions.queries import remote_runs
 from observe_dagster.records import Counts, RunStatus, RunType, SyncRange, SyncResult
 
 REMOTE_RUN = "warehouse_sync_run_id"

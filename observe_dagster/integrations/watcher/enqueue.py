@@ -19,8 +19,9 @@ from observe_dagster.integrations.watcher.payloads import (
     start_record,
 )
 from observe_dagster.ledger import PipelineRow
-from observe_dagster.ledger.outbox_intake import Draft, enqueue_all, newest_items
-from observe_dagster.ledger.reporting import rules_of, untold_executions
+from observe_dagster.ledger.checks.rules import rules_of
+from observe_dagster.ledger.outbox.enqueue import Draft, enqueue_all, newest_items
+from observe_dagster.ledger.outbox.unpublished import untold_executions
 
 PUBLISHER = "watcher"
 PIPELINE = "pipeline"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from observe_dagster.errors import PublishError, SettingsError
-from observe_dagster.integrations.delivery import Desk
 from observe_dagster.integrations.dry_run import dry_run
 from observe_dagster.integrations.http import TIMEOUT_SECONDS, Client
 from observe_dagster.integrations.watcher.enqueue import EXECUTION, LINEAGE, PIPELINE, PUBLISHER, RULES, start_key
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox import Publication
-from observe_dagster.ledger.reporting import receipt_of
+from observe_dagster.ledger.outbox.dispatcher import Desk
+from observe_dagster.ledger.outbox.outbox import Publication
+from observe_dagster.ledger.outbox.receipts import receipt_of
 
 if TYPE_CHECKING:
     import httpx

@@ -10,7 +10,7 @@ from observe_dagster.alerts import Verdict, deliver, take_in
 from observe_dagster.alerts.notifier import AppriseNotifier
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.records import Status
 from tests.fakes.receiver import Receiver
 

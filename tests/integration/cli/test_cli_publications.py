@@ -10,8 +10,8 @@ from observe_dagster.integrations.datafold import take_in as put_in
 from observe_dagster.integrations.facts import Table, TableMetadata
 from observe_dagster.integrations.monte_carlo import Resource, Resources, take_in
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox import Outbox
-from observe_dagster.ledger.outbox_intake import Draft, enqueue
+from observe_dagster.ledger.outbox.enqueue import Draft, enqueue
+from observe_dagster.ledger.outbox.outbox import Outbox
 from tests.fakes.datafold import FakeDatafold
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
 

@@ -26,8 +26,8 @@ from observe_dagster.demo.timeline import Pace
 from observe_dagster.embedded import start_embedded, stop_embedded
 from observe_dagster.errors import SettingsError
 from observe_dagster.ledger import Ledger, migrate
-from observe_dagster.ledger.outbox import Outbox
-from observe_dagster.ledger.outbox_intake import Draft, enqueue
+from observe_dagster.ledger.outbox.enqueue import Draft, enqueue
+from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.settings import Settings
 
 

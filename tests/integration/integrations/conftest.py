@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from observe_dagster.embedded import create_database
-from observe_dagster.integrations.delivery import Tally, deliver
 from observe_dagster.integrations.http import Client
 from observe_dagster.integrations.monte_carlo import MonteCarlo, Resource, Resources, take_in
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.ledger.outbox.dispatcher import Tally, deliver
+from observe_dagster.ledger.outbox.outbox import Outbox
 from tests.conftest import Clock
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
 

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from observe_dagster.integrations.datascale import LIMIT, WINDOW, Datascale, take_in
-from observe_dagster.integrations.delivery import Tally, deliver
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record
 from observe_dagster.integrations.http import Client
-from observe_dagster.ledger.outbox import Publication
-from observe_dagster.ledger.request_slots import LONGEST_REQUEST, LedgerSlots, wait_for_slot
+from observe_dagster.ledger.outbox.dispatcher import Tally, deliver
+from observe_dagster.ledger.outbox.outbox import Publication
+from observe_dagster.ledger.outbox.rate_limit import LONGEST_REQUEST, LedgerSlots, wait_for_slot
 from tests.fakes.datascale import TOKEN, FakeDatascale, FixedWindow, SlidingWindow, TokenBucket, respond
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

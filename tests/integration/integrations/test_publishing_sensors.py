@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from observe_dagster.config.project import Project
-from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.orchestration.publishing import publishing_sensors
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings, Settings

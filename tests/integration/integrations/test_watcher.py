@@ -10,7 +10,7 @@ from observe_dagster.config import project_from_attributes
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 from observe_dagster.integrations.watcher import PUBLISHER, Access
 from observe_dagster.ledger import EndedExecution
-from observe_dagster.ledger.outbox import Outbox
+from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.orchestration.watcher import tell_watcher, watcher_sensor
 from observe_dagster.records import Counts, RunType

@@ -2,7 +2,7 @@
 
 import pytest
 
-from observe_dagster.ledger.tables_observed import query_log
+from observe_dagster.ledger.schema.executions import query_log
 
 ITEMS = "CREATE TABLE items (id bigint, name varchar, updated_at timestamptz)"
 GOOD = "INSERT INTO items SELECT n, 'item ' || n, timestamptz '2024-03-01 10:00Z' FROM generate_series(1, 50) AS n"

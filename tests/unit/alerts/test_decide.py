@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observe_dagster.alerts import Change, Event, Verdict, decide, due_again
-from observe_dagster.ledger.alerts import Episode
+from observe_dagster.ledger.alerts.store import Episode
 from observe_dagster.records import Status
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)

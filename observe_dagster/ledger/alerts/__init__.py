@@ -1,0 +1,1 @@
+"""Alerts: open, repeated, resolved."""

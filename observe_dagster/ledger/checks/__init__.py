@@ -1,0 +1,1 @@
+"""What checks judge by, what they found, and their current status."""

@@ -1,0 +1,1 @@
+"""What is declared: connections, data models, pipeline types and pipelines."""

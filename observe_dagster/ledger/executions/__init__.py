@@ -1,0 +1,1 @@
+"""What ran: executions, their lock, their statements."""

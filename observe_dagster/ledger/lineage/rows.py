@@ -1,0 +1,91 @@
+"""What the ledger gives of lineage: addresses, edges, nodes and graphs, and scripts taken in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRef:
+    """A place data comes from or goes to; `name` is unique among all addresses."""
+
+    name: str
+    type_name: str
+    type_group_name: str = "database"
+    database_name: str | None = None
+    schema_name: str | None = None
+    table_name: str | None = None
+    primary_key: str | None = None
+    address_metadata: Mapping[str, Any] | None = field(default=None, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageEdge:
+    """Data flows from `source` to `target`; `columns` are pairs of a source column and a target column."""
+
+    source: AddressRef
+    target: AddressRef
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+Direction = Literal["upstream", "downstream"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageNode:
+    """A table, or with `column` one of its columns; `path` has the parts of the table.
+
+    `id` is unique among the tables or among the columns. `columns` are those that lineage has named, by name.
+    `depth` counts the edges from where the walk began.
+    """
+
+    id: int
+    path: tuple[str, ...]
+    type_name: str
+    column: str | None = None
+    columns: tuple[str, ...] = ()
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageGraph:
+    """What lies up or down from `start`: each node once, the nearest first, and edges as (source id, target id)."""
+
+    start: LineageNode
+    direction: Direction
+    max_depth: int
+    nodes: tuple[LineageNode, ...]
+    edges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A table or view that a script names, with the columns the script tells of it.
+
+    `defined` tells that the script says all there is to say of where it comes from.
+    """
+
+    address: AddressRef
+    columns: tuple[str, ...] = ()
+    defined: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """SQL to take in: taking in another text of the same `name` replaces what the first one said."""
+
+    name: str
+    platform: str
+    content: str
+    extra_config: dict[str, Any]
+    assets: tuple[Asset, ...]
+    edges: tuple[LineageEdge, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """The names of a script's assets, and which of them are new or not as they were."""
+
+    assets: tuple[str, ...]
+    added: tuple[str, ...]
+    modified: tuple[str, ...]

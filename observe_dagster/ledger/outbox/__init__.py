@@ -1,0 +1,1 @@
+"""Publications on their way to others: enqueued, dispatched, delivered."""

@@ -1,0 +1,240 @@
+"""Brings what is due in the outbox to a vendor until nothing is due or the time is up; knows no vendor.
+
+Items travel in batches. A batch that is refused is halved until the item at fault stands alone, and only that one is
+given up. What failed for a passing reason is tried again later, in smaller company each time, so that an item the
+vendor cannot digest stops holding the others back. Wrong credentials or a wrong address are no item's fault: all wait.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any, NoReturn, Protocol
+
+from observe_dagster.errors import PublishError, RateLimitedError, RefusedCredentialsError, UnreachableError
+from observe_dagster.ledger.outbox.outbox import Outbox, Publication
+
+LEASE = timedelta(minutes=2)
+WAIT_FOR_CREDENTIALS = timedelta(minutes=5)
+WAIT_WHEN_LIMITED = timedelta(minutes=1)
+HOPELESS_AFTER = 12
+"""So many attempts on its own, each answered by an error while others arrived, and an item is given up."""
+
+_SHORTEST_REQUEST = 1.0
+_MOST_FAILURES = 3
+_WRONG_ADDRESS = (404, 405)
+
+
+class Stopped(Exception):  # noqa: N818 (not an error: the rest waits for the next tick)
+    """Nothing more is to be sent now."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of the items of one tick, with their receipts; `notices` are sentences for people, each once."""
+
+    sent: dict[str, int] = field(default_factory=dict[str, int])
+    arrived: list[tuple[Publication, Mapping[str, Any]]] = field(
+        default_factory=list[tuple[Publication, Mapping[str, Any]]]
+    )
+    requests: int = 0
+    postponed: int = 0
+    dead: int = 0
+    notices: list[str] = field(default_factory=list[str])
+
+    def note(self, notice: str) -> None:
+        """Say something, once."""
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+
+class Vendor(Protocol):
+    """One system: which kinds of facts it takes, in which order, and how to send them."""
+
+    @property
+    def publisher(self) -> str:
+        """Its name in the outbox."""
+        ...
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """What it takes, in the order in which it is sent."""
+        ...
+
+    def most(self, kind: str) -> int:
+        """How many items are claimed at once."""
+        ...
+
+    def deliver(self, kind: str, items: Sequence[Publication], desk: "Desk") -> None:
+        """Send claimed items, every one of which is settled afterwards."""
+        ...
+
+
+Post = Callable[[Sequence[Publication], float], Mapping[str, Any]]
+"""Sends items as one request within so many seconds and returns the receipt; raises PublishError."""
+
+
+class Desk:
+    """Settles items for a vendor: sends batches, halves what is refused, and keeps the time."""
+
+    def __init__(self, outbox: Outbox, publisher: str, *, clock: Callable[[], datetime], until: float) -> None:
+        self._outbox, self._publisher, self._clock, self._until = outbox, publisher, clock, until
+        self._failures = 0
+        self._held_until: datetime | None = None
+        self.tally = Tally()
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self._clock()
+
+    @property
+    def seconds_left(self) -> float:
+        """How long there is."""
+        return self._until - monotonic()
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether no further request is to begin."""
+        return self.seconds_left < _SHORTEST_REQUEST
+
+    def send(self, batches: Sequence[Sequence[Publication]], post: Post) -> None:
+        """Send each batch as one request, or as several where it is refused; raises Stopped when that is of no use."""
+        waiting = [list(batch) for batch in reversed(batches) if batch]
+        while waiting:
+            batch = waiting.pop()
+            if self.out_of_time:
+                self._hand_back([batch, *waiting])
+                raise Stopped
+            try:
+                waiting.extend(self._send(batch, post))
+            except Stopped:
+                self._hand_back(waiting)
+                raise
+
+    def sent(self, items: Sequence[Publication], receipt: Mapping[str, Any]) -> None:
+        """Note that items arrived."""
+        self._outbox.all_sent(items, now=self.now, receipt=receipt)
+        for item in items:
+            self.tally.arrived.append((item, receipt))
+            self.tally.sent[item.kind] = self.tally.sent.get(item.kind, 0) + 1
+        self._failures = 0
+
+    def dead(self, item: Publication, reason: str) -> None:
+        """Give an item up."""
+        self._outbox.dead(item, reason)
+        self.tally.dead += 1
+
+    def wait(self, items: Sequence[Publication], reason: str, wait: timedelta) -> None:
+        """Let items wait through no fault of theirs."""
+        self._outbox.give_back(items, due=self.now + wait, error=reason)
+        self.tally.postponed += len(items)
+
+    def hold(self, items: Sequence[Publication], reason: str, wait: timedelta) -> NoReturn:
+        """Let these items, and with them everything for this vendor, wait; ends the tick."""
+        self.wait(items, reason, wait)
+        self._held_until = self.now + wait
+        self._outbox.postpone(self._publisher, until=self._held_until)
+        raise Stopped
+
+    def later(self, items: Sequence[Publication], error: PublishError) -> None:
+        """Let items wait after they failed."""
+        self._outbox.retry_all_later(items, error.reason, now=self.now, retry_after=error.retry_after)
+        self.tally.postponed += len(items)
+
+    def _hand_back(self, batches: Sequence[Sequence[Publication]]) -> None:
+        self._outbox.give_back([item for batch in batches for item in batch], due=self._held_until)
+
+    def _send(self, batch: list[Publication], post: Post) -> list[list[Publication]]:
+        """Send one batch; returns its halves when they are to be sent instead."""
+        self.tally.requests += 1
+        try:
+            receipt = post(batch, self.seconds_left)
+        except PublishError as error:
+            return self._failed(batch, error)
+        self.sent(batch, receipt)
+        return []
+
+    def _failed(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
+        if isinstance(error, RateLimitedError):
+            self.hold(batch, error.reason, error.retry_after or WAIT_WHEN_LIMITED)
+        if isinstance(error, RefusedCredentialsError):
+            return self._not_allowed(batch, error)
+        if error.status is not None and (error.status in _WRONG_ADDRESS or 300 <= error.status < 400):
+            self.tally.note(f"{error} Is its address right? Everything waits; nothing is given up.")
+            self.hold(batch, error.reason, WAIT_FOR_CREDENTIALS)
+        if error.permanent:
+            return self._refused(batch, error)
+        self._failures += 1
+        if self._is_hopeless(batch, error):
+            self.dead(batch[0], f"Given up after {batch[0].attempts} attempts: {error.reason}")
+            return []
+        self.later(batch, error)
+        self.tally.note(str(error))
+        if isinstance(error, UnreachableError) or self._failures >= _MOST_FAILURES:
+            raise Stopped
+        return []
+
+    def _not_allowed(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
+        """A key that is wrong stops everything; one that may not do this leaves the rest alone."""
+        self.tally.note(f"{error} What it concerns waits; nothing is given up.")
+        if error.status != 403:
+            self.hold(batch, error.reason, WAIT_FOR_CREDENTIALS)
+        self.wait(batch, error.reason, WAIT_FOR_CREDENTIALS)
+        return []
+
+    def _refused(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
+        """Halve what is refused until one item is."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            return [batch[middle:], batch[:middle]]
+        self.dead(batch[0], error.reason)
+        return []
+
+    def _is_hopeless(self, batch: Sequence[Publication], error: PublishError) -> bool:
+        if len(batch) > 1 or batch[0].attempts < HOPELESS_AFTER or isinstance(error, UnreachableError):
+            return False
+        latest = self._outbox.latest_sent(self._publisher)
+        return latest is not None and latest >= self.now - timedelta(hours=1)
+
+
+def deliver(outbox: Outbox, vendor: Vendor, *, clock: Callable[[], datetime], seconds: float) -> Tally:
+    """Send what is due, kind after kind; begins no further request once `seconds` are nearly over."""
+    desk = Desk(outbox, vendor.publisher, clock=clock, until=monotonic() + seconds)
+    try:
+        for kind in vendor.kinds:
+            for items in _claims(outbox, vendor, kind, desk):
+                vendor.deliver(kind, items, desk)
+    except Stopped:
+        pass
+    return desk.tally
+
+
+def _claims(outbox: Outbox, vendor: Vendor, kind: str, desk: Desk) -> Iterator[list[Publication]]:
+    while not desk.out_of_time:
+        items = outbox.claim(vendor.publisher, limit=vendor.most(kind), lease=LEASE, now=desk.now, kind=kind)
+        if not items:
+            return
+        yield items
+
+
+def batches(
+    items: Sequence[Publication], size: Callable[[Publication], int], *, most_bytes: int, most: int
+) -> list[list[Publication]]:
+    """Divide items into batches below a number of bytes and of items; an item that is too large stands alone.
+
+    Those that failed often begin in a small batch, and each after it is twice as large: what is at fault comes to
+    stand alone in the end, and after an outage the rest does not travel one by one.
+    """
+    found: dict[int, list[list[Publication]]] = {}
+    filled: dict[int, int] = {}
+    for item in items:
+        first = max(1, most >> (2 * max(0, item.attempts - 2)))
+        own, bytes_of = found.setdefault(first, []), size(item)
+        company = min(most, first << max(0, len(own) - 1))
+        if not own or len(own[-1]) >= company or filled[first] + bytes_of > most_bytes:
+            own.append([])
+            filled[first] = 0
+        own[-1].append(item)
+        filled[first] += bytes_of
+    return [batch for own in found.values() for batch in own]
