@@ -32,8 +32,8 @@ from observe_dagster.integrations.monte_carlo import PUBLISHER, open_client, ope
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.ledger.outbox.dispatcher import deliver
 from observe_dagster.ledger.outbox.outbox import Outbox
-from observe_dagster.orchestration.publishing import publishing_sensors
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.settings import Settings
 from tests.fakes.monte_carlo import FakeMonteCarlo
 

@@ -23,7 +23,7 @@ from benchmarks.support.report import parser, show, write
 from benchmarks.support.rounds import Answer, ask, in_turn, median, spread
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.ledger import migrate
-from observe_dagster.orchestration.instance import prepare_dagster_home
+from observe_dagster.orchestration.instance.home import prepare_dagster_home
 from observe_dagster.settings import Settings
 
 CONTESTANTS = ("observe", "bare")

@@ -88,7 +88,7 @@ def _deliver(server: str, way: str, tables: int) -> Answer:
 
 
 def _write_log(home: Path, server: str, events: int) -> Answer:
-    from observe_dagster.orchestration.instance import prepare_dagster_home
+    from observe_dagster.orchestration.instance.home import prepare_dagster_home
     from observe_dagster.settings import Settings
 
     url = create_database(server, "events")

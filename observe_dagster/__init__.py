@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from observe_dagster.orchestration.build import build_definitions
-    from observe_dagster.orchestration.checks.builders import (
+    from observe_dagster.orchestration.builders import (
         build_alert_sensor,
         build_anomaly_checks,
         build_freshness_checks,
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
         build_watch_sensor,
         observe_resource,
     )
-    from observe_dagster.orchestration.checks.datafold import build_datafold_checks, build_datafold_sensor
-    from observe_dagster.orchestration.component import WarehouseSync
-    from observe_dagster.orchestration.watcher import build_watcher_sensor
+    from observe_dagster.orchestration.checks.datafold.builders import build_datafold_checks, build_datafold_sensor
+    from observe_dagster.orchestration.component.component import WarehouseSync
+    from observe_dagster.orchestration.sensors.publishers import build_watcher_sensor
 
 __all__ = [
     "WarehouseSync",
@@ -36,18 +36,18 @@ __all__ = [
 ]
 
 _MODULES = {
-    "WarehouseSync": "component",
-    "build_datafold_checks": "checks.datafold",
-    "build_datafold_sensor": "checks.datafold",
+    "WarehouseSync": "component.component",
+    "build_datafold_checks": "checks.datafold.builders",
+    "build_datafold_sensor": "checks.datafold.builders",
     "build_definitions": "build",
-    "build_watcher_sensor": "watcher",
+    "build_watcher_sensor": "sensors.publishers",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.orchestration.{_MODULES.get(name, 'checks.builders')}"), name)
+    return getattr(import_module(f"{__name__}.orchestration.{_MODULES.get(name, 'builders')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from observe_dagster.config import load_project
 from observe_dagster.orchestration.build import build_definitions
-from observe_dagster.orchestration.garbage import keep_for_good, let_go
+from observe_dagster.orchestration.instance.gc import keep_for_good, let_go
 from observe_dagster.settings import Settings
 
 

@@ -79,7 +79,7 @@ class Cluster:
         for number in range(1, count + 1):
             log = (self.folder / f"worker-{number}.log").open("wb")
             command = [
-                *(sys.executable, "-m", "celery", "-A", "observe_dagster.orchestration.celery_app", "worker"),
+                *(sys.executable, "-m", "celery", "-A", "observe_dagster.orchestration.instance.celery_app", "worker"),
                 *("--hostname", f"worker-{number}@%h", "--concurrency", str(processes), "--loglevel", "info"),
             ]
             self.workers.append(
@@ -107,7 +107,7 @@ class Cluster:
         from dagster._core.definitions.reconstruct import ReconstructableRepository
         from dagster._core.launcher import LaunchRunContext
 
-        from observe_dagster.orchestration.names import SYNC_JOB
+        from observe_dagster.orchestration.translator.keys import SYNC_JOB
 
         # The launcher makes its task anew for each run.
         warnings.filterwarnings("ignore", message="Task name 'execute_job' is already registered")

@@ -34,7 +34,7 @@ def _write(told: Mapping[str, Any]) -> Answer:
 def _follow(told: Mapping[str, Any]) -> Answer:
     import dagster as dg
 
-    from observe_dagster.orchestration.heard import FOLLOWED
+    from observe_dagster.orchestration.events.health import FOLLOWED
 
     materializations = told["types"] == TYPES[0]
     types = [dg.DagsterEventType.ASSET_MATERIALIZATION] if materializations else list(FOLLOWED)
@@ -85,8 +85,8 @@ class _Book:
 
 def _in_ticks(instance: Any, types: Sequence[Any], book: _Book, seconds: float) -> None:
     """As a sensor does: every tick a new follower from the cursor that was kept, batch by batch while there is time."""
-    from observe_dagster.orchestration.follower import EventFollower
-    from observe_dagster.orchestration.publishing import BATCH
+    from observe_dagster.orchestration.events.follower import EventFollower
+    from observe_dagster.orchestration.sensors.publishers import BATCH
 
     cursor = json.dumps({each.value: [0, []] for each in types})
     went_on = True

@@ -23,8 +23,8 @@ def child(told: dict[str, Any]) -> None:
     if told["contestant"] == "observe":
         from observe_dagster.config import load_project
         from observe_dagster.orchestration.build import build_definitions
-        from observe_dagster.orchestration.garbage import keep_for_good
-        from observe_dagster.orchestration.resources import ObserveResource
+        from observe_dagster.orchestration.instance.gc import keep_for_good
+        from observe_dagster.orchestration.resource import ObserveResource
         from observe_dagster.settings import Settings
 
         settings = Settings.from_environment()

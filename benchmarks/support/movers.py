@@ -36,7 +36,7 @@ def observe(task: Task) -> Move:
 
 def through_dagster(task: Task) -> Move:
     """The whole run of the job, on an instance that is open and has run something, so that its modules are there."""
-    from observe_dagster.orchestration.assets import run_config
+    from observe_dagster.orchestration.assets.sync import run_config
 
     _import(*_DRIVERS["postgres"], *_DRIVERS[task.target])
     config = run_config(PIPELINE, until=task.since) if task.is_full else {}
@@ -58,9 +58,9 @@ def as_a_step(stage: Stage) -> Generator[Callable[[dict[str, Any]], int]]:
     import dagster as dg
 
     from observe_dagster.orchestration.build import build_definitions
-    from observe_dagster.orchestration.instance import prepare_dagster_home
-    from observe_dagster.orchestration.names import SYNC_JOB, run_tags
-    from observe_dagster.orchestration.resources import ObserveResource
+    from observe_dagster.orchestration.instance.home import prepare_dagster_home
+    from observe_dagster.orchestration.resource import ObserveResource
+    from observe_dagster.orchestration.translator.keys import SYNC_JOB, run_tags
 
     os.environ.update(DAGSTER_HOME=str(prepare_dagster_home(stage.settings)), OBSERVE_DATABASE_URL=stage.ledger_url)
     observe = ObserveResource(stage.project(), stage.settings)

@@ -37,14 +37,14 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
     """
     from dagster._core.utils import make_new_run_id
 
-    from observe_dagster.orchestration.assets import run_config
+    from observe_dagster.orchestration.assets.partitions import is_partitioned
+    from observe_dagster.orchestration.assets.sync import run_config
     from observe_dagster.orchestration.build import build_definitions
     from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
-    from observe_dagster.orchestration.failures import failure_messages, failure_reason, was_interrupted
-    from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names
-    from observe_dagster.orchestration.partitions import is_partitioned
-    from observe_dagster.orchestration.signs_of_life import signs_of_life
-    from observe_dagster.orchestration.translator import TableKeys
+    from observe_dagster.orchestration.events.failures import failure_messages, failure_reason, was_interrupted
+    from observe_dagster.orchestration.instance.heartbeat import signs_of_life
+    from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names
+    from observe_dagster.orchestration.translator.specs import TableKeys
 
     pipeline = state.project.pipeline(pipeline_id)
     safe_name = safe_names(declared.id for declared in state.project.pipelines)[pipeline_id]
@@ -108,7 +108,7 @@ def _instance(state: State) -> "Generator[dg.DagsterInstance]":
     from dagster import DagsterInstance
     from dagster._core.errors import DagsterExecutionInterruptedError
 
-    from observe_dagster.orchestration.instance import prepare_dagster_home
+    from observe_dagster.orchestration.instance.home import prepare_dagster_home
 
     home = prepare_dagster_home(state.settings)
     os.environ.update(child_environment(state.settings, state.database_url, home))
@@ -132,8 +132,8 @@ def _window_tags(
 ) -> list[Mapping[str, str]]:
     """The partitions to run, neighbours in one run: those between two times, or the closed ones that are missing."""
     from observe_dagster.config import IntervalSchedule
-    from observe_dagster.orchestration.names import destination_key
-    from observe_dagster.orchestration.partitions import missing_windows, partitions_of
+    from observe_dagster.orchestration.assets.partitions import missing_windows, partitions_of
+    from observe_dagster.orchestration.translator.keys import destination_key
 
     definition, now = partitions_of(pipeline, state.project), datetime.now(UTC)
     if definition is None or not isinstance(pipeline.schedule, IntervalSchedule):

@@ -63,7 +63,7 @@ def demo(state: State, *, no_ui: bool, host: str, port: int) -> int:
 def serve_ui(state: State, *, host: str, port: int) -> int:
     """Run Dagster's webserver and daemon until a signal comes; the URL is written when it answers."""
     from observe_dagster.cli.children import run_server
-    from observe_dagster.orchestration.instance import prepare_dagster_home
+    from observe_dagster.orchestration.instance.home import prepare_dagster_home
 
     home = prepare_dagster_home(state.settings)
     workspace = home / "workspace.yaml"

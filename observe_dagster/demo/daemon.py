@@ -7,13 +7,13 @@ import dagster as dg
 
 from observe_dagster.demo.runs import ExampleRuns
 from observe_dagster.demo.webhook import Message, Receiver
-from observe_dagster.orchestration.alerting import alert_sensor
 from observe_dagster.orchestration.checks.monitors import monitored_asset, run
 from observe_dagster.orchestration.checks.results import check_evaluation
-from observe_dagster.orchestration.checks.shown import Check
 from observe_dagster.orchestration.checks.specs import pipeline_check_specs
-from observe_dagster.orchestration.checks.standing import judge_and_report
-from observe_dagster.orchestration.translator import TableKeys
+from observe_dagster.orchestration.checks.status import judge_and_report
+from observe_dagster.orchestration.checks.unevaluated import Check
+from observe_dagster.orchestration.sensors.alerts import alert_sensor
+from observe_dagster.orchestration.translator.specs import TableKeys
 from observe_dagster.records import Status
 
 BAD = (Status.FAIL, Status.WARN, Status.ERROR)

@@ -14,9 +14,9 @@ from observe_dagster.integrations.facts import lineage_key
 from observe_dagster.integrations.monte_carlo import PUBLISHER as MONTE_CARLO
 from observe_dagster.ledger.outbox.outbox import Outbox, Publication
 from observe_dagster.ledger.reset import forget_publications
-from observe_dagster.orchestration.published import Facts
-from observe_dagster.orchestration.publishing import publishing_sensors
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.events.facts import Facts
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings
 
 _MOST = 1_000

@@ -18,11 +18,12 @@ from observe_dagster.config.project import Project
 from observe_dagster.config.time.intervals import boundary, latest_closed
 from observe_dagster.errors import SyncError
 from observe_dagster.ledger.reset import forget
-from observe_dagster.orchestration.assets import run_config
+from observe_dagster.orchestration.assets.sync import run_config
 from observe_dagster.orchestration.build import build_definitions
-from observe_dagster.orchestration.failures import failure_messages, was_interrupted
-from observe_dagster.orchestration.instance import prepare_dagster_home
-from observe_dagster.orchestration.names import (
+from observe_dagster.orchestration.events.failures import failure_messages, was_interrupted
+from observe_dagster.orchestration.instance.home import prepare_dagster_home
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import (
     LOGICAL_DATE_TAG,
     RUN_TYPE_TAG,
     SYNC_JOB,
@@ -31,7 +32,6 @@ from observe_dagster.orchestration.names import (
     run_tags,
     safe_names,
 )
-from observe_dagster.orchestration.resources import ObserveResource
 from observe_dagster.records import RunType
 from observe_dagster.settings import Settings
 

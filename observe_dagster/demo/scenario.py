@@ -14,7 +14,7 @@ from observe_dagster.demo.databases import Places
 from observe_dagster.demo.runs import ExampleRuns
 from observe_dagster.demo.timeline import Due, Tick
 from observe_dagster.errors import DemoFailedError
-from observe_dagster.orchestration.checks.shown import Check
+from observe_dagster.orchestration.checks.unevaluated import Check
 
 Story: TypeAlias = Generator[datetime, None, None]
 """Plays one fault; yields the moments at which it goes on."""

@@ -8,9 +8,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from observe_dagster.config.models.schedule import IntervalSchedule
 from observe_dagster.config.project import Project
-from observe_dagster.orchestration.alerting import alert_sensor
-from observe_dagster.orchestration.assets import pipeline_asset
-from observe_dagster.orchestration.branch import branch_sensor
+from observe_dagster.orchestration.assets.partitions import partitions_of
+from observe_dagster.orchestration.assets.sync import pipeline_asset
 from observe_dagster.orchestration.checks.monitors import (
     check_keys_after_sync,
     check_keys_of_syncs,
@@ -19,20 +18,20 @@ from observe_dagster.orchestration.checks.monitors import (
     monitored_specs,
     monitors_job,
 )
-from observe_dagster.orchestration.checks.standing import standing_sensor
-from observe_dagster.orchestration.names import SYNC_JOB, destination_key, safe_names, scoped
-from observe_dagster.orchestration.partitions import partitions_of
-from observe_dagster.orchestration.publishing import publishing_sensors
-from observe_dagster.orchestration.remote_sync import remote_runs_sensor
-from observe_dagster.orchestration.resources import ObserveResource
-from observe_dagster.orchestration.schedules import pipeline_schedule
-from observe_dagster.orchestration.sensors import once_sensor, reaper_sensor
-from observe_dagster.orchestration.signs_of_life import living_in_process_executor
-from observe_dagster.orchestration.together import leads
-from observe_dagster.orchestration.translator import TableKeys, source_specs
-from observe_dagster.orchestration.upkeep import prune_schedule
-from observe_dagster.orchestration.upstream import upstream_of_all
-from observe_dagster.orchestration.watcher import watcher_sensor
+from observe_dagster.orchestration.instance.heartbeat import living_in_process_executor
+from observe_dagster.orchestration.projects import leads
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.schedules.intervals import pipeline_schedule
+from observe_dagster.orchestration.schedules.retention import prune_schedule
+from observe_dagster.orchestration.sensors.alerts import alert_sensor
+from observe_dagster.orchestration.sensors.check_status import standing_sensor
+from observe_dagster.orchestration.sensors.datafold_ci import branch_sensor
+from observe_dagster.orchestration.sensors.once import once_sensor
+from observe_dagster.orchestration.sensors.publishers import publishing_sensors, watcher_sensor
+from observe_dagster.orchestration.sensors.reaper import reaper_sensor
+from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor
+from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names, scoped
+from observe_dagster.orchestration.translator.specs import TableKeys, source_specs, upstream_of_all
 from observe_dagster.settings import Settings
 
 

@@ -10,13 +10,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor
 from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.lineage import source_tables
+from observe_dagster.orchestration.checks.datafold.resource import run_at_datafold
 from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.specs import check_keys
-from observe_dagster.orchestration.datafold import run_at_datafold
-from observe_dagster.orchestration.names import MONITORS_JOB, safe_group, scoped
-from observe_dagster.orchestration.resources import ObserveResource
-from observe_dagster.orchestration.signs_of_life import living_in_process_executor
-from observe_dagster.orchestration.translator import TableKeys, source_spec
+from observe_dagster.orchestration.instance.heartbeat import living_in_process_executor
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import MONITORS_JOB, safe_group, scoped
+from observe_dagster.orchestration.translator.specs import TableKeys, source_spec
 from observe_dagster.records import CheckResult, TableName
 
 if TYPE_CHECKING:

@@ -6,11 +6,9 @@ from typing import Any
 import dagster as dg
 
 from observe_dagster.orchestration.checks.samples import SAMPLE_KEYS, sampled_rows
+from observe_dagster.orchestration.translator.keys import KIND_KEY, PIPELINE_KEY, STATUS_KEY
 from observe_dagster.records import CheckResult, Outcome, Status
 
-STATUS_KEY = "observe/status"
-KIND_KEY = "observe/kind"
-PIPELINE_KEY = "observe/pipeline"
 ROWS_KEY = "observe/rows"
 
 _PASSED = (Status.PASS, Status.LEARNING, Status.SKIPPED)

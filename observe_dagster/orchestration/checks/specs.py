@@ -8,7 +8,7 @@ from observe_dagster.checks.allowance import Allowance, freshness_allowance, tim
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, VERIFY, anomaly_check_name
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Pipeline
 from observe_dagster.config.project import Project
-from observe_dagster.orchestration.names import destination_key
+from observe_dagster.orchestration.translator.keys import destination_key
 
 
 def pipeline_check_specs(pipeline: Pipeline, project: Project) -> list[dg.AssetCheckSpec]:

@@ -22,7 +22,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from observe_dagster.ledger import Ledger
-from observe_dagster.orchestration.signs_of_life import ALIVE_TAG, LOST_AFTER_TICKS, end_lost_runs
+from observe_dagster.orchestration.instance.heartbeat import ALIVE_TAG, LOST_AFTER_TICKS, end_lost_runs
 from observe_dagster.records import RunStatus
 from tests.e2e.faults.faulty import PASSWORD, url_of
 from tests.e2e.faults.proxy import proxies

@@ -21,8 +21,8 @@ from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database
 from observe_dagster.ledger import Ledger
 from observe_dagster.ledger.outbox.outbox import Outbox
-from observe_dagster.orchestration.alerting import ALERT_SENSOR, alert_sensor
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.alerts import ALERT_SENSOR, alert_sensor
 from observe_dagster.settings import Settings
 from tests.fakes.receiver import Receiver
 

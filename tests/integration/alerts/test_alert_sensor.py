@@ -6,7 +6,7 @@ from inline_snapshot import snapshot
 
 from observe_dagster.config.project import Project
 from observe_dagster.errors import LedgerError
-from observe_dagster.orchestration.alerting import BATCH, alert_sensor
+from observe_dagster.orchestration.sensors.alerts import BATCH, alert_sensor
 from observe_dagster.settings import Settings
 from tests.integration.ledger.declared_project import project as declared_project
 

@@ -5,8 +5,8 @@ import pytest
 
 from observe_dagster.config import project_from_attributes
 from observe_dagster.orchestration.build import build_definitions
-from observe_dagster.orchestration.names import MONITORS_JOB
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import MONITORS_JOB
 from observe_dagster.records import Status
 from observe_dagster.settings import Settings
 from tests.fakes.datafold import FakeDatafold

@@ -13,8 +13,8 @@ from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import SettingsError
 from observe_dagster.integrations.datafold import Branch, branch_of, changed_table
 from observe_dagster.ledger.outbox.outbox import Outbox
-from observe_dagster.orchestration.branch import branch_sensor
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.datafold_ci import branch_sensor
 from observe_dagster.settings import Settings
 from tests.fakes.datafold import FakeDatafold
 

@@ -11,8 +11,8 @@ import pytest
 
 from observe_dagster.config.project import Project
 from observe_dagster.ledger.outbox.outbox import Outbox
-from observe_dagster.orchestration.publishing import publishing_sensors
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings, Settings
 from tests.fakes.datascale import TOKEN, FakeDatascale
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo

@@ -26,9 +26,9 @@ from observe_dagster.integrations.warehouse_sync import (
 )
 from observe_dagster.integrations.warehouse_sync.client import PAGE_SIZE
 from observe_dagster.orchestration.build import build_definitions
-from observe_dagster.orchestration.names import SYNC_JOB
-from observe_dagster.orchestration.remote_sync import remote_runs_sensor, tell_of
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor, tell_of
+from observe_dagster.orchestration.translator.keys import SYNC_JOB
 from observe_dagster.records import RunStatus, RunType
 from observe_dagster.settings import Settings
 from tests.fakes.warehouse_sync import FakeWarehouseSync

@@ -11,8 +11,8 @@ from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expecta
 from observe_dagster.integrations.watcher import PUBLISHER, Access
 from observe_dagster.ledger import EndedExecution
 from observe_dagster.ledger.outbox.outbox import Outbox
-from observe_dagster.orchestration.resources import ObserveResource
-from observe_dagster.orchestration.watcher import tell_watcher, watcher_sensor
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.publishers import tell_watcher, watcher_sensor
 from observe_dagster.records import Counts, RunType
 from observe_dagster.settings import Settings
 from tests.fakes.watcher import FakeWatcher

@@ -14,8 +14,8 @@ import pytest
 from observe_dagster.config import project_from_attributes
 from observe_dagster.ledger import Ledger
 from observe_dagster.orchestration.build import build_definitions
-from observe_dagster.orchestration.names import PIPELINE_TAG, SYNC_JOB, destination_key
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import PIPELINE_TAG, SYNC_JOB, destination_key
 from observe_dagster.settings import Settings
 
 

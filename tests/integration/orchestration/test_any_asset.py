@@ -20,9 +20,9 @@ from observe_dagster import (
     observe_resource,
 )
 from observe_dagster.config import project_from_attributes
-from observe_dagster.orchestration.checks.pictures import PICTURE_KEY
-from observe_dagster.orchestration.names import STANDING_SENSOR
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.checks.plots import PICTURE_KEY
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import STANDING_SENSOR
 from observe_dagster.settings import Settings
 from tests.fakes.receiver import Receiver
 from tests.integration.orchestration.conftest import attributes

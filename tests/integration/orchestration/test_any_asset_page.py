@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from observe_dagster.orchestration.resources import ObserveResource
+from observe_dagster.orchestration.resource import ObserveResource
 from tests.paths import REFERENCE
 
 PAGE = (REFERENCE / "any-asset.md").read_text()

@@ -11,7 +11,7 @@ import pytest
 from observe_dagster import WarehouseSync
 from observe_dagster.config import Project, project_from_attributes
 from observe_dagster.errors import SpecError
-from observe_dagster.orchestration.together import merge
+from observe_dagster.orchestration.projects import merge
 
 DEFINITIONS = """
 from pathlib import Path

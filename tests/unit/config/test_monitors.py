@@ -16,7 +16,7 @@ from inline_snapshot import snapshot
 from observe_dagster.config import Project, SourceText, content_hash, load_documents, masked
 from observe_dagster.config.models.monitors import MonitorSchedule, table_parts, table_path
 from observe_dagster.errors import NotFoundError, SpecError
-from observe_dagster.orchestration.schema import attributes_schema
+from observe_dagster.orchestration.component.json_schema import attributes_schema
 
 CONTRACT = Path(__file__).with_name("contract.yaml").read_text()
 ENVIRONMENT = {"OPS_PASSWORD": "hunter2-Secret", "LAKE_PATH": "/data/lake.duckdb", "LEAST": "5", "WHERE": "price >"}

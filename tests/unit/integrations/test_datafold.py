@@ -30,7 +30,7 @@ from observe_dagster.integrations.datafold import (
     run_monitor,
     walk,
 )
-from observe_dagster.orchestration.datafold import DatafoldResource, run_at_datafold
+from observe_dagster.orchestration.checks.datafold.resource import DatafoldResource, run_at_datafold
 from observe_dagster.records import Status
 from tests.fakes.datafold import FakeDatafold
 

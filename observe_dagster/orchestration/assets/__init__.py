@@ -1,0 +1,1 @@
+"""The assets: pipelines, their partitions, and those that run at Warehouse Sync."""

@@ -1,0 +1,70 @@
+"""Pipelines that run at mParticle: materializing one triggers its run there and follows it.
+
+Runs that somebody started there are picked up by a sensor.
+"""
+
+import dagster as dg
+
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.errors import RequestError, SettingsError
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.records import RunType, SyncResult
+
+
+def remote_run(
+    context: dg.AssetExecutionContext,
+    observe: ObserveResource,
+    pipeline: Pipeline,
+    *,
+    run_type: RunType,
+    execution_key: str,
+) -> SyncResult:
+    """Run the pipeline at Warehouse Sync; raises ObserveError."""
+    from observe_dagster.integrations.warehouse_sync import Access, RemoteRun, RemoteRunner, WarehouseSync, secrets_sent
+
+    config = context.op_execution_context.op_config
+    if config.get("from") is not None or config.get("until") is not None or config.get("full_refresh"):
+        raise RequestError(
+            pipeline.id,
+            f"Pipeline {pipeline.id} runs at Warehouse Sync, which goes on from its last run: "
+            "`from`, `until` and `full_refresh` cannot be asked for.",
+        )
+    access = Access.from_environment()
+    if access is None:
+        raise SettingsError(
+            f"Pipeline {pipeline.id} has engine mparticle: set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN."
+        )
+    told: list[str] = []
+
+    def tell(run: RemoteRun) -> None:
+        if not told or told[-1] != run.status:
+            told.append(run.status)
+            context.log.info(f"Run {run.id} at Warehouse Sync: {run.status}.")
+
+    there = WarehouseSync(access, secrets=secrets_sent(observe.project))
+    try:
+        return RemoteRunner(observe.project, observe.ledger, there, clock=observe.clock).run(
+            pipeline.id,
+            run_type=run_type,
+            execution_key=execution_key,
+            dagster_run_id=context.run.run_id,
+            on_run=tell,
+        )
+    finally:
+        there.close()
+
+
+def reconcile_remote(observe: ObserveResource) -> int:
+    """Close the executions whose run at Warehouse Sync ended while nobody followed it; returns how many."""
+    if all(pipeline.engine == "local" for pipeline in observe.project.pipelines):
+        return 0
+    from observe_dagster.integrations.warehouse_sync import Access, RemoteRunner, WarehouseSync, secrets_sent
+
+    access = Access.from_environment()
+    if access is None:
+        return 0
+    there = WarehouseSync(access, secrets=secrets_sent(observe.project))
+    try:
+        return len(RemoteRunner(observe.project, observe.ledger, there, clock=observe.clock).reconcile())
+    finally:
+        there.close()

@@ -1,0 +1,219 @@
+"""Checks and alerts for assets that others make: dbt models, plain `@asset`s, external assets that something reports.
+
+Build the checks, and one sensor over all of them: it learns the assets' executions from Dagster's event log, judges
+them and reports verdicts, as it is done for pipelines. All of it needs the resource `observe`.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from observe_dagster.config.documents.document import Document
+from observe_dagster.config.documents.problems import problems_of
+from observe_dagster.config.loader import project_from_attributes
+from observe_dagster.config.models.base import Declared
+from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, AnomalyMethod, Datepart, Expectations
+from observe_dagster.errors import Problem, SpecError
+from observe_dagster.orchestration.checks.status import judge_and_report
+from observe_dagster.orchestration.checks.watched.evaluate import evaluate_watched
+from observe_dagster.orchestration.checks.watched.expectations import Watch, Watched, watched_ids
+from observe_dagster.orchestration.checks.watched.recorder import Learner
+from observe_dagster.orchestration.checks.watched.selection import Assets, digest, keys_of
+from observe_dagster.orchestration.events.follower import SETTLE
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.alerts import alert_sensor
+from observe_dagster.orchestration.translator.keys import KIND_KEY
+from observe_dagster.settings import Settings
+
+_WATCH_KEY = "observe/watch"
+_SECONDS_BETWEEN_TICKS = 60
+_SECONDS_TO_LEARN, _SECONDS_PER_TICK = 25.0, 40.0
+_Said = TypeVar("_Said", bound=Declared)
+
+
+class _Allowance(Declared):
+    number: int = Field(ge=1)
+    datepart: Datepart
+
+
+def observe_resource(
+    alerts: Mapping[str, Any] | None = None,
+    *,
+    settings: Settings | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ObserveResource:
+    """Make the resource `observe` of a code location that declares no pipelines; `alerts` is as in YAML.
+
+    Settings come from the environment. What other code locations declare in the same ledger stays as it is. Raises
+    SpecError with everything that is wrong with `alerts`.
+
+    Example:
+        >>> observe_resource(alerts={"channels": [{"id": "team", "url": "{{ env.TEAM_URL }}"}]})
+    """
+    environment = os.environ if environment is None else environment
+    settings = settings or Settings.from_environment(environment)
+    project = project_from_attributes(
+        {} if alerts is None else {"alerts": alerts},
+        source="observe_resource",
+        base_dir=settings.home,
+        environment=environment,
+    )
+    return ObserveResource(project, settings, declares=False)
+
+
+def build_freshness_checks(assets: Assets, *, number: int, datepart: Datepart) -> list[dg.AssetChecksDefinition]:
+    """Expect each asset to be loaded within `number` dateparts, from minute to year.
+
+    Example:
+        >>> build_freshness_checks([orders], number=24, datepart="hour")
+    """
+    source = "build_freshness_checks"
+    allowed = _valid(_Allowance, source, number=number, datepart=datepart)
+    expected = Watch(expectations=Expectations(freshness_number=allowed.number, freshness_datepart=allowed.datepart))
+    said = f"Rows must have arrived within {_words(allowed)}."
+    return _checks(keys_of(assets, source), FRESHNESS, "freshness", said, expected)
+
+
+def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) -> list[dg.AssetChecksDefinition]:
+    """Expect each execution of an asset to take no longer than `number` dateparts.
+
+    Example:
+        >>> build_timeliness_checks([orders], number=30, datepart="minute")
+    """
+    source = "build_timeliness_checks"
+    allowed = _valid(_Allowance, source, number=number, datepart=datepart)
+    expected = Watch(expectations=Expectations(timeliness_number=allowed.number, timeliness_datepart=allowed.datepart))
+    said = f"An execution must end within {_words(allowed)}."
+    return _checks(keys_of(assets, source), TIMELINESS, "timeliness", said, expected)
+
+
+def build_anomaly_checks(
+    assets: Assets,
+    *,
+    metric_field: str,
+    method: AnomalyMethod = "robust",
+    z_threshold: float | None = None,
+    lookback_days: int | None = None,
+    minimum_executions: int | None = None,
+) -> list[dg.AssetChecksDefinition]:
+    """Expect a metric of each asset's executions to be as earlier ones let expect.
+
+    `metric_field` is `duration_seconds`, `total_rows`, `throughput`, or the key of any numeric metadata; the others
+    are those of an anomaly detection rule in YAML, with the same defaults.
+
+    Example:
+        >>> build_anomaly_checks([orders], metric_field="total_rows", lookback_days=60)
+    """
+    source = "build_anomaly_checks"
+    limits = {"z_threshold": z_threshold, "lookback_days": lookback_days, "minimum_executions": minimum_executions}
+    given = {name: value for name, value in limits.items() if value is not None}
+    rule = _valid(AnomalyDetectionRule, source, metric_field=metric_field, method=method, **given)
+    said = f"`{metric_field}` of an execution must be as earlier ones let expect (method `{method}`)."
+    return _checks(keys_of(assets, source), anomaly_check_name(metric_field), "anomaly", said, Watch(rules=(rule,)))
+
+
+def build_watch_sensor(
+    checks: Sequence[dg.AssetChecksDefinition], *, name: str = "watched_assets", settle: timedelta = SETTLE
+) -> dg.SensorDefinition:
+    """Make the sensor that learns what the checks' assets did, judges them all in a few queries, and reports.
+
+    All checks of an asset belong to one sensor. Events younger than `settle` wait for the next tick.
+
+    Example:
+        >>> build_watch_sensor([*build_freshness_checks([orders], number=1, datepart="day")])
+    """
+    watched = _together(checks)
+    known = {(tuple(key.path), each) for key, watch in watched.items() for each in watch.check_names}
+
+    @dg.sensor(
+        name=name,
+        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Learns the executions of {_count(len(watched), 'asset')} from the event log and judges them.",
+    )
+    def watch_assets(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+        started = time.monotonic()
+        learner = Learner(context.instance, observe)
+        learned = learner.tick(context, watched, deadline=started + _SECONDS_TO_LEARN, settle=settle)
+        ids = watched_ids(learned.known | learned.gone)
+        loaded = {tuple(key.path) for key in learned.loaded}
+        until = started + _SECONDS_PER_TICK
+        told = judge_and_report(context.instance, observe, ids, known, deadline=until, loaded=loaded)
+        waiting = len(watched) - len(learned.known)
+        more = f" {_count(waiting, 'asset')} not looked at yet." if waiting else ""
+        return dg.SkipReason(f"Learned {_count(learned.executions, 'execution')}. {told}{more}")
+
+    return watch_assets
+
+
+def build_alert_sensor(observe: ObserveResource, *, settle: timedelta = SETTLE) -> dg.SensorDefinition:
+    """Make the sensor that tells people about failing checks and runs of the whole Dagster instance.
+
+    Whom it tells is what `observe_resource` was given as `alerts`; raises SpecError when that has no channel. Events
+    younger than `settle` wait for the next tick.
+
+    Example:
+        >>> build_alert_sensor(observe_resource(alerts={"channels": [{"id": "team", "url": "{{ env.TEAM_URL }}"}]}))
+    """
+    sensor = alert_sensor(observe.project, settle=settle)
+    if sensor is None:
+        message = "there is nobody to tell; give observe_resource the channels"
+        raise SpecError([Problem(file="build_alert_sensor", path="alerts.channels", message=message)])
+    return sensor
+
+
+def _valid(model: type[_Said], source: str, **said: Any) -> _Said:
+    """The arguments of a builder as what they declare; raises SpecError with all that is wrong with them."""
+    try:
+        return model(**said)
+    except ValidationError as error:
+        document = Document(file=source, folder=Path(), attributes=said)
+        raise SpecError(list(problems_of(error, model, document=document, base=(), raw=said, rendered=said))) from None
+
+
+def _checks(
+    keys: Sequence[dg.AssetKey], name: str, kind: str, description: str, expected: Watch
+) -> list[dg.AssetChecksDefinition]:
+    """One step for all of them: a step for each would cost a process for each in runs of many assets."""
+    if not keys:
+        return []
+    metadata = {KIND_KEY: kind, _WATCH_KEY: dg.MetadataValue.json(expected.as_json())}
+    specs = [dg.AssetCheckSpec(name=name, asset=key, description=description, metadata=metadata) for key in keys]
+    make = dg.multi_asset_check(name=f"watch_{name}_{digest(keys)}", specs=specs, can_subset=True)
+    return [make(_evaluation(dict.fromkeys(keys, expected)))]
+
+
+def _evaluation(watched: Watched) -> Callable[..., Iterator[dg.AssetCheckResult]]:
+    def watch(
+        context: dg.AssetCheckExecutionContext, observe: dg.ResourceParam[ObserveResource]
+    ) -> Iterator[dg.AssetCheckResult]:
+        yield from evaluate_watched(context, observe, watched)
+
+    return watch
+
+
+def _together(checks: Iterable[dg.AssetChecksDefinition]) -> Watched:
+    """What several checks expect of each asset; raises TypeError for a check of another make."""
+    found: dict[dg.AssetKey, Watch] = {}
+    for spec in (spec for definition in checks for spec in definition.check_specs):
+        said = (spec.metadata or {}).get(_WATCH_KEY)
+        if not isinstance(said, dg.JsonMetadataValue) or not isinstance(said.data, dict):
+            makers = "build_freshness_checks, build_timeliness_checks or build_anomaly_checks"
+            raise TypeError(f"the check {spec.name} was not made by {makers}")
+        found[spec.asset_key] = found.get(spec.asset_key, Watch()) + Watch.of_json(said.data)
+    return found
+
+
+def _words(allowed: _Allowance) -> str:
+    return _count(allowed.number, allowed.datepart)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

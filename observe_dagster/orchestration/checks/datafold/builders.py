@@ -1,0 +1,170 @@
+"""Monitors at Datafold as checks of assets that others make, and the sensor that runs them after materializations.
+
+The sensor never waits for a verdict: it starts a monitor in one tick and looks at it in later ones.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import StrictInt, TypeAdapter, ValidationError
+
+from observe_dagster.errors import ObserveError, Problem, PublishError, SpecError
+from observe_dagster.orchestration.checks.datafold.follower import MonitorFollower
+from observe_dagster.orchestration.checks.results import check_result
+from observe_dagster.orchestration.checks.watched.selection import Assets, digest, keys_of
+from observe_dagster.orchestration.events.follower import SETTLE
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import KIND_KEY
+from observe_dagster.records import CheckResult, Outcome, Status
+
+if TYPE_CHECKING:
+    from observe_dagster.integrations.datafold import Datafold
+
+KIND = "datafold"
+NUMBER_KEY = "observe/datafold_monitor_id"
+NO_KEY = "DATAFOLD_API_KEY is not set."
+
+_SECONDS_BETWEEN_TICKS = 30
+_SECONDS_PER_TICK = 20.0
+"""With a last request that is tried again, a tick stays below the 60 seconds that Dagster grants it."""
+
+Monitors = Mapping[dg.AssetCheckKey, int]
+"""The number at Datafold of the monitor that each check stands for."""
+
+
+def build_datafold_checks(assets: Assets, *, monitor_ids: Sequence[int]) -> list[dg.AssetChecksDefinition]:
+    """Expect monitors at Datafold to pass for each asset; each is a check `datafold_<id>`.
+
+    They run after each materialization with `build_datafold_sensor`, with the asset's own step, and by hand.
+
+    Example:
+        >>> build_datafold_checks([orders], monitor_ids=[501, 502])
+    """
+    source = "build_datafold_checks"
+    keys, numbers = keys_of(assets, source), _numbers(monitor_ids, source)
+    monitors = {dg.AssetCheckKey(key, f"datafold_{number}"): number for key in keys for number in numbers}
+    if not monitors:
+        return []
+    specs = [
+        dg.AssetCheckSpec(
+            name=check.name,
+            asset=check.asset_key,
+            description=f"Monitor {number} must pass at Datafold.",
+            metadata={KIND_KEY: KIND, NUMBER_KEY: dg.MetadataValue.int(number)},
+        )
+        for check, number in monitors.items()
+    ]
+    name = "_".join(["datafold", *map(str, numbers), digest(keys)])
+    make = dg.multi_asset_check(name=name, specs=specs, can_subset=True)
+    return [make(_evaluation(monitors))]
+
+
+def build_datafold_sensor(
+    checks: Sequence[dg.AssetChecksDefinition], *, name: str = "datafold_monitors", settle: timedelta = SETTLE
+) -> dg.SensorDefinition:
+    """Make the sensor that runs the checks' monitors at Datafold after materializations and reports the verdicts.
+
+    A materialization whose run has the check itself is left to that run. Events younger than `settle` wait for the
+    next tick.
+
+    Example:
+        >>> build_datafold_sensor(build_datafold_checks([orders], monitor_ids=[501]))
+    """
+    monitors = _together(checks)
+
+    @dg.sensor(
+        name=name,
+        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs monitors at Datafold after materializations and reports their verdicts (DATAFOLD_API_KEY).",
+    )
+    def follow_monitors(
+        context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]
+    ) -> dg.SkipReason:
+        there = _open()
+        if there is None:
+            return dg.SkipReason(f"Datafold is off: {NO_KEY}")
+
+        def judged(check: dg.AssetCheckKey, outcome: Outcome) -> CheckResult:
+            return _result(check, outcome, observe.clock())
+
+        follower = MonitorFollower(context.instance, observe, there, monitors, judged=judged)
+        try:
+            said = follower.tick(context, deadline=monotonic() + _SECONDS_PER_TICK, settle=settle)
+        finally:
+            there.close()
+        return dg.SkipReason(said)
+
+    return follow_monitors
+
+
+def _evaluation(monitors: Monitors) -> Callable[..., Iterator[dg.AssetCheckResult]]:
+    def run_monitors(
+        context: dg.AssetCheckExecutionContext, observe: dg.ResourceParam[ObserveResource]
+    ) -> Iterator[dg.AssetCheckResult]:
+        there = _open()
+        try:
+            for check in sorted(context.op_execution_context.selected_asset_check_keys):
+                result = _result(check, _run(there, check, monitors[check]), observe.clock())
+                try:
+                    observe.ledger.verdicts.record_results([result])
+                except ObserveError as error:
+                    context.log.warning(f"The ledger does not know the verdict of {check.name}: {error}")
+                yield check_result(result)
+        finally:
+            if there is not None:
+                there.close()
+
+    return run_monitors
+
+
+def _run(there: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outcome:
+    from observe_dagster.integrations.datafold import run_monitor
+
+    if there is None:
+        return Outcome(status=Status.ERROR, reason=NO_KEY)
+    try:
+        return run_monitor(there, str(number), number)
+    except PublishError as error:
+        return Outcome(status=Status.ERROR, reason=f"Monitor {number} of {check.asset_key.to_user_string()}: {error}")
+
+
+def _open() -> "Datafold | None":
+    from observe_dagster.integrations.datafold import Access, Datafold
+
+    access = Access.from_environment()
+    return None if access is None else Datafold(access)
+
+
+def _result(check: dg.AssetCheckKey, outcome: Outcome, now: datetime) -> CheckResult:
+    return CheckResult(
+        asset=tuple(check.asset_key.path),
+        check_name=check.name,
+        kind=KIND,
+        outcome=outcome,
+        judged_at=now,
+        evaluated_at=now,
+    )
+
+
+def _numbers(monitor_ids: Sequence[int], source: str) -> list[int]:
+    try:
+        numbers = TypeAdapter(list[StrictInt]).validate_python(monitor_ids)
+    except ValidationError:
+        message = f"must be the numbers of monitors, such as [501], not {monitor_ids!r}"
+        raise SpecError([Problem(file=source, path="monitor_ids", message=message)]) from None
+    return list(dict.fromkeys(numbers))
+
+
+def _together(checks: Sequence[dg.AssetChecksDefinition]) -> dict[dg.AssetCheckKey, int]:
+    """The monitors of several checks; raises TypeError for a check of another make."""
+    found: dict[dg.AssetCheckKey, int] = {}
+    for spec in (spec for definition in checks for spec in definition.check_specs):
+        said = (spec.metadata or {}).get(NUMBER_KEY)
+        if not isinstance(said, dg.IntMetadataValue) or said.value is None:
+            raise TypeError(f"the check {spec.name} was not made by build_datafold_checks")
+        found[spec.key] = said.value
+    return found

@@ -1,0 +1,1 @@
+"""Checks on assets that are defined elsewhere."""

@@ -1,0 +1,1 @@
+"""The Dagster Component and its JSON schema."""

@@ -1,0 +1,1 @@
+"""What Dagster's event log says: followed, and turned into facts and health events."""

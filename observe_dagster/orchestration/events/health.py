@@ -1,0 +1,250 @@
+"""What Dagster's events and ticks say about assets, jobs, sensors and schedules, as verdicts for alerts."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
+
+from observe_dagster.alerts.verdict import FAULT, RUN, TICK, Verdict
+from observe_dagster.config import redact, secrets_of
+from observe_dagster.config.models.alerts import secrets_of_channel
+from observe_dagster.config.project import Project
+from observe_dagster.ledger.alerts.store import Episode, Fault
+from observe_dagster.orchestration.translator.keys import (
+    KIND_KEY,
+    PIPELINE_KEY,
+    PIPELINE_TAG,
+    STATUS_KEY,
+    destination_key,
+    group_name,
+)
+from observe_dagster.records import Status
+
+FOLLOWED = (
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.RUN_SUCCESS,
+)
+_OF_A_RUN = {
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+}
+_WILL_RETRY = "dagster/will_retry"
+_NUMBERS = {"value": "value", "expected": "expected", "lower": "lower_bound", "upper": "upper_bound"}
+_SWITCHED_ON = {InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE}
+_RUN_IS_HEARD_WITHIN = timedelta(minutes=2)
+
+
+class Listener:
+    """Turns events and ticks into verdicts, with what is known of the assets they are about."""
+
+    def __init__(
+        self, instance: dg.DagsterInstance, project: Project, repository: dg.RepositoryDefinition | None
+    ) -> None:
+        self._instance, self._project = instance, project
+        self._graph = repository.asset_graph if repository is not None else None
+        self._pipelines = {destination_key(pipeline): pipeline for pipeline in project.pipelines}
+        secrets = [secret for connection in project.connections for secret in secrets_of(connection)]
+        secrets.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))
+        self._secrets = tuple(secrets)
+
+    def verdicts(self, record: dg.EventLogRecord) -> Iterator[Verdict]:
+        """What one event says."""
+        entry, at = record.event_log_entry, datetime.fromtimestamp(record.timestamp, UTC)
+        evaluation, materialization = entry.asset_check_evaluation, entry.asset_materialization
+        kind = entry.get_dagster_event().event_type
+        if evaluation is not None:
+            yield self._evaluated(evaluation, at, entry.run_id)
+        elif materialization is not None:
+            yield self._about(materialization.asset_key, RUN, RUN, Status.PASS, at=at, every=True)
+        elif kind is dg.DagsterEventType.RUN_SUCCESS:
+            yield Verdict(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.PASS, at=at)
+        elif kind is dg.DagsterEventType.RUN_FAILURE:
+            yield from self._failed(entry, at)
+
+    def faults(self, faults: Iterable[Fault], episodes: Iterable[Episode], *, now: datetime) -> Iterator[Verdict]:
+        """What the ledger says is faulted, except where the run that failed with it is what people are told about."""
+        keys = {pipeline.id: key for key, pipeline in self._pipelines.items()}
+        told = {episode.key for episode in episodes}
+        for fault in faults:
+            key = keys.get(fault.id) if fault.kind == "pipeline" else None
+            subject = f"{fault.kind}:{fault.id}"
+            by_run = fault.told_by_run is not None and (
+                now - fault.told_by_run < _RUN_IS_HEARD_WITHIN
+                or (key is not None and (key.to_user_string(), RUN) in told)
+            )
+            if by_run and (subject, FAULT) not in told:
+                continue
+            place: dict[str, Any] = {} if key is None else self._place(key)
+            reason = self._hide(_line(" ".join(fault.errors)))
+            yield Verdict(subject=subject, check=FAULT, kind=FAULT, status=Status.FAIL, at=now, reason=reason, **place)
+
+    def ticks(self, *, since: datetime) -> list[Verdict]:
+        """The sensors and schedules that are switched on and whose latest tick failed."""
+        states = {
+            state.selector_id: state
+            for state in self._instance.all_instigator_state(instigator_statuses=_SWITCHED_ON)
+            if state.instigator_type in (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
+        }
+        if not states:
+            return []
+        # The newest may still be going on. Asking for those that ended fails in Dagster with SQLAlchemy 2.1.
+        newest = self._instance.get_batch_ticks(list(states), limit=2)
+        ended = {
+            selector_id: next((tick for tick in ticks if tick.status is not TickStatus.STARTED), None)
+            for selector_id, ticks in newest.items()
+        }
+        return [
+            self._tick_failed(states[selector_id], tick)
+            for selector_id, tick in ended.items()
+            if tick is not None and tick.is_failure and tick.timestamp >= since.timestamp()
+        ]
+
+    def _evaluated(self, evaluation: dg.AssetCheckEvaluation, at: datetime, run_id: str) -> Verdict:
+        said = {name: value.value for name, value in evaluation.metadata.items()}
+        status = said.get(STATUS_KEY)
+        if status not in list(Status):
+            failed = Status.WARN if evaluation.severity is dg.AssetCheckSeverity.WARN else Status.FAIL
+            status = Status.PASS if evaluation.passed else failed
+        return self._about(
+            evaluation.asset_key,
+            evaluation.check_name,
+            str(said.get(KIND_KEY, "check")),
+            Status(status),
+            at=at,
+            reason=self._hide(evaluation.description or ""),
+            severity="warn" if evaluation.severity is dg.AssetCheckSeverity.WARN else "error",
+            pipeline_id=said.get(PIPELINE_KEY),
+            run_id=run_id or None,
+            page=f"{_asset_page(evaluation.asset_key)}?view=checks&checkDetail={quote(evaluation.check_name)}",
+            **{name: _number(said, key) for name, key in _NUMBERS.items()},
+        )
+
+    def _failed(self, entry: dg.EventLogEntry, at: datetime) -> Iterator[Verdict]:
+        run = self._instance.get_run_by_id(entry.run_id)
+        tags = run.tags if run is not None else {}
+        if tags.get(_WILL_RETRY) == "true":
+            return
+        assets, checks = self._unmade(entry.run_id, run)
+        reason = self._hide(_first_line(entry))
+        known: dict[str, Any] = {"at": at, "reason": reason, "run_id": entry.run_id, "every": True}
+        pipeline_id = tags.get(PIPELINE_TAG) if len(assets) == 1 else None
+        for key in assets:
+            yield self._about(key, RUN, RUN, Status.FAIL, pipeline_id=pipeline_id, **known)
+        for check in checks:
+            page = f"{_asset_page(check.asset_key)}?view=checks&checkDetail={quote(check.name)}"
+            yield self._about(
+                check.asset_key, check.name, "check", Status.ERROR, page=page, **{**known, "every": False}
+            )
+        if not assets and not checks:
+            yield Verdict(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.FAIL, **known)
+
+    def _unmade(self, run_id: str, run: dg.DagsterRun | None) -> tuple[list[dg.AssetKey], list[dg.AssetCheckKey]]:
+        """The assets that the failing steps should have made; the checks of steps that make no asset.
+
+        A run that ended outside of its steps failed for everything that it had not made.
+        """
+        assets: dict[dg.AssetKey, str | None] = dict.fromkeys((run.asset_selection if run else None) or ())
+        checks: dict[dg.AssetCheckKey, str | None] = {}
+        failed: set[str | None] = set()
+        made: set[object] = set()
+        for entry in self._instance.all_logs(run_id, of_type=_OF_A_RUN):
+            event = entry.get_dagster_event()
+            if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+                failed.add(event.step_key)
+            elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+                checks[event.asset_check_planned_data.asset_check_key] = event.step_key
+            elif entry.asset_check_evaluation is not None:
+                made.add(entry.asset_check_evaluation.asset_check_key)
+            elif event.asset_key is not None and event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+                made.add(event.asset_key)
+            elif event.asset_key is not None:
+                assets[event.asset_key] = event.step_key
+        guilty = {key: step for key, step in assets.items() if not failed or step in failed}
+        unmade = [key for key in guilty if key not in made] or list(guilty)
+        steps = set(assets.values())
+        broken = [key for key, step in checks.items() if step in failed and step not in steps and key not in made]
+        return unmade, broken
+
+    def _tick_failed(self, state: InstigatorState, tick: InstigatorTick) -> Verdict:
+        kind = "sensor" if state.instigator_type is InstigatorType.SENSOR else "schedule"
+        repository = state.origin.repository_origin
+        location = repository.code_location_origin.location_name
+        name = state.origin.instigator_name
+        place = f"{quote(repository.repository_name)}@{quote(location, safe='')}"
+        error = tick.error
+        return Verdict(
+            subject=f"{kind}:{name}@{location}",
+            check=TICK,
+            kind=TICK,
+            status=Status.FAIL,
+            at=datetime.fromtimestamp(tick.end_timestamp or tick.timestamp, UTC),
+            reason=self._hide(_said(error) if error is not None else "The tick failed."),
+            page=f"/locations/{place}/{kind}s/{quote(name)}",
+        )
+
+    def _about(self, key: dg.AssetKey, check: str, kind: str, status: Status, **facts: Any) -> Verdict:
+        place = self._place(key)
+        given = {name: value for name, value in facts.items() if value is not None}
+        return Verdict(subject=key.to_user_string(), check=check, kind=kind, status=status, **{**place, **given})
+
+    def _place(self, key: dg.AssetKey) -> dict[str, Any]:
+        place: dict[str, Any] = {"asset": tuple(key.path), "page": _asset_page(key)}
+        pipeline = self._pipelines.get(key)
+        if pipeline is not None:
+            place |= {"owners": tuple(pipeline.owners), "tags": dict(pipeline.tags), "group": group_name(pipeline)}
+            place["pipeline_id"] = pipeline.id
+        if self._graph is not None and self._graph.has(key):
+            node = self._graph.get(key)
+            place |= {"owners": tuple(node.owners), "tags": dict(node.tags), "group": node.group_name}
+        return place
+
+    def _hide(self, text: str) -> str:
+        return redact(text, self._secrets)
+
+
+def _asset_page(key: dg.AssetKey) -> str:
+    return "/assets/" + "/".join(quote(part, safe="") for part in key.path)
+
+
+def _job(name: str | None) -> str:
+    return f"job:{name or 'unknown'}"
+
+
+def _number(said: Mapping[str, Any], name: str) -> float | None:
+    for key in (f"observe/{name}", f"observe/{name}_seconds"):
+        value = said.get(key)
+        if isinstance(value, int | float):
+            return float(value)
+    return None
+
+
+def _first_line(entry: dg.EventLogEntry) -> str:
+    event = entry.get_dagster_event()
+    error = event.job_failure_data.error
+    return _said(error) if error is not None else _line(event.message or "The run failed.")
+
+
+def _said(error: Any) -> str:
+    """The first line of what was raised first, with the error's own name and not its module's."""
+    while error.cause is not None:
+        error = error.cause
+    line = _line(error.message)
+    name, separator, rest = line.partition(": ")
+    return f"{name.rpartition('.')[2]}{separator}{rest}" if " " not in name else line
+
+
+def _line(text: str) -> str:
+    return next(iter(_lines(text)), "")
+
+
+def _lines(text: str) -> Iterable[str]:
+    return (line.strip() for line in text.splitlines() if line.strip())

@@ -1,0 +1,1 @@
+"""Dagster's instance and processes: home, storage, heartbeat, Celery."""

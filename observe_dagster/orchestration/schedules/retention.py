@@ -1,0 +1,40 @@
+"""The weekly job that deletes from the ledger what is older than people want to keep."""
+
+import dagster as dg
+
+from observe_dagster.orchestration.instance.heartbeat import living_in_process_executor
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import PRUNE_JOB
+
+_SUNDAY_AT_THREE = "0 3 * * 0"
+
+
+@dg.op(description="Delete old runs and verdicts; what goes on, is open or waits to be sent stays.")
+def delete_what_is_old(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
+    """Prune the ledger by its retention, and log what was deleted."""
+    days = observe.settings.retention_days
+    counts = observe.ledger.verdicts.prune(now=observe.clock(), retention_days=days)
+    named = {name.removeprefix("total_").removesuffix("_deleted"): count for name, count in counts.items()}
+    told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
+    context.log.info(f"Deleted what is older than {days} days: {told or 'nothing'}.")
+    context.add_output_metadata({f"observe/{name}": count for name, count in named.items()})
+
+
+@dg.job(
+    name=PRUNE_JOB,
+    executor_def=living_in_process_executor,
+    description="Deletes from the ledger what is older than OBSERVE_RETENTION_DAYS.",
+)
+def prune_job() -> None:
+    """Prune the ledger; a code location has this once, however many builds it is made of."""
+    delete_what_is_old()
+
+
+prune_schedule = dg.ScheduleDefinition(
+    name=f"{PRUNE_JOB}_weekly",
+    job=prune_job,
+    cron_schedule=_SUNDAY_AT_THREE,
+    execution_timezone="UTC",
+    description="Sundays at 03:00 UTC: deletes from the ledger what is older than OBSERVE_RETENTION_DAYS.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

@@ -1,0 +1,112 @@
+"""The sensor that imports runs started at Warehouse Sync itself."""
+
+import json
+from collections.abc import Iterator, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.config.project import Project
+from observe_dagster.errors import PublishError
+from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import REMOTE_RUNS_SENSOR, destination_key, instant_text, scoped
+
+if TYPE_CHECKING:
+    from observe_dagster.integrations.warehouse_sync import Access, RemoteRun
+
+
+RUN_KEY = "observe/warehouse_sync_run_id"
+_SECONDS_BETWEEN_TICKS = 60
+_SECONDS_PER_TICK = 20.0
+_LOOKED_AT = 100
+
+
+def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition | None:
+    """Make the sensor that picks up runs that were started at Warehouse Sync itself; None without such pipelines."""
+    pipelines = [pipeline for pipeline in project.pipelines if pipeline.engine == "mparticle"]
+    if not pipelines:
+        return None
+
+    @dg.sensor(
+        name=scoped(REMOTE_RUNS_SENSOR, scope),
+        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Records runs that were started at Warehouse Sync itself (MPARTICLE_WORKSPACE_ID).",
+    )
+    def pick_up(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+        from observe_dagster.integrations.warehouse_sync import Access
+
+        access = Access.from_environment()
+        if access is None:
+            return dg.SkipReason("Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set.")
+        return dg.SkipReason(_pick_up(context, observe, access, pipelines))
+
+    return pick_up
+
+
+def _after(last: str | None, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
+    """The pipelines, beginning with the one after that which was looked at last."""
+    place = next((at for at, pipeline in enumerate(pipelines, start=1) if pipeline.id == last), 0)
+    return [*pipelines[place:], *pipelines[:place]]
+
+
+def _pick_up(
+    context: dg.SensorEvaluationContext, observe: ObserveResource, access: "Access", pipelines: Sequence[Pipeline]
+) -> str:
+    from observe_dagster.integrations.warehouse_sync import RemoteRunner, WarehouseSync, secrets_sent
+
+    def tell(pipeline: Pipeline, run: "RemoteRun") -> None:
+        tell_of(context.instance, pipeline, run)
+
+    deadline, count, notices = monotonic() + _SECONDS_PER_TICK, 0, dict[str, None]()
+    place: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"last": None, "seen": {}}
+    seen: dict[str, int] = place["seen"]
+    there = WarehouseSync(access, secrets=secrets_sent(observe.project))
+    runner = RemoteRunner(observe.project, observe.ledger, there, clock=observe.clock)
+    try:
+        for pipeline in _after(place["last"], pipelines):
+            if monotonic() > deadline:
+                break
+            try:
+                made, seen[pipeline.id] = runner.pick_up(pipeline, tell, seen=seen.get(pipeline.id, 0))
+                count += made
+            except PublishError as error:
+                unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe apply` creates it."
+                notices[unknown if error.status == 404 else str(error)] = None
+            context.update_cursor(json.dumps({"last": pipeline.id, "seen": seen}))
+    finally:
+        there.close()
+    runs = "1 run that was" if count == 1 else f"{count} runs that were"
+    return " ".join([f"Picked up {runs} started at Warehouse Sync.", *notices])
+
+
+def tell_of(instance: dg.DagsterInstance, pipeline: Pipeline, run: "RemoteRun") -> None:
+    """Report a materialization of a run that was started there, unless that is done."""
+    if run.id not in _told(instance, destination_key(pipeline)):
+        instance.report_runless_asset_event(_materialization(pipeline, run))
+
+
+def _told(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[int]:
+    """The runs there that the asset's latest materializations are of."""
+    for record in instance.fetch_materializations(key, limit=_LOOKED_AT).records:
+        said = record.asset_materialization.metadata.get(RUN_KEY) if record.asset_materialization else None
+        if isinstance(said, dg.IntMetadataValue) and said.value is not None:
+            yield said.value
+
+
+def _materialization(pipeline: Pipeline, run: "RemoteRun") -> dg.AssetMaterialization:
+    metadata: dict[str, Any] = {
+        RUN_KEY: run.id,
+        "observe/total_rows": run.successful_records + run.failed_records,
+        "observe/inserts": run.successful_records,
+        "observe/failed_records": run.failed_records,
+        "observe/run_type": "scheduled" if run.type == "scheduled" else "manual",
+    }
+    if run.started_on is not None and run.ended_on is not None:
+        metadata["observe/duration_seconds"] = (run.ended_on - run.started_on).total_seconds()
+    moments = {"logical_date": run.logical_date, "range_start": run.range_start, "range_end": run.range_end}
+    metadata |= {f"observe/{name}": instant_text(moment) for name, moment in moments.items() if moment is not None}
+    description = "This run was started at Warehouse Sync."
+    return dg.AssetMaterialization(destination_key(pipeline), description=description, metadata=metadata)

@@ -1,0 +1,1 @@
+"""From declared things to Dagster: keys, specs, metadata, descriptions."""
