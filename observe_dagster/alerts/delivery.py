@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from observe_dagster.alerts.desk import PUBLISHER
 from observe_dagster.alerts.notifier import Notifier
+from observe_dagster.alerts.processor import PUBLISHER
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.errors import DeliveryError
 from observe_dagster.ledger.outbox.outbox import Outbox, Publication

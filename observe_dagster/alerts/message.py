@@ -7,8 +7,8 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from observe_dagster.alerts.decide import Change, Event
-from observe_dagster.alerts.verdict import FAULT, RUN, TICK
+from observe_dagster.alerts.events import FAULT, RUN, TICK
+from observe_dagster.alerts.transitions import Change, Event
 from observe_dagster.config.models.alerts import MessageTemplate
 from observe_dagster.records import Status
 

@@ -65,3 +65,15 @@ def moment(instant: datetime) -> str:
 def _add_months(wall: datetime, months: int) -> datetime:
     year, month = divmod(wall.year * 12 + wall.month - 1 + months, 12)
     return wall.replace(year=year, month=month + 1, day=min(wall.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def number(value: float) -> str:
+    """Write a number: whole numbers whole, others to four digits that matter."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.4g}"
+
+
+def some(count: int, one: str, many: str | None = None) -> str:
+    """Write how many of something there are, in the singular or the plural."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

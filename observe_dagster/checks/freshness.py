@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from observe_dagster.checks.allowance import Allowance
 from observe_dagster.checks.dateparts import add, allowed, moment, span
+from observe_dagster.checks.thresholds import Allowance
 from observe_dagster.records import Outcome, Status
 
 

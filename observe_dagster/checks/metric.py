@@ -8,7 +8,7 @@ from typing import Any
 
 from observe_dagster.checks.anomaly import Anomaly, History, Measured
 from observe_dagster.checks.anomaly import judge as judge_anomaly
-from observe_dagster.checks.numbers import number
+from observe_dagster.checks.dateparts import number
 from observe_dagster.config.models.monitors import AbsoluteAlert, AutomaticAlert, MetricMonitor, PercentageAlert
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule
 from observe_dagster.records import Outcome, Status

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any, Self
 
-from observe_dagster.checks.numbers import some
+from observe_dagster.checks.dateparts import some
 from observe_dagster.records import Outcome, Status
 
 ACCEPTED_AFTER = timedelta(days=7)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from observe_dagster.checks.numbers import some
+from observe_dagster.checks.dateparts import some
 from observe_dagster.records import Outcome, Status
 
 SAMPLE_ROWS = 10

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from observe_dagster.checks.allowance import Allowance
 from observe_dagster.checks.dateparts import add, allowed, moment, span
+from observe_dagster.checks.thresholds import Allowance
 from observe_dagster.records import Outcome, Status
 
 

@@ -11,23 +11,23 @@ from observe_dagster.cli.alerts import alerts
 from observe_dagster.cli.apply import apply
 from observe_dagster.cli.checks import checks
 from observe_dagster.cli.connections import connections
-from observe_dagster.cli.control import pause, resume
 from observe_dagster.cli.data_models import data_models
 from observe_dagster.cli.datafold import datafold
+from observe_dagster.cli.dev import demo, dev
 from observe_dagster.cli.diff import diff
-from observe_dagster.cli.failures import describe, traceback_of
 from observe_dagster.cli.ingest import ingest
 from observe_dagster.cli.lineage import lineage
+from observe_dagster.cli.migrate import migrate, validate
+from observe_dagster.cli.pause import pause, resume
 from observe_dagster.cli.pipelines import pipelines
 from observe_dagster.cli.prune import prune
 from observe_dagster.cli.publications import publications
 from observe_dagster.cli.runs import report, run, runs
-from observe_dagster.cli.serve import demo, dev
-from observe_dagster.cli.state import State
 from observe_dagster.cli.status import status
 from observe_dagster.cli.trigger import trigger
 from observe_dagster.cli.unflag import unflag
-from observe_dagster.cli.upkeep import migrate, validate
+from observe_dagster.service.context import State
+from observe_dagster.service.failures import describe, traceback_of
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141

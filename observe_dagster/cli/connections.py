@@ -7,8 +7,8 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import WarehouseError
+from observe_dagster.service.context import Document, State
 
 if TYPE_CHECKING:
     from observe_dagster.config import Connection
@@ -24,7 +24,7 @@ def connections() -> None:
 @click.pass_obj
 def list_connections(state: State) -> None:
     """List every connection with its status."""
-    from observe_dagster.cli.answers import connection_document
+    from observe_dagster.service.documents import connection_document
 
     rows = {row.id: row for row in state.ledger.connections()}
     documents = [connection_document(declared, rows[declared.id]) for declared in state.project.connections]
@@ -41,7 +41,7 @@ def list_connections(state: State) -> None:
 @click.pass_obj
 def show_connection(state: State, connection_id: str) -> None:
     """Show one connection; secrets are masked."""
-    from observe_dagster.cli.answers import connection_document
+    from observe_dagster.service.documents import connection_document
 
     declared = state.project.connection(connection_id)
     document = connection_document(declared, state.ledger.connection_row(connection_id))
@@ -75,7 +75,7 @@ def test_connections(context: click.Context, state: State, connection_ids: tuple
 
 
 def _try(state: State, connection_id: str) -> Document:
-    from observe_dagster.cli.failures import redact
+    from observe_dagster.service.failures import redact
     from observe_dagster.warehouse import open_warehouse
 
     declared = state.project.connection(connection_id)

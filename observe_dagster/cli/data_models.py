@@ -4,7 +4,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.cli.state import State
+from observe_dagster.service.context import State
 
 
 @click.group("data-models")
@@ -17,7 +17,7 @@ def data_models() -> None:
 @click.pass_obj
 def list_data_models(state: State) -> None:
     """List every data model with its status."""
-    from observe_dagster.cli.answers import data_model_document
+    from observe_dagster.service.documents import data_model_document
 
     rows = {row.id: row for row in state.ledger.data_models()}
     documents = [data_model_document(declared, rows[declared.id]) for declared in state.project.data_models]
@@ -34,7 +34,7 @@ def list_data_models(state: State) -> None:
 @click.pass_obj
 def show_data_model(state: State, data_model_id: str) -> None:
     """Show one data model with its SQL."""
-    from observe_dagster.cli.answers import data_model_document
+    from observe_dagster.service.documents import data_model_document
 
     declared = state.project.data_model(data_model_id)
     document = data_model_document(declared, state.ledger.data_model_row(data_model_id))

@@ -10,11 +10,11 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import write_json
-from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import IngestError, ObserveError
+from observe_dagster.service.context import Document, State
 
 if TYPE_CHECKING:
-    from observe_dagster.sync.ingest import Ingested
+    from observe_dagster.service.ingest import Ingested
 
 
 @click.command()
@@ -60,7 +60,7 @@ def _ingest(
 ) -> "Ingested":
     import logging
 
-    from observe_dagster.sync.ingest import ingest_sql
+    from observe_dagster.service.ingest import ingest_sql
 
     # What sqlglot warns of is told in our own words, with its place.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -101,7 +101,7 @@ def _extra(text: str | None) -> Document:
 
 def _refusal(error: ObserveError, state: State) -> Document:
     """The document's error object; what is not about the request is a SERVER_ERROR."""
-    from observe_dagster.cli.failures import redact
+    from observe_dagster.service.failures import redact
 
     if not isinstance(error, IngestError):
         words = redact(str(error), state.secrets())

@@ -6,7 +6,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import table, write, write_json
-from observe_dagster.cli.state import Document, State
+from observe_dagster.service.context import Document, State
 
 if TYPE_CHECKING:
     from observe_dagster.ledger.lineage.rows import Direction, LineageGraph, LineageNode

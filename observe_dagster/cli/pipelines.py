@@ -4,7 +4,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.cli.state import Document, State
+from observe_dagster.service.context import Document, State
 
 
 @click.group()
@@ -17,7 +17,7 @@ def pipelines() -> None:
 @click.pass_obj
 def list_pipelines(state: State) -> None:
     """List every pipeline with its status."""
-    from observe_dagster.cli.answers import pipeline_document
+    from observe_dagster.service.documents import pipeline_document
 
     rows = {row.pipeline_id: row for row in state.ledger.pipelines()}
     documents = [pipeline_document(declared, rows[declared.id]) for declared in state.project.pipelines]
@@ -34,7 +34,7 @@ def list_pipelines(state: State) -> None:
 @click.pass_obj
 def show_pipeline(state: State, pipeline_id: str) -> None:
     """Show one pipeline as it is declared, and how it stands."""
-    from observe_dagster.cli.answers import pipeline_document
+    from observe_dagster.service.documents import pipeline_document
 
     declared = state.project.pipeline(pipeline_id)
     document = pipeline_document(declared, state.ledger.pipeline(pipeline_id))

@@ -6,7 +6,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, write, write_json
-from observe_dagster.cli.state import State
+from observe_dagster.service.context import State
 
 _SHORTEST_RETENTION_DAYS = 90
 

@@ -7,8 +7,8 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.cli.state import Document, State
 from observe_dagster.errors import NotFoundError
+from observe_dagster.service.context import Document, State
 
 if TYPE_CHECKING:
     from observe_dagster.ledger.outbox.dispatcher import Tally

@@ -6,9 +6,9 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.cli.state import Document, State
-from observe_dagster.cli.times import duration, first_moment, last_moment, to_the_second
 from observe_dagster.errors import NotFoundError
+from observe_dagster.service.context import Document, State
+from observe_dagster.service.times import duration, first_moment, last_moment, to_the_second
 
 
 @click.command()
@@ -20,7 +20,7 @@ def report(state: State, pipeline_id: str) -> None:
 
     Its connection and its data model are part of it.
     """
-    from observe_dagster.cli.answers import report_document
+    from observe_dagster.service.documents import report_document
 
     declared = state.project.pipeline(pipeline_id)
     ledger = state.ledger
@@ -58,7 +58,7 @@ def runs(
 
     TIME is such as 2022-07-01T16:00:00Z or 2022-07-01.
     """
-    from observe_dagster.cli.answers import runs_document
+    from observe_dagster.service.documents import runs_document
 
     if start_date is not None and end_date is not None and start_date > end_date:
         raise click.UsageError("--start-date must not be after --end-date.")
@@ -80,7 +80,7 @@ def runs(
 @click.pass_obj
 def run(state: State, pipeline_id: str, run_id: int) -> None:
     """Show one run of PIPELINE with all its counts."""
-    from observe_dagster.cli.answers import run_document
+    from observe_dagster.service.documents import run_document
 
     state.project.pipeline(pipeline_id)
     execution = state.ledger.execution(run_id)

@@ -9,8 +9,8 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import table, write, write_json
-from observe_dagster.cli.state import Document, State
-from observe_dagster.cli.times import in_utc, to_the_second
+from observe_dagster.service.context import Document, State
+from observe_dagster.service.times import in_utc, to_the_second
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import ExecutionRow, PipelineRow

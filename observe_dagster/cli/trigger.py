@@ -10,13 +10,13 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import console, facts, write, write_json
-from observe_dagster.cli.state import State
-from observe_dagster.cli.times import first_moment
 from observe_dagster.errors import AlreadyInProgressError
+from observe_dagster.service.context import State
+from observe_dagster.service.times import first_moment
 
 if TYPE_CHECKING:
-    from observe_dagster.cli.launch import Wanted
     from observe_dagster.ledger import Ledger
+    from observe_dagster.service.trigger import Wanted
 
 
 @click.command()
@@ -34,7 +34,7 @@ def trigger(
     Without options it reads what is new since the last run. An old range that is read again with --from moves the
     watermark neither back nor forward. TIME is such as 2022-07-01T16:00:00Z or 2022-07-01.
     """
-    from observe_dagster.cli.launch import Wanted
+    from observe_dagster.service.trigger import Wanted
 
     if full_refresh and (from_ is not None or until is not None):
         raise click.UsageError("--full-refresh reads everything; leave out --from and --until.")
@@ -45,8 +45,8 @@ def trigger(
 
 
 def _run_and_answer(state: State, pipeline_id: str, wanted: "Wanted") -> None:
-    from observe_dagster.cli.answers import run_document
-    from observe_dagster.cli.launch import launch
+    from observe_dagster.service.documents import run_document
+    from observe_dagster.service.trigger import launch
 
     _ = state.ledger  # migrated and in step before Dagster starts
     with _alone(state.ledger, pipeline_id), _waiting(f"Running {pipeline_id} ..."):

@@ -4,7 +4,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import write_json
-from observe_dagster.cli.state import State
+from observe_dagster.service.context import State
 
 
 @click.command()

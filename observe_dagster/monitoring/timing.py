@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from observe_dagster.checks.allowance import freshness_allowance, timeliness_allowance
 from observe_dagster.checks.freshness import Freshness, Loads
 from observe_dagster.checks.freshness import judge as judge_freshness
+from observe_dagster.checks.thresholds import freshness_allowance, timeliness_allowance
 from observe_dagster.checks.timeliness import Run, Timeliness
 from observe_dagster.checks.timeliness import judge as judge_timeliness
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS

@@ -7,9 +7,9 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from observe_dagster.clock import Clock, utc_now
 from observe_dagster.config.project import Project
 from observe_dagster.settings import Settings
-from observe_dagster.sync.clock import Clock, utc_now
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import Ledger

@@ -5,11 +5,11 @@ Only the holder of a pipeline's lock may call this: whoever started them would b
 
 from datetime import timedelta
 
+from observe_dagster.clock import Clock
 from observe_dagster.config.project import Project
 from observe_dagster.errors import ConnectionFailedError, LedgerConflictError, NotFoundError
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import CommittedRun, TableName
-from observe_dagster.sync.clock import Clock
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 
 _SHORTEST = timedelta(microseconds=1)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import stamina
 
+from observe_dagster.clock import Clock, utc_now
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
 from observe_dagster.errors import (
@@ -23,12 +24,12 @@ from observe_dagster.errors import (
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import ColumnFlow, CommittedRun, RunType, SyncRange, SyncResult
 from observe_dagster.settings import Settings
-from observe_dagster.sync.clock import Clock, utc_now
 from observe_dagster.sync.lineage import lineage_edges, lineage_of
+from observe_dagster.sync.planning import Job
 from observe_dagster.sync.ranges import SyncRequest, plan
 from observe_dagster.sync.reconcile import close_abandoned
-from observe_dagster.sync.running import Run
-from observe_dagster.sync.transfer import Job, Moved, transfer
+from observe_dagster.sync.run import Run
+from observe_dagster.sync.transfer import Moved, transfer
 from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
 
 _SOURCE_COLUMNS = "source_columns"

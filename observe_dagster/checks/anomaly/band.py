@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from observe_dagster.checks.anomaly.series import Floats
+    from observe_dagster.checks.anomaly.baseline import Floats
 
 _ENOUGH = 5
 _BUSY = 5

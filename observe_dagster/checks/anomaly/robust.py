@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observe_dagster.checks.anomaly.band import Band, Compared, lower_bound
-from observe_dagster.checks.anomaly.series import Anomaly, Baseline, Measured, local, microseconds
-from observe_dagster.checks.anomaly.slots import Slotting, labels, middles_without_self, slot_name
+from observe_dagster.checks.anomaly.baseline import Anomaly, Baseline, Measured, local, microseconds
+from observe_dagster.checks.anomaly.seasonality import Slotting, labels, middles_without_self, slot_name
 
 if TYPE_CHECKING:
-    from observe_dagster.checks.anomaly.series import Booleans, Floats, Integers
+    from observe_dagster.checks.anomaly.baseline import Booleans, Floats, Integers
 
 MEMBERS = 3
 """The fewest values that a slot's middle is taken from."""

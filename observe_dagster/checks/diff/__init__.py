@@ -1,7 +1,7 @@
 """Data diffs, decided without a database: which columns to compare, how many rows, what the counts mean."""
 
 from observe_dagster.checks.diff.alignment import Alignment, align
-from observe_dagster.checks.diff.judging import judge
+from observe_dagster.checks.diff.judge import judge
 from observe_dagster.checks.diff.sampling import Sampled, part_to_compare
 from observe_dagster.checks.diff.summary import (
     ColumnStats,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from observe_dagster.checks.allowance import Allowance, freshness_allowance, timeliness_allowance
+from observe_dagster.checks.thresholds import Allowance, freshness_allowance, timeliness_allowance
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, VERIFY, anomaly_check_name
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Pipeline
 from observe_dagster.config.project import Project

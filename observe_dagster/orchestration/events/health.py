@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
 
-from observe_dagster.alerts.verdict import FAULT, RUN, TICK, Verdict
+from observe_dagster.alerts.events import FAULT, RUN, TICK, Verdict
 from observe_dagster.config import redact, secrets_of
 from observe_dagster.config.models.alerts import secrets_of_channel
 from observe_dagster.config.project import Project

@@ -84,7 +84,7 @@ def _take_in_events(observe: ObserveResource, listener: "Listener", records: lis
 
 def _take_in_standing(observe: ObserveResource, listener: "Listener") -> "TakenIn":
     from observe_dagster.alerts import FORGOTTEN_AFTER, take_in
-    from observe_dagster.alerts.verdict import FAULT, TICK
+    from observe_dagster.alerts.events import FAULT, TICK
     from observe_dagster.ledger.alerts.store import faults, open_episodes
 
     now = observe.clock()

@@ -3,7 +3,7 @@
 import pytest
 
 from observe_dagster.checks.anomaly import History
-from tests.unit.checks.histories import DAY, HOUR, METHODS, NOW, noisy, rule, verdict
+from tests.unit.checks.anomaly.histories import DAY, HOUR, METHODS, NOW, noisy, rule, verdict
 
 START = NOW
 

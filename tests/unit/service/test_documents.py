@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from inline_snapshot import snapshot
 
-from observe_dagster.cli.answers import (
+from observe_dagster.config import project_from_attributes
+from observe_dagster.ledger import ConnectionRow, DataModelRow, ExecutionRow, Page, PipelineRow
+from observe_dagster.records import Counts, RunStatus, RunType, TableName
+from observe_dagster.service.documents import (
     connection_document,
     data_model_document,
     pipeline_document,
@@ -15,9 +18,6 @@ from observe_dagster.cli.answers import (
     run_document,
     runs_document,
 )
-from observe_dagster.config import project_from_attributes
-from observe_dagster.ledger import ConnectionRow, DataModelRow, ExecutionRow, Page, PipelineRow
-from observe_dagster.records import Counts, RunStatus, RunType, TableName
 
 RUN_FIELDS = [
     "id",

@@ -3,7 +3,6 @@
 import click
 import pytest
 
-from observe_dagster.cli.failures import MASK, describe, redact, traceback_of
 from observe_dagster.errors import (
     AlreadyInProgressError,
     ConnectionFailedError,
@@ -12,6 +11,7 @@ from observe_dagster.errors import (
     Problem,
     SpecError,
 )
+from observe_dagster.service.failures import MASK, describe, redact, traceback_of
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import write_json
-from observe_dagster.cli.state import State
+from observe_dagster.service.context import State
 
 
 @click.command()
@@ -36,7 +36,7 @@ def resume(state: State, pipeline_id: str) -> None:
 
 
 def _answer(state: State, pipeline_id: str, said: str) -> None:
-    from observe_dagster.cli.answers import pipeline_document
+    from observe_dagster.service.documents import pipeline_document
 
     document = pipeline_document(state.project.pipeline(pipeline_id), state.ledger.pipeline(pipeline_id))
     if state.as_json:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from observe_dagster.alerts.decide import Change, Event, absent, decide, due_again
+from observe_dagster.alerts.events import FAILING, Verdict
 from observe_dagster.alerts.message import compose
 from observe_dagster.alerts.routing import channels_for, channels_told
-from observe_dagster.alerts.verdict import FAILING, Verdict
+from observe_dagster.alerts.transitions import Change, Event, absent, decide, due_again
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Ledger
 from observe_dagster.ledger.alerts.store import (

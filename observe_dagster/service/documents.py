@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from observe_dagster.cli.state import Document
-from observe_dagster.cli.times import in_utc
 from observe_dagster.records import Counts
+from observe_dagster.service.context import Document
+from observe_dagster.service.times import in_utc
 
 if TYPE_CHECKING:
     from observe_dagster.config import Connection, DataModel, Pipeline

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from observe_dagster.alerts.verdict import FAILING, RUN, SILENT, Verdict
+from observe_dagster.alerts.events import FAILING, RUN, SILENT, Verdict
 from observe_dagster.ledger.alerts.store import Episode
 from observe_dagster.records import Status
 

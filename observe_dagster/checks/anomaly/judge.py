@@ -5,10 +5,10 @@ from datetime import UTC
 from typing import Any
 
 from observe_dagster.checks.anomaly.band import Band
+from observe_dagster.checks.anomaly.baseline import Anomaly, Measured, baseline
 from observe_dagster.checks.anomaly.robust import band as robust_band
-from observe_dagster.checks.anomaly.series import Anomaly, Measured, baseline
 from observe_dagster.checks.anomaly.zscore import band as zscore_band
-from observe_dagster.checks.numbers import number
+from observe_dagster.checks.dateparts import number
 from observe_dagster.records import Outcome, Status
 
 _MODELS = {"robust": robust_band, "zscore": zscore_band}

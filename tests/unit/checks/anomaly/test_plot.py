@@ -6,8 +6,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from observe_dagster.checks.anomaly import Measured, judge, picture, picture_markdown, svg
-from tests.unit.checks.histories import HOUR, NOW, history, noisy, rule
+from observe_dagster.checks.anomaly import Measured, judge, picture_markdown, svg
+from observe_dagster.checks.anomaly import plot as picture
+from tests.unit.checks.anomaly.histories import HOUR, NOW, history, noisy, rule
 
 PAGES = ("#ffffff", "#121317")
 

@@ -10,7 +10,7 @@ from inline_snapshot import snapshot
 from observe_dagster.checks import Status
 from observe_dagster.checks.anomaly import Anomaly, History
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule
-from tests.unit.checks.histories import DAY, HOUR, METHODS, NOW, history, noisy, rule, verdict
+from tests.unit.checks.anomaly.histories import DAY, HOUR, METHODS, NOW, history, noisy, rule, verdict
 
 
 def test_each_method_has_its_own_defaults_and_what_is_said_comes_first():

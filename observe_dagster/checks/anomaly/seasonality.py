@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from observe_dagster.checks.anomaly.series import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR
+from observe_dagster.checks.anomaly.baseline import MICROSECONDS_PER_DAY, MICROSECONDS_PER_HOUR
 
 if TYPE_CHECKING:
-    from observe_dagster.checks.anomaly.series import Floats, Integers
+    from observe_dagster.checks.anomaly.baseline import Floats, Integers
 
 Slotting = Literal["none", "weekday", "hour", "hour_of_week"]
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from observe_dagster.cli.failures import RunFailedError
-from observe_dagster.cli.state import State, child_environment
 from observe_dagster.errors import NothingToSyncError
+from observe_dagster.service.context import State, child_environment
+from observe_dagster.service.failures import RunFailedError
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from observe_dagster.checks.anomaly import Anomaly, History
-from observe_dagster.checks.anomaly.slots import middles_without_self
-from tests.unit.checks.histories import HOUR, METHODS, NOW, history, rule, verdict
+from observe_dagster.checks.anomaly.seasonality import middles_without_self
+from tests.unit.checks.anomaly.histories import HOUR, METHODS, NOW, history, rule, verdict
 
 COUNTS = st.lists(st.integers(10, 10**6).map(float), min_size=10, max_size=60)
 VARYING = COUNTS.filter(lambda values: len(set(values[-30:])) > 1)

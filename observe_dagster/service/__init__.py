@@ -1,0 +1,1 @@
+"""What the command line and the API share: context, documents, failures, triggers."""
