@@ -27,7 +27,7 @@ from observe_dagster.config import Project
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.monitoring.anomalies import judge_executions
-from observe_dagster.monitoring.timing import judge_standing
+from observe_dagster.monitoring.timing import judge_timing
 from observe_dagster.records import CheckResult
 
 DAYS = 60
@@ -132,7 +132,7 @@ def _read(project: Project, ledger: Ledger, **chosen: Any) -> list[str]:
 
 
 _JUDGES: dict[str, Callable[..., list[Any]]] = {
-    "standing": judge_standing,
+    "standing": judge_timing,
     "executions": _latest,
     "executions, only reading": _read,
 }

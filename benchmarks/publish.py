@@ -170,7 +170,7 @@ def child(told: dict[str, Any]) -> None:
 def _through_the_outbox(told: Mapping[str, Any]) -> Answer:
     from benchmarks.support.receiver import monte_carlo_settings
     from observe_dagster.config.project import Project
-    from observe_dagster.integrations.monte_carlo import declared_resources, open_client, open_vendor, take_in
+    from observe_dagster.integrations.monte_carlo import declared_resources, enqueue, open_client, open_vendor
     from observe_dagster.ledger import Ledger
     from observe_dagster.ledger.outbox.dispatcher import deliver
     from observe_dagster.ledger.outbox.outbox import Outbox
@@ -181,7 +181,7 @@ def _through_the_outbox(told: Mapping[str, Any]) -> Answer:
         began, before = time.monotonic(), time.process_time()
         for first in range(0, len(facts), _TAKEN_IN_AT_ONCE):
             with ledger.transaction() as db:
-                take_in(db, facts[first : first + _TAKEN_IN_AT_ONCE], resources, now=datetime.now(UTC))
+                enqueue(db, facts[first : first + _TAKEN_IN_AT_ONCE], resources, now=datetime.now(UTC))
         taken = time.monotonic()
         vendor = open_vendor(client, Project(), settings)
         tally = deliver(Outbox(ledger), vendor, clock=lambda: datetime.now(UTC), seconds=600)

@@ -8,7 +8,7 @@ import dagster as dg
 
 from observe_dagster.config import load_project
 from observe_dagster.orchestration.build import build_definitions
-from observe_dagster.orchestration.instance.gc import keep_for_good, let_go
+from observe_dagster.orchestration.instance.gc import freeze_heap, unfreeze_heap
 from observe_dagster.settings import Settings
 
 
@@ -22,11 +22,11 @@ def defs() -> dg.Definitions:
 @lru_cache(maxsize=1)
 def _built(settings: Settings, environment: frozenset[tuple[str, str]], _: frozenset[object]) -> dg.Definitions:
     """Build anew only when something has changed: a worker that executes run after run asks for each of them."""
-    let_go()
+    unfreeze_heap()
     project = load_project(settings.defs, environment=dict(environment))
-    keep_for_good()
+    freeze_heap()
     definitions = build_definitions(project, settings=settings)
-    keep_for_good()
+    freeze_heap()
     return definitions
 
 

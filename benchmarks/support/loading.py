@@ -23,18 +23,18 @@ def child(told: dict[str, Any]) -> None:
     if told["contestant"] == "observe":
         from observe_dagster.config import load_project
         from observe_dagster.orchestration.build import build_definitions
-        from observe_dagster.orchestration.instance.gc import keep_for_good
+        from observe_dagster.orchestration.instance.gc import freeze_heap
         from observe_dagster.orchestration.resource import ObserveResource
         from observe_dagster.settings import Settings
 
         settings = Settings.from_environment()
         watch.lap("package")
         project = load_project(Path(told["defs"]), environment=os.environ)
-        keep_for_good()
+        freeze_heap()
         watch.lap("yaml")
         observe = ObserveResource(project, settings)
         definitions = build_definitions(project, observe=observe)
-        keep_for_good()
+        freeze_heap()
     else:
         from benchmarks.support.many_pipelines import bare_definitions
 
@@ -95,7 +95,7 @@ def _send(definitions: Any, watch: Watch) -> dict[str, Any]:
 
 def _steady(observe: Any) -> dict[str, Any]:
     """Bring the ledger in step and let every check have a verdict, as it is on any day but the first."""
-    from observe_dagster.monitoring.timing import judge_standing
+    from observe_dagster.monitoring.timing import judge_timing
 
     began = time.perf_counter()
     ledger = observe.ledger
@@ -103,7 +103,7 @@ def _steady(observe: Any) -> dict[str, Any]:
     began = time.perf_counter()
     ledger.synchronise(observe.project, now=observe.clock())
     later = time.perf_counter() - began
-    results = judge_standing(observe.project, ledger, now=observe.clock())
+    results = judge_timing(observe.project, ledger, now=observe.clock())
     ledger.verdicts.record_results(results)
     return {"first synchronise s": first, "later synchronise s": later, "verdicts": len(results)}
 

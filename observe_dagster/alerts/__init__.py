@@ -1,11 +1,11 @@
 """Telling people: which failing checks and runs, to whom, how often, and that it is over."""
 
 from observe_dagster.alerts.delivery import Delivered, deliver
-from observe_dagster.alerts.events import Verdict
+from observe_dagster.alerts.events import HealthEvent
 from observe_dagster.alerts.message import Message, compose
 from observe_dagster.alerts.notifier import AppriseNotifier, Notifier
-from observe_dagster.alerts.processor import PUBLISHER, TakenIn, take_in
-from observe_dagster.alerts.transitions import FORGOTTEN_AFTER, Change, Event, decide, due_again
+from observe_dagster.alerts.processor import PUBLISHER, ProcessedEvents, process_events
+from observe_dagster.alerts.transitions import FORGOTTEN_AFTER, Change, Event, due_reminders, transitions
 
 __all__ = [
     "FORGOTTEN_AFTER",
@@ -14,13 +14,13 @@ __all__ = [
     "Change",
     "Delivered",
     "Event",
+    "HealthEvent",
     "Message",
     "Notifier",
-    "TakenIn",
-    "Verdict",
+    "ProcessedEvents",
     "compose",
-    "decide",
     "deliver",
-    "due_again",
-    "take_in",
+    "due_reminders",
+    "process_events",
+    "transitions",
 ]

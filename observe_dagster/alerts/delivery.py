@@ -44,17 +44,17 @@ def _deliver_one(
 ) -> str:
     channel = alerting.channel(item.ordering_key)
     if channel is None:
-        outbox.dead(item, f"There is no channel {item.ordering_key!r} any more.")
+        outbox.dead_letter(item, f"There is no channel {item.ordering_key!r} any more.")
         return "dead"
     try:
         notifier.send(channel, item.record)
     except DeliveryError as error:
         now = clock()
         if error.permanent:
-            outbox.dead(item, error.reason)
+            outbox.dead_letter(item, error.reason)
             return "dead"
         if now - item.created_at >= GIVE_UP_AFTER:
-            outbox.dead(item, f"Given up after {GIVE_UP_AFTER.days} days: {error.reason}")
+            outbox.dead_letter(item, f"Given up after {GIVE_UP_AFTER.days} days: {error.reason}")
             return "dead"
         outbox.retry_later(item, error.reason, now=now)
         return "postponed"

@@ -15,11 +15,11 @@ SILENT = (Status.SKIPPED, Status.LEARNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class HealthEvent:
     """One thing heard about one subject at one time.
 
-    `warn`, `fail` and `error` open an episode, `pass` resolves it, `skipped` and `learning` do neither. `subject` is
-    what an episode is kept for, with `check`; `kind` is the check's kind, or run, fault or tick. With `every` each
+    `warn`, `fail` and `error` open an alert, `pass` resolves it, `skipped` and `learning` do neither. `subject` is
+    what an alert is kept for, with `check`; `kind` is the check's kind, or run, fault or tick. With `every` each
     occurrence, told apart by `run_id`, is told. `page` is where to look in the UI, as a path.
     """
 
@@ -45,11 +45,11 @@ class Verdict:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What its episode is found by."""
+        """What its alert is found by."""
         return self.subject, self.check
 
     def details(self) -> dict[str, Any]:
-        """What an episode keeps of it, ready for JSON; what is absent is left out."""
+        """What an alert keeps of it, ready for JSON; what is absent is left out."""
         kept: dict[str, Any] = {
             "kind": self.kind,
             "status": self.status.value,

@@ -55,7 +55,7 @@ def compose(changes: Sequence[Change], template: MessageTemplate, *, base_url: s
 def title_fields(changes: Sequence[Change]) -> dict[str, str]:
     """What a title may say; a number that is zero is empty."""
     resolved = sum(change.event is Event.RESOLVED for change in changes)
-    repeated = sum(change.event is Event.REPEATED for change in changes)
+    repeated = sum(change.event is Event.REMINDER for change in changes)
     opened = len(changes) - resolved - repeated
     if len(changes) == 1:
         summary = headline(changes[0])
@@ -69,24 +69,24 @@ def title_fields(changes: Sequence[Change]) -> dict[str, str]:
 
 def alert_fields(change: Change, *, base_url: str | None, markdown: bool) -> dict[str, str]:
     """What a message may say of one alert; what is not known is empty."""
-    episode, details = change.episode, change.episode.details
+    alert, details = change.alert, change.alert.details
     kind = str(details.get("kind", ""))
     run_url, check_url = _urls(details, base_url)
-    owners, since = ", ".join(details.get("owners", ())), moment(episode.opened_at)
+    owners, since = ", ".join(details.get("owners", ())), moment(alert.opened_at)
     value, expected, bounds = _numbers(details, kind)
     over = change.event is Event.RESOLVED
-    reason = str(details.get("recovery", "")) if over else episode.description
+    reason = str(details.get("recovery", "")) if over else alert.description
     head = headline(change)
     return {
         "headline": f"**{_plain(head)}**" if markdown else head,
         "event": str(change.event or ""),
-        "severity": episode.severity,
+        "severity": alert.severity,
         "status": str(details.get("status", "")),
-        "subject": episode.subject,
+        "subject": alert.subject,
         "asset": "/".join(details.get("asset", ())),
-        "check": episode.check_name,
+        "check": alert.check_name,
         "kind": kind,
-        "pipeline": episode.pipeline_id or "",
+        "pipeline": alert.pipeline_id or "",
         "reason": _plain(reason) if markdown else reason,
         "value": value,
         "expected": expected,
@@ -103,22 +103,22 @@ def alert_fields(change: Change, *, base_url: str | None, markdown: bool) -> dic
 
 def headline(change: Change) -> str:
     """One line: what, and what happened to it."""
-    episode, kind = change.episode, change.episode.details.get("kind")
-    subject = episode.subject
+    alert, kind = change.alert, change.alert.details.get("kind")
+    subject = alert.subject
     if change.event is Event.RESOLVED:
-        end = episode.resolved_at or episode.last_seen_at
-        what = subject if kind in (RUN, FAULT, TICK) else f"{subject}: {episode.check_name}"
-        return f"{what} recovered after {span(end - episode.opened_at)}"
-    still = "still " if change.event is Event.REPEATED else ""
+        end = alert.resolved_at or alert.last_seen_at
+        what = subject if kind in (RUN, FAULT, TICK) else f"{subject}: {alert.check_name}"
+        return f"{what} recovered after {span(end - alert.opened_at)}"
+    still = "still " if change.event is Event.REMINDER else ""
     if kind == RUN:
-        return f"{subject}: run failed{' again' if change.event is Event.AGAIN else ''}"
+        return f"{subject}: run failed{' again' if change.event is Event.FAILED_AGAIN else ''}"
     if kind == FAULT:
         return f"{subject} is {still}faulted"
     if kind == TICK:
         return f"{subject} {still}fails"
-    verb = _VERBS.get(Status(episode.details.get("status", Status.FAIL)), "fails")
-    worse = " now" if change.event is Event.WORSE else ""
-    return f"{subject}: {episode.check_name}{worse} {still}{verb}"
+    verb = _VERBS.get(Status(alert.details.get("status", Status.FAIL)), "fails")
+    worse = " now" if change.event is Event.ESCALATED else ""
+    return f"{subject}: {alert.check_name}{worse} {still}{verb}"
 
 
 def moment(instant: datetime) -> str:
@@ -189,7 +189,7 @@ def _by_run(changes: Iterable[Change]) -> list[Change]:
     """One entry for a run that failed with several assets."""
     grouped: dict[object, list[Change]] = {}
     for number, change in enumerate(changes):
-        details = change.episode.details
+        details = change.alert.details
         alike = details.get("kind") == RUN and "run_id" in details and change.event is not Event.RESOLVED
         grouped.setdefault((details["run_id"],) if alike else number, []).append(change)
     return [_joined(group) for group in grouped.values()]
@@ -199,18 +199,18 @@ def _joined(group: Sequence[Change]) -> Change:
     first = group[0]
     if len(group) == 1:
         return first
-    subjects = [change.episode.subject for change in group]
+    subjects = [change.alert.subject for change in group]
     more = f" and {len(subjects) - _MOST_NAMES} more" if len(subjects) > _MOST_NAMES else ""
-    details = {name: value for name, value in first.episode.details.items() if name not in ("asset", "page")}
-    details["owners"] = list(dict.fromkeys(o for change in group for o in change.episode.details.get("owners", ())))
+    details = {name: value for name, value in first.alert.details.items() if name not in ("asset", "page")}
+    details["owners"] = list(dict.fromkeys(o for change in group for o in change.alert.details.get("owners", ())))
     subject = ", ".join(subjects[:_MOST_NAMES]) + more
-    return replace(first, episode=replace(first.episode, subject=subject, details=details))
+    return replace(first, alert=replace(first.alert, subject=subject, details=details))
 
 
 def _urgency(change: Change) -> tuple[bool, bool, bool]:
-    return change.event is Event.RESOLVED, change.event is Event.REPEATED, change.episode.severity != "error"
+    return change.event is Event.RESOLVED, change.event is Event.REMINDER, change.alert.severity != "error"
 
 
 def _level(changes: Sequence[Change]) -> str:
-    wrong = [change.episode.severity for change in changes if change.event is not Event.RESOLVED]
+    wrong = [change.alert.severity for change in changes if change.event is not Event.RESOLVED]
     return "ok" if not wrong else "error" if "error" in wrong else "warn"

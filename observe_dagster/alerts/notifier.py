@@ -37,7 +37,7 @@ class AppriseNotifier:
         """Send once, without retrying; raises DeliveryError, permanent where the service refuses the message."""
         import apprise
 
-        with _listening() as heard:
+        with _captured_logs() as heard:
             try:
                 arrived = _notify(apprise, channel, message)
             except DeliveryError:
@@ -79,7 +79,7 @@ def _is_permanent(reason: str) -> bool:
     return found is not None and 400 <= int(found[1]) < 500 and int(found[1]) not in _TRY_AGAIN
 
 
-class _Ear(logging.Filter):
+class _LogCapture(logging.Filter):
     """Keeps what is logged to itself, whatever thread logs it, for Apprise sends from threads of its own."""
 
     def __init__(self) -> None:
@@ -94,8 +94,8 @@ class _Ear(logging.Filter):
 
 
 @contextmanager
-def _listening() -> Generator[list[str]]:
-    ear, loggers = _Ear(), [logging.getLogger(name) for name in _LOGGERS]
+def _captured_logs() -> Generator[list[str]]:
+    ear, loggers = _LogCapture(), [logging.getLogger(name) for name in _LOGGERS]
     with _one_at_a_time:
         for logger in loggers:
             logger.addFilter(ear)

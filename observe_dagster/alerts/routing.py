@@ -4,33 +4,33 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from observe_dagster.config.models.alerts import Alerting, Route
-from observe_dagster.ledger.alerts.store import Episode
+from observe_dagster.ledger.alerts.store import Alert
 
 
-def channels_for(episode: Episode, alerting: Alerting) -> tuple[str, ...]:
+def channels_for(alert: Alert, alerting: Alerting) -> tuple[str, ...]:
     """The channels that are told when something fails; empty when a route without channels mutes it."""
     for route in alerting.routes:
-        if _matches(route, episode):
+        if _matches(route, alert):
             return route.channels
     if alerting.default is not None:
         return alerting.default
     return tuple(channel.id for channel in alerting.channels)
 
 
-def channels_told(episode: Episode, alerting: Alerting) -> tuple[str, ...]:
-    """The channels that were told of the episode and still exist: they hear of what becomes of it."""
-    told = episode.details.get("channels", ())
+def notified_channels(alert: Alert, alerting: Alerting) -> tuple[str, ...]:
+    """The channels that were told of the alert and still exist: they hear of what becomes of it."""
+    told = alert.details.get("channels", ())
     return tuple(channel.id for channel in alerting.channels if channel.id in told)
 
 
-def _matches(route: Route, episode: Episode) -> bool:
-    details = episode.details
+def _matches(route: Route, alert: Alert) -> bool:
+    details = alert.details
     tags = details.get("tags", {})
     return (
         _any(route.owner, details.get("owners", ()))
         and all(tags.get(name) == value for name, value in route.tags.items())
         and _any(route.group, [details.get("group")])
-        and _any(route.severity, [episode.severity])
+        and _any(route.severity, [alert.severity])
         and _any(route.kind, [details.get("kind")])
         and (not route.asset or any(fnmatchcase("/".join(details.get("asset", ())), each) for each in route.asset))
     )

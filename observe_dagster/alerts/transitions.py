@@ -1,16 +1,16 @@
-"""Decides what becomes of episodes, and what people are told about: from what was known, what was heard, and now."""
+"""Decides what becomes of alerts, and what people are told about: from what was known, what was heard, and now."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from observe_dagster.alerts.events import FAILING, RUN, SILENT, Verdict
-from observe_dagster.ledger.alerts.store import Episode
+from observe_dagster.alerts.events import FAILING, RUN, SILENT, HealthEvent
+from observe_dagster.ledger.alerts.store import Alert
 from observe_dagster.records import Status
 
 FORGOTTEN_AFTER = timedelta(days=30)
-"""An episode of which nothing was heard for so long stays open, and is repeated no more."""
+"""An alert of which nothing was heard for so long stays open, and is repeated no more."""
 
 _RANK = {"warn": 0, "error": 1}
 
@@ -19,77 +19,77 @@ class Event(StrEnum):
     """Why people are told."""
 
     OPENED = "opened"
-    AGAIN = "again"
-    WORSE = "worse"
-    REPEATED = "repeated"
+    FAILED_AGAIN = "again"
+    ESCALATED = "worse"
+    REMINDER = "repeated"
     RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """An episode as it is from now on: `new` when it has to be added, `event` None when nobody is told."""
+    """An alert as it is from now on: `new` when it has to be added, `event` None when nobody is told."""
 
-    episode: Episode
+    alert: Alert
     new: bool
     event: Event | None
 
 
-def decide(known: Iterable[Episode], verdicts: Iterable[Verdict]) -> list[Change]:
+def transitions(known: Iterable[Alert], verdicts: Iterable[HealthEvent]) -> list[Change]:
     """Follow the verdicts, the oldest first, from what is known; old news changes nothing, so repeating is fine."""
-    episodes = {episode.key: episode for episode in known}
+    alerts = {alert.key: alert for alert in known}
     changes: list[Change] = []
     for verdict in sorted(verdicts, key=lambda verdict: verdict.at):
-        change = _follow(episodes.get(verdict.key), verdict)
+        change = _follow(alerts.get(verdict.key), verdict)
         if change is not None:
-            episodes[verdict.key] = change.episode
+            alerts[verdict.key] = change.alert
             changes.append(change)
     return changes
 
 
-def due_again(episodes: Iterable[Episode], *, now: datetime, repeat_every: timedelta) -> list[Change]:
+def due_reminders(alerts: Iterable[Alert], *, now: datetime, repeat_every: timedelta) -> list[Change]:
     """Repeat what is still wrong when it was told `repeat_every` ago; a failed run is told once and not repeated."""
     return [
-        Change(episode=episode, new=False, event=Event.REPEATED)
-        for episode in episodes
-        if episode.is_open
-        and episode.details.get("kind") != RUN
-        and Status(episode.details.get("status", Status.FAIL)) not in SILENT
-        and now - (episode.last_sent_at or episode.opened_at) >= repeat_every
-        and now - episode.last_seen_at < FORGOTTEN_AFTER
+        Change(alert=alert, new=False, event=Event.REMINDER)
+        for alert in alerts
+        if alert.is_open
+        and alert.details.get("kind") != RUN
+        and Status(alert.details.get("status", Status.FAIL)) not in SILENT
+        and now - (alert.last_sent_at or alert.opened_at) >= repeat_every
+        and now - alert.last_seen_at < FORGOTTEN_AFTER
     ]
 
 
-def absent(
-    episodes: Iterable[Episode], *, kind: str, still: Collection[tuple[str, str]], now: datetime
-) -> list[Verdict]:
+def resolved_by_absence(
+    alerts: Iterable[Alert], *, kind: str, still: Collection[tuple[str, str]], now: datetime
+) -> list[HealthEvent]:
     """Pass what is open of a kind that is always heard of as a whole (faults, ticks), and is wrong no more."""
     return [
-        Verdict(subject=episode.subject, check=episode.check_name, kind=kind, status=Status.PASS, at=now)
-        for episode in episodes
-        if episode.is_open and episode.details.get("kind") == kind and episode.key not in still
+        HealthEvent(subject=alert.subject, check=alert.check_name, kind=kind, status=Status.PASS, at=now)
+        for alert in alerts
+        if alert.is_open and alert.details.get("kind") == kind and alert.key not in still
     ]
 
 
-def _follow(before: Episode | None, verdict: Verdict) -> Change | None:
+def _follow(before: Alert | None, verdict: HealthEvent) -> Change | None:
     if before is not None and verdict.at <= before.last_seen_at:
         return None
     if verdict.status in FAILING:
         if before is None or not before.is_open:
-            return Change(episode=_opened(verdict), new=True, event=Event.OPENED)
-        return Change(episode=_seen(before, verdict), new=False, event=_told_again(before, verdict))
+            return Change(alert=_opened(verdict), new=True, event=Event.OPENED)
+        return Change(alert=_seen(before, verdict), new=False, event=_told_again(before, verdict))
     if before is None or not before.is_open:
         return None
     details = {**before.details, "status": verdict.status.value}
     if verdict.status in SILENT:
-        return Change(episode=replace(before, details=details, last_seen_at=verdict.at), new=False, event=None)
+        return Change(alert=replace(before, details=details, last_seen_at=verdict.at), new=False, event=None)
     if verdict.reason:
         details["recovery"] = verdict.reason
     over = replace(before, status="resolved", details=details, last_seen_at=verdict.at, resolved_at=verdict.at)
-    return Change(episode=over, new=False, event=Event.RESOLVED)
+    return Change(alert=over, new=False, event=Event.RESOLVED)
 
 
-def _opened(verdict: Verdict) -> Episode:
-    return Episode(
+def _opened(verdict: HealthEvent) -> Alert:
+    return Alert(
         subject=verdict.subject,
         check_name=verdict.check,
         severity=verdict.severity,
@@ -101,7 +101,7 @@ def _opened(verdict: Verdict) -> Episode:
     )
 
 
-def _seen(before: Episode, verdict: Verdict) -> Episode:
+def _seen(before: Alert, verdict: HealthEvent) -> Alert:
     details = {**verdict.details(), "worst": max(_worst(before), verdict.severity, key=_RANK.__getitem__)}
     if "channels" in before.details:
         details["channels"] = before.details["channels"]
@@ -114,11 +114,11 @@ def _seen(before: Episode, verdict: Verdict) -> Episode:
     )
 
 
-def _worst(episode: Episode) -> str:
-    return str(episode.details.get("worst", episode.severity))
+def _worst(alert: Alert) -> str:
+    return str(alert.details.get("worst", alert.severity))
 
 
-def _told_again(before: Episode, verdict: Verdict) -> Event | None:
+def _told_again(before: Alert, verdict: HealthEvent) -> Event | None:
     if verdict.every and verdict.run_id != before.details.get("run_id"):
-        return Event.AGAIN
-    return Event.WORSE if _RANK[verdict.severity] > _RANK[_worst(before)] else None
+        return Event.FAILED_AGAIN
+    return Event.ESCALATED if _RANK[verdict.severity] > _RANK[_worst(before)] else None

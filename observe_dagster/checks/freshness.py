@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from observe_dagster.checks.dateparts import add, allowed, moment, span
-from observe_dagster.checks.thresholds import Allowance
+from observe_dagster.checks.thresholds import Threshold
 from observe_dagster.records import Outcome, Status
 
 
@@ -17,7 +17,7 @@ class Freshness:
     """
 
     name: str
-    allowance: Allowance
+    allowance: Threshold
     column: str | None = None
     active: bool = True
     paused: bool = False

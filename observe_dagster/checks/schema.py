@@ -17,7 +17,7 @@ Schema = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class SchemaBaseline:
     """What the last verdict knew: the accepted schema, and the one that was seen, as it is since `since`."""
 
     accepted: Schema
@@ -37,7 +37,7 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenSchema:
+class ObservedSchema:
     """What was observed: the columns of a table now, None where there is no such table."""
 
     table: str
@@ -73,7 +73,7 @@ def difference(before: Schema, after: Schema) -> SchemaDifference:
     )
 
 
-def judge(observed: SeenSchema, remembered: Remembered | None, *, now: datetime) -> Outcome:
+def judge(observed: ObservedSchema, remembered: SchemaBaseline | None, *, now: datetime) -> Outcome:
     """Fail while the columns are not those that were accepted; the first run accepts what it sees.
 
     A change is accepted when it has stayed as it is for a week. The evidence is what the next run remembers.
@@ -103,7 +103,7 @@ def judge(observed: SeenSchema, remembered: Remembered | None, *, now: datetime)
     )
 
 
-def _first(observed: SeenSchema, now: datetime) -> Outcome:
+def _first(observed: ObservedSchema, now: datetime) -> Outcome:
     if observed.columns is None:
         return Outcome(status=Status.ERROR, reason=f"There is no table {observed.table}.")
     return Outcome(

@@ -24,7 +24,7 @@ class Expecting(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Threshold:
     """A number of dateparts, or None of both where nobody declared one; `level` tells who did."""
 
     number: int | None = None
@@ -33,12 +33,12 @@ class Allowance:
     muted_by: Level | None = None
 
 
-def freshness_allowance(pipeline: Expecting, pipeline_type: Expecting | None = None) -> Allowance:
+def freshness_allowance(pipeline: Expecting, pipeline_type: Expecting | None = None) -> Threshold:
     """How old a table may be: the pipeline's own pair if it has one, else its type's. Muted by either is muted."""
     return _inherit(_freshness(pipeline), None if pipeline_type is None else _freshness(pipeline_type))
 
 
-def timeliness_allowance(pipeline: Expecting, pipeline_type: Expecting | None = None) -> Allowance:
+def timeliness_allowance(pipeline: Expecting, pipeline_type: Expecting | None = None) -> Threshold:
     """How long a run may take: the pipeline's own pair if it has one, else its type's. Muted by either is muted."""
     return _inherit(_timeliness(pipeline), None if pipeline_type is None else _timeliness(pipeline_type))
 
@@ -54,12 +54,12 @@ def _timeliness(declared: Expecting) -> _Declared:
     return declared.timeliness_number, declared.timeliness_datepart, declared.mute_timeliness_check
 
 
-def _inherit(own: _Declared, inherited: _Declared | None) -> Allowance:
+def _inherit(own: _Declared, inherited: _Declared | None) -> Threshold:
     levels: list[tuple[Level, _Declared]] = [("pipeline", own)]
     if inherited is not None:
         levels.append(("pipeline type", inherited))
     muted_by: Level | None = next((level for level, (_, _, muted) in levels if muted), None)
     for level, (number, datepart, _) in levels:
         if number is not None and datepart is not None:
-            return Allowance(number=number, datepart=datepart, level=level, muted_by=muted_by)
-    return Allowance(muted_by=muted_by)
+            return Threshold(number=number, datepart=datepart, level=level, muted_by=muted_by)
+    return Threshold(muted_by=muted_by)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from observe_dagster.checks.dateparts import add, allowed, moment, span
-from observe_dagster.checks.thresholds import Allowance
+from observe_dagster.checks.thresholds import Threshold
 from observe_dagster.records import Outcome, Status
 
 
@@ -16,7 +16,7 @@ class Timeliness:
     """
 
     name: str
-    allowance: Allowance
+    allowance: Threshold
     active: bool = True
     paused: bool = False
     timezone: str = "UTC"

@@ -9,10 +9,10 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import table, write, write_json
 from observe_dagster.errors import NotFoundError
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.alerts.store import Episode
+    from observe_dagster.ledger.alerts.store import Alert
     from observe_dagster.ledger.outbox.outbox import Publication
 
 _MOST_SHOWN = 1000
@@ -28,21 +28,21 @@ def alerts() -> None:
 @click.option("--all", "everything", is_flag=True, help="Show those that are over, too, the newest first.")
 @common
 @click.pass_obj
-def list_alerts(state: State, *, everything: bool) -> None:
+def list_alerts(state: Context, *, everything: bool) -> None:
     """List what is wrong now, and the messages that wait or were given up."""
     from observe_dagster.alerts import PUBLISHER
-    from observe_dagster.ledger.alerts.store import open_episodes, recent_episodes
+    from observe_dagster.ledger.alerts.store import open_alerts, recent_alerts
     from observe_dagster.ledger.outbox.outbox import Outbox
 
     with state.ledger.transaction() as db:
-        episodes = recent_episodes(db, limit=_MOST_SHOWN) if everything else open_episodes(db)
+        alerts = recent_alerts(db, limit=_MOST_SHOWN) if everything else open_alerts(db)
     undelivered = Outbox(state.ledger).items(PUBLISHER, states=("pending", "dead"), limit=_MOST_SHOWN)
     if state.as_json:
         write_json(
-            {"alerts": [_document(each) for each in episodes], "messages": [_message(each) for each in undelivered]}
+            {"alerts": [_document(each) for each in alerts], "messages": [_message(each) for each in undelivered]}
         )
         return
-    write(table(_COLUMNS, (_cells(episode) for episode in episodes)))
+    write(table(_COLUMNS, (_cells(alert) for alert in alerts)))
     for item in undelivered:
         said = "was given up" if item.state == "dead" else "waits"
         reason = f": {item.last_error}" if item.last_error else "."
@@ -53,7 +53,7 @@ def list_alerts(state: State, *, everything: bool) -> None:
 @click.argument("channel_id", metavar="CHANNEL")
 @common
 @click.pass_obj
-def test_channel(state: State, channel_id: str) -> None:
+def test_channel(state: Context, channel_id: str) -> None:
     """Send a test message to CHANNEL now; exits 1 with the reason when it does not arrive."""
     from observe_dagster.alerts import AppriseNotifier
 
@@ -70,19 +70,19 @@ def test_channel(state: State, channel_id: str) -> None:
         click.echo(f"A test message was sent to {channel_id}.")
 
 
-def _document(episode: "Episode") -> Document:
+def _document(alert: "Alert") -> Document:
     return {
-        "subject": episode.subject,
-        "check": episode.check_name,
-        "severity": episode.severity,
-        "status": episode.status,
-        "pipeline_id": episode.pipeline_id,
-        "description": episode.description,
-        "opened_at": _moment(episode.opened_at),
-        "last_seen_at": _moment(episode.last_seen_at),
-        "last_sent_at": _moment(episode.last_sent_at),
-        "resolved_at": _moment(episode.resolved_at),
-        "details": dict(episode.details),
+        "subject": alert.subject,
+        "check": alert.check_name,
+        "severity": alert.severity,
+        "status": alert.status,
+        "pipeline_id": alert.pipeline_id,
+        "description": alert.description,
+        "opened_at": _moment(alert.opened_at),
+        "last_seen_at": _moment(alert.last_seen_at),
+        "last_sent_at": _moment(alert.last_sent_at),
+        "resolved_at": _moment(alert.resolved_at),
+        "details": dict(alert.details),
     }
 
 
@@ -99,9 +99,9 @@ def _message(item: "Publication") -> Document:
     }
 
 
-def _cells(episode: "Episode") -> tuple[str, ...]:
-    since = episode.opened_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-    return (episode.severity, episode.subject, episode.check_name, since, episode.status)
+def _cells(alert: "Alert") -> tuple[str, ...]:
+    since = alert.opened_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return (alert.severity, alert.subject, alert.check_name, since, alert.status)
 
 
 def _moment(instant: datetime | None) -> str | None:

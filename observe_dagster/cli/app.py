@@ -26,7 +26,7 @@ from observe_dagster.cli.runs import report, run, runs
 from observe_dagster.cli.status import status
 from observe_dagster.cli.trigger import trigger
 from observe_dagster.cli.unflag import unflag
-from observe_dagster.service.context import State
+from observe_dagster.service.context import Context
 from observe_dagster.service.failures import describe, traceback_of
 
 INTERRUPTED = 130
@@ -41,11 +41,11 @@ class Root(click.Group):
     ) -> Any:
         """Run the command of `args`; always ends in SystemExit."""
         arguments = sys.argv[1:] if args is None else list(args)
-        with State(as_json="--json" in arguments, debug="--debug" in arguments) as state:
+        with Context(as_json="--json" in arguments, debug="--debug" in arguments) as state:
             code = self._run(arguments, {"prog_name": prog_name or "observe", "obj": state, **extra}, state)
         sys.exit(code)
 
-    def _run(self, arguments: list[str], options: dict[str, Any], state: State) -> int:
+    def _run(self, arguments: list[str], options: dict[str, Any], state: Context) -> int:
         options["standalone_mode"] = False
         try:
             result: object = super().main(arguments, **options)
@@ -66,7 +66,7 @@ def _stop_writing() -> int:
     return BROKEN_PIPE
 
 
-def _report(error: Exception, state: State) -> int:
+def _report(error: Exception, state: Context) -> int:
     secrets = state.secrets()
     failure = describe(error, secrets)
     if state.debug:

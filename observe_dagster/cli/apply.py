@@ -7,7 +7,7 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import table, write, write_json
 from observe_dagster.errors import SettingsError
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
     from observe_dagster.integrations.warehouse_sync import Change
@@ -20,19 +20,25 @@ _NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "p
 @click.option("--secrets", "send_secrets", is_flag=True, help="Send secrets again; a changed one cannot be seen there.")
 @common
 @click.pass_obj
-def apply(state: State, *, dry_run: bool, send_secrets: bool) -> None:
+def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
     """Make Warehouse Sync as declared.
 
     What changes is shown first. It creates and updates what pipelines with engine mparticle need, and deletes nothing.
     MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN say where and who.
     """
-    from observe_dagster.integrations.warehouse_sync import Access, WarehouseSync, carried_out, planned, secrets_sent
+    from observe_dagster.integrations.warehouse_sync import (
+        WarehouseSync,
+        WarehouseSyncSettings,
+        apply_changes,
+        planned,
+        secrets_sent,
+    )
 
     project = state.project
     if all(pipeline.engine == "local" for pipeline in project.pipelines):
         _nothing(state, "No pipeline has engine mparticle.")
         return
-    access = Access.from_environment()
+    access = WarehouseSyncSettings.from_environment()
     if access is None:
         raise SettingsError("Set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN to apply.")
     there = WarehouseSync(access, secrets=secrets_sent(project))
@@ -41,7 +47,7 @@ def apply(state: State, *, dry_run: bool, send_secrets: bool) -> None:
         if not state.as_json:
             _show(changes)
         if not dry_run:
-            for change in carried_out(changes, there, state.ledger):
+            for change in apply_changes(changes, there, state.ledger):
                 if not state.as_json:
                     click.echo(f"{change.action.capitalize()}d the {_NOUNS[change.kind]} {change.id}.")
     finally:
@@ -75,7 +81,7 @@ def _text(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _nothing(state: State, message: str) -> None:
+def _nothing(state: Context, message: str) -> None:
     if state.as_json:
         write_json({"dry_run": True, "changes": []})
     else:

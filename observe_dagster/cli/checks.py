@@ -7,11 +7,11 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 from observe_dagster.service.times import in_utc, last_moment, to_the_second
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger import CheckStanding, Verdict
+    from observe_dagster.ledger import CheckResultRow, CheckStatus
 
 _TROUBLE = ("fail", "error", "warn")
 
@@ -28,9 +28,9 @@ def checks() -> None:
 @click.option("--failing", is_flag=True, help="Only those that fail, warn, or could not be judged.")
 @common
 @click.pass_obj
-def list_checks(state: State, *, failing: bool) -> None:
+def list_checks(state: Context, *, failing: bool) -> None:
     """List every check with how it stands, the worst first."""
-    standing = state.ledger.verdicts.standing_checks()
+    standing = state.ledger.verdicts.statuses()
     documents = [standing_document(check) for check in standing]
     documents.sort(key=lambda document: _severity(document["status"]))
     if failing:
@@ -51,10 +51,10 @@ def list_checks(state: State, *, failing: bool) -> None:
 @click.argument("check", metavar="CHECK")
 @common
 @click.pass_obj
-def show_check(state: State, check: str) -> None:
+def show_check(state: Context, check: str) -> None:
     """Show how CHECK stands, and the numbers it judged by last."""
     found = _find(state, check)
-    latest = state.ledger.verdicts.check_history(found.asset, found.check_name, limit=1)
+    latest = state.ledger.verdicts.history(found.asset, found.check_name, limit=1)
     document = {**standing_document(found), "latest_verdict": verdict_document(latest[0]) if latest else None}
     if state.as_json:
         write_json(document)
@@ -68,13 +68,13 @@ def show_check(state: State, check: str) -> None:
 @click.option("--before", metavar="TIME", callback=last_moment, help="Only what was judged before.")
 @common
 @click.pass_obj
-def check_history(state: State, check: str, *, limit: int, before: datetime | None) -> None:
+def check_history(state: Context, check: str, *, limit: int, before: datetime | None) -> None:
     """List what CHECK said, the newest first.
 
     Freshness and timeliness are kept when they change and once a day, all other checks each time.
     """
     found = _find(state, check)
-    verdicts = state.ledger.verdicts.check_history(found.asset, found.check_name, limit=limit, before=before)
+    verdicts = state.ledger.verdicts.history(found.asset, found.check_name, limit=limit, before=before)
     documents = [verdict_document(verdict) for verdict in verdicts]
     if state.as_json:
         write_json(documents)
@@ -83,7 +83,7 @@ def check_history(state: State, check: str, *, limit: int, before: datetime | No
     write(table([*columns, ("Between", "left")], (_verdict_cells(document) for document in documents)))
 
 
-def standing_document(check: "CheckStanding") -> Document:
+def standing_document(check: "CheckStatus") -> Document:
     """How one check stands."""
     return {
         "check": f"{'/'.join(check.asset)}:{check.check_name}",
@@ -97,7 +97,7 @@ def standing_document(check: "CheckStanding") -> Document:
     }
 
 
-def verdict_document(verdict: "Verdict") -> Document:
+def verdict_document(verdict: "CheckResultRow") -> Document:
     """One verdict."""
     return {
         "status": verdict.status.value,
@@ -115,17 +115,17 @@ def verdict_document(verdict: "Verdict") -> Document:
     }
 
 
-def _find(state: State, check: str) -> "CheckStanding":
+def _find(state: Context, check: str) -> "CheckStatus":
     import difflib
 
     from observe_dagster.errors import NotFoundError
 
     asset, _, name = check.rpartition(":")
-    of_asset = state.ledger.verdicts.standing_checks(tuple(asset.split("/")))
+    of_asset = state.ledger.verdicts.statuses(tuple(asset.split("/")))
     for found in of_asset:
         if found.check_name == name:
             return found
-    known = [document["check"] for document in map(standing_document, state.ledger.verdicts.standing_checks())]
+    known = [document["check"] for document in map(standing_document, state.ledger.verdicts.statuses())]
     close = difflib.get_close_matches(check, known, n=1)
     raise NotFoundError("check", check, close[0] if close else None)
 

@@ -8,7 +8,7 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
 from observe_dagster.errors import WarehouseError
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
     from observe_dagster.config import Connection
@@ -22,7 +22,7 @@ def connections() -> None:
 @connections.command("list")
 @common
 @click.pass_obj
-def list_connections(state: State) -> None:
+def list_connections(state: Context) -> None:
     """List every connection with its status."""
     from observe_dagster.service.documents import connection_document
 
@@ -39,7 +39,7 @@ def list_connections(state: State) -> None:
 @click.argument("connection_id", metavar="CONNECTION")
 @common
 @click.pass_obj
-def show_connection(state: State, connection_id: str) -> None:
+def show_connection(state: Context, connection_id: str) -> None:
     """Show one connection; secrets are masked."""
     from observe_dagster.service.documents import connection_document
 
@@ -56,7 +56,7 @@ def show_connection(state: State, connection_id: str) -> None:
 @common
 @click.pass_obj
 @click.pass_context
-def test_connections(context: click.Context, state: State, connection_ids: tuple[str, ...]) -> None:
+def test_connections(context: click.Context, state: Context, connection_ids: tuple[str, ...]) -> None:
     """Open each CONNECTION (default: all that are active) and ask the engine for its version."""
     chosen = [state.project.connection(connection_id) for connection_id in connection_ids] or [
         declared for declared in state.project.connections if declared.state == "active"
@@ -74,7 +74,7 @@ def test_connections(context: click.Context, state: State, connection_ids: tuple
         context.exit(1)
 
 
-def _try(state: State, connection_id: str) -> Document:
+def _try(state: Context, connection_id: str) -> Document:
     from observe_dagster.service.failures import redact
     from observe_dagster.warehouse import open_warehouse
 
@@ -89,7 +89,7 @@ def _try(state: State, connection_id: str) -> Document:
     return answer
 
 
-def _is_yet_to_be_written(state: State, declared: "Connection") -> bool:
+def _is_yet_to_be_written(state: Context, declared: "Connection") -> bool:
     """Whether there is no file yet where a pipeline will write one."""
     from observe_dagster.config import DuckDBConnection
 

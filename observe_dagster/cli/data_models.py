@@ -4,7 +4,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.service.context import State
+from observe_dagster.service.context import Context
 
 
 @click.group("data-models")
@@ -15,7 +15,7 @@ def data_models() -> None:
 @data_models.command("list")
 @common
 @click.pass_obj
-def list_data_models(state: State) -> None:
+def list_data_models(state: Context) -> None:
     """List every data model with its status."""
     from observe_dagster.service.documents import data_model_document
 
@@ -32,7 +32,7 @@ def list_data_models(state: State) -> None:
 @click.argument("data_model_id", metavar="DATA_MODEL")
 @common
 @click.pass_obj
-def show_data_model(state: State, data_model_id: str) -> None:
+def show_data_model(state: Context, data_model_id: str) -> None:
     """Show one data model with its SQL."""
     from observe_dagster.service.documents import data_model_document
 

@@ -9,7 +9,7 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
 from observe_dagster.errors import NotFoundError, SettingsError
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
     from observe_dagster.integrations.datafold import Datafold
@@ -25,9 +25,9 @@ def datafold() -> None:
 @contextmanager
 def opened() -> Generator["Datafold"]:
     """Datafold as the environment names it."""
-    from observe_dagster.integrations.datafold import Access, Datafold
+    from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
 
-    access = Access.from_environment()
+    access = DatafoldSettings.from_environment()
     if access is None:
         raise SettingsError("Set DATAFOLD_API_KEY to ask Datafold.")
     there = Datafold(access)
@@ -42,7 +42,7 @@ def opened() -> Generator["Datafold"]:
 @click.option("--types", is_flag=True, help="The kinds of data sources there can be.")
 @common
 @click.pass_obj
-def data_sources(state: State, number: int | None, *, types: bool) -> None:
+def data_sources(state: Context, number: int | None, *, types: bool) -> None:
     """List every data source, or show one."""
     with opened() as there:
         if number is not None:
@@ -58,7 +58,7 @@ def data_sources(state: State, number: int | None, *, types: bool) -> None:
 @click.argument("sql")
 @common
 @click.pass_obj
-def query(state: State, number: int, sql: str) -> None:
+def query(state: Context, number: int, sql: str) -> None:
     """Run SQL at DATA_SOURCE and print its rows."""
     with opened() as there:
         answer = there.query(number, sql)
@@ -74,7 +74,7 @@ def query(state: State, number: int, sql: str) -> None:
 @click.argument("number", metavar="DATA_SOURCE", type=int)
 @common
 @click.pass_obj
-def test_connection(state: State, number: int) -> None:
+def test_connection(state: Context, number: int) -> None:
     """Test the connection of DATA_SOURCE and wait for the result."""
     from observe_dagster.integrations.datafold import await_data_source_test
 
@@ -87,7 +87,7 @@ def test_connection(state: State, number: int) -> None:
 @page_option
 @common
 @click.pass_obj
-def diffs(state: State, number: int | None, *, page: int) -> None:
+def diffs(state: Context, number: int | None, *, page: int) -> None:
     """List data diffs, or show one with its summary results."""
     with opened() as there:
         if number is None:
@@ -106,7 +106,7 @@ def monitors() -> None:
 @click.option("--tags", help="Only those with these tags, divided by commas.")
 @common
 @click.pass_obj
-def list_monitors(state: State, *, page: int, tags: str | None) -> None:
+def list_monitors(state: Context, *, page: int, tags: str | None) -> None:
     """List monitors."""
     with opened() as there:
         found = _items(there.monitors(page=page, tags=tags), "monitors")
@@ -117,7 +117,7 @@ def list_monitors(state: State, *, page: int, tags: str | None) -> None:
 @click.argument("number", metavar="ID", type=int)
 @common
 @click.pass_obj
-def show_monitor(state: State, number: int) -> None:
+def show_monitor(state: Context, number: int) -> None:
     """Show a monitor."""
     with opened() as there:
         _one(state, there.monitor(number))
@@ -129,7 +129,7 @@ def show_monitor(state: State, number: int) -> None:
 @page_option
 @common
 @click.pass_obj
-def monitor_runs(state: State, number: int, run_id: int | None, *, page: int) -> None:
+def monitor_runs(state: Context, number: int, run_id: int | None, *, page: int) -> None:
     """List a monitor's runs, or show one."""
     with opened() as there:
         if run_id is not None:
@@ -144,7 +144,7 @@ def monitor_runs(state: State, number: int, run_id: int | None, *, page: int) ->
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
 @common
 @click.pass_obj
-def create_monitor(state: State, slug: str, *, dry_run: bool) -> None:
+def create_monitor(state: Context, slug: str, *, dry_run: bool) -> None:
     """Create the monitor that is declared as SLUG and say its id, to be written into its declaration."""
     from observe_dagster.integrations.datafold import monitor_body
 
@@ -170,7 +170,7 @@ def create_monitor(state: State, slug: str, *, dry_run: bool) -> None:
 @common
 @click.pass_obj
 def explore(
-    state: State,
+    state: Context,
     direction: Literal["upstream", "downstream"],
     connection: str,
     path: str,
@@ -197,7 +197,7 @@ def explore(
 @click.option("--pr", "pr_num", help="Only those of this pull request.")
 @common
 @click.pass_obj
-def ci_runs(state: State, config: int, *, pr_num: str | None) -> None:
+def ci_runs(state: Context, config: int, *, pr_num: str | None) -> None:
     """List the runs of a CI configuration."""
     with opened() as there:
         _many(state, there.ci_runs(config, pr_num=pr_num), ("id", "status", "pr_num", "pr_branch", "pr_sha"))
@@ -207,7 +207,7 @@ def ci_runs(state: State, config: int, *, pr_num: str | None) -> None:
 @click.argument("number", metavar="[ID]", type=int, required=False)
 @common
 @click.pass_obj
-def bi(state: State, number: int | None) -> None:
+def bi(state: Context, number: int | None) -> None:
     """List BI integrations, or show one."""
     with opened() as there:
         if number is None:
@@ -219,7 +219,7 @@ def bi(state: State, number: int | None) -> None:
 @datafold.command("audit-logs")
 @common
 @click.pass_obj
-def audit_logs(state: State) -> None:
+def audit_logs(state: Context) -> None:
     """List what was done in the organization."""
     with opened() as there:
         _many(state, there.audit_logs(), ("timestamp", "user_email", "action", "object_type", "object_id", "url"))
@@ -228,13 +228,13 @@ def audit_logs(state: State) -> None:
 @datafold.command()
 @common
 @click.pass_obj
-def spend(state: State) -> None:
+def spend(state: Context) -> None:
     """Show what was spent on language models, and the caps, in US dollars."""
     with opened() as there:
         _one(state, there.spend())
 
 
-def _connection_number(state: State, connection: str) -> int:
+def _connection_number(state: Context, connection: str) -> int:
     if connection.isdecimal():
         return int(connection)
     number = state.project.connection(connection).datafold_id
@@ -247,7 +247,7 @@ def _items(page: Document, name: str) -> list[Document]:
     return [item for item in page.get(name) or () if isinstance(item, dict)]
 
 
-def _many(state: State, documents: Sequence[Document], names: Sequence[str]) -> None:
+def _many(state: Context, documents: Sequence[Document], names: Sequence[str]) -> None:
     if state.as_json:
         write_json(list(documents))
         return
@@ -255,7 +255,7 @@ def _many(state: State, documents: Sequence[Document], names: Sequence[str]) -> 
     write(table(columns, ([_text(document.get(name)) for name in names] for document in documents)))
 
 
-def _one(state: State, document: Document) -> None:
+def _one(state: Context, document: Document) -> None:
     if state.as_json:
         write_json(document)
     else:

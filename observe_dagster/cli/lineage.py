@@ -6,7 +6,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import table, write, write_json
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
     from observe_dagster.ledger.lineage.rows import Direction, LineageGraph, LineageNode
@@ -33,7 +33,7 @@ def lineage() -> None:
 @_mermaid
 @common
 @click.pass_obj
-def upstream(state: State, path: str, *, max_depth: int, mermaid: bool) -> None:
+def upstream(state: Context, path: str, *, max_depth: int, mermaid: bool) -> None:
     """List what TABLE or COLUMN is made from."""
     _answer(state, path, "upstream", max_depth, mermaid=mermaid)
 
@@ -44,12 +44,12 @@ def upstream(state: State, path: str, *, max_depth: int, mermaid: bool) -> None:
 @_mermaid
 @common
 @click.pass_obj
-def downstream(state: State, path: str, *, max_depth: int, mermaid: bool) -> None:
+def downstream(state: Context, path: str, *, max_depth: int, mermaid: bool) -> None:
     """List what is made from TABLE or COLUMN."""
     _answer(state, path, "downstream", max_depth, mermaid=mermaid)
 
 
-def _answer(state: State, path: str, direction: "Direction", max_depth: int, *, mermaid: bool) -> None:
+def _answer(state: Context, path: str, direction: "Direction", max_depth: int, *, mermaid: bool) -> None:
     graph = state.ledger.lineage.explore(path, direction, max_depth=max_depth)
     if mermaid:
         click.echo(flowchart(graph))

@@ -7,13 +7,13 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import write_json
-from observe_dagster.service.context import State
+from observe_dagster.service.context import Context
 
 
 @click.command()
 @common
 @click.pass_obj
-def migrate(state: State) -> None:
+def migrate(state: Context) -> None:
     """Bring the database to this version's schema.
 
     Running it again changes nothing.
@@ -32,7 +32,7 @@ def migrate(state: State) -> None:
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @common
 @click.pass_obj
-def validate(state: State, path: Path | None) -> None:
+def validate(state: Context, path: Path | None) -> None:
     """Check what is declared, without opening any connection.
 
     PATH is a folder of YAML files; the default is OBSERVE_DEFS.

@@ -4,14 +4,14 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import write_json
-from observe_dagster.service.context import State
+from observe_dagster.service.context import Context
 
 
 @click.command()
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def pause(state: State, pipeline_id: str) -> None:
+def pause(state: Context, pipeline_id: str) -> None:
     """Stop scheduled runs of PIPELINE until it is resumed.
 
     A run in progress goes on to its end.
@@ -25,7 +25,7 @@ def pause(state: State, pipeline_id: str) -> None:
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def resume(state: State, pipeline_id: str) -> None:
+def resume(state: Context, pipeline_id: str) -> None:
     """Let the schedule of PIPELINE start runs again.
 
     The next run reads all that came in the meantime.
@@ -35,7 +35,7 @@ def resume(state: State, pipeline_id: str) -> None:
     _answer(state, pipeline_id, "is active: its schedule starts runs again")
 
 
-def _answer(state: State, pipeline_id: str, said: str) -> None:
+def _answer(state: Context, pipeline_id: str, said: str) -> None:
     from observe_dagster.service.documents import pipeline_document
 
     document = pipeline_document(state.project.pipeline(pipeline_id), state.ledger.pipeline(pipeline_id))

@@ -4,7 +4,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 
 @click.group()
@@ -15,7 +15,7 @@ def pipelines() -> None:
 @pipelines.command("list")
 @common
 @click.pass_obj
-def list_pipelines(state: State) -> None:
+def list_pipelines(state: Context) -> None:
     """List every pipeline with its status."""
     from observe_dagster.service.documents import pipeline_document
 
@@ -32,7 +32,7 @@ def list_pipelines(state: State) -> None:
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def show_pipeline(state: State, pipeline_id: str) -> None:
+def show_pipeline(state: Context, pipeline_id: str) -> None:
     """Show one pipeline as it is declared, and how it stands."""
     from observe_dagster.service.documents import pipeline_document
 

@@ -6,7 +6,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, write, write_json
-from observe_dagster.service.context import State
+from observe_dagster.service.context import Context
 
 _SHORTEST_RETENTION_DAYS = 90
 
@@ -25,7 +25,7 @@ _SHORTEST_RETENTION_DAYS = 90
 @click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
 @common
 @click.pass_obj
-def prune(state: State, *, retention_days: int, batch_size: int, dry_run: bool) -> None:
+def prune(state: Context, *, retention_days: int, batch_size: int, dry_run: bool) -> None:
     """Delete old runs and verdicts from the ledger.
 
     Runs that have not ended, open alerts and facts that wait to be sent stay, however old they are.

@@ -8,10 +8,10 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
 from observe_dagster.errors import NotFoundError
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.outbox.dispatcher import Tally
+    from observe_dagster.ledger.outbox.dispatcher import DeliveryReport
     from observe_dagster.ledger.outbox.outbox import Publication
 
 STATES = ("pending", "sent", "dead")
@@ -38,7 +38,9 @@ def publications() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many, newest first.")
 @common
 @click.pass_obj
-def list_publications(state: State, publisher: str | None, of: str | None, states: tuple[str, ...], limit: int) -> None:
+def list_publications(
+    state: Context, publisher: str | None, of: str | None, states: tuple[str, ...], limit: int
+) -> None:
     """List publications, the newest first, and how many there are in each state."""
     from observe_dagster.ledger.outbox.outbox import Outbox
 
@@ -60,7 +62,7 @@ def list_publications(state: State, publisher: str | None, of: str | None, state
 @click.argument("number", metavar="ID", type=int)
 @common
 @click.pass_obj
-def show_publication(state: State, number: int) -> None:
+def show_publication(state: Context, number: int) -> None:
     """Show one publication with what it says, its receipt, or why it was not taken."""
     from observe_dagster.ledger.outbox.outbox import Outbox
 
@@ -76,7 +78,7 @@ def show_publication(state: State, number: int) -> None:
 @click.option("--to", "publisher", metavar="SYSTEM", help="All that were given up to one system.")
 @common
 @click.pass_obj
-def retry_publications(state: State, numbers: tuple[int, ...], publisher: str | None) -> None:
+def retry_publications(state: Context, numbers: tuple[int, ...], publisher: str | None) -> None:
     """Put what was given up in again: some by id, those to one system, or all."""
     from observe_dagster.ledger.outbox.outbox import Outbox
 
@@ -96,7 +98,7 @@ def retry_publications(state: State, numbers: tuple[int, ...], publisher: str | 
 @click.option("--now", "at_once", is_flag=True, help="Do not wait for what is to be tried later.")
 @common
 @click.pass_obj
-def flush_publications(state: State, *, at_once: bool) -> None:
+def flush_publications(state: Context, *, at_once: bool) -> None:
     """Send what is due now; exits 1 when something still waits or was given up."""
     from observe_dagster.ledger.outbox.outbox import Outbox
 
@@ -126,7 +128,7 @@ def flush_publications(state: State, *, at_once: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _flush(state: State, publisher: str) -> "Tally | None":
+def _flush(state: Context, publisher: str) -> "DeliveryReport | None":
     """Send until nothing is due, at most some minutes; None without credentials."""
     from observe_dagster.integrations import datafold, datascale, watcher
     from observe_dagster.integrations import monte_carlo as montecarlo
@@ -142,12 +144,12 @@ def _flush(state: State, publisher: str) -> "Tally | None":
         with datascale.open_client(settings.datascale, folder=settings.publish_dry_run) as client:
             scripts = datascale.open_vendor(client, state.ledger, settings.datascale, clock=clock)
             return deliver(outbox, scripts, clock=clock, seconds=_FLUSH_SECONDS)
-    access = watcher.Access.from_environment() if publisher == watcher.PUBLISHER else None
+    access = watcher.WatcherSettings.from_environment() if publisher == watcher.PUBLISHER else None
     if access is not None:
         with watcher.open_client(access, folder=settings.publish_dry_run) as client:
             reports = watcher.Watcher(client, state.ledger)
             return deliver(outbox, reports, clock=clock, seconds=_FLUSH_SECONDS)
-    key = datafold.Access.from_environment() if publisher == datafold.PUBLISHER else None
+    key = datafold.DatafoldSettings.from_environment() if publisher == datafold.PUBLISHER else None
     if key is not None:
         with datafold.Datafold(key, folder=settings.publish_dry_run) as there:
             return deliver(outbox, datafold.BranchCi(there), clock=clock, seconds=_FLUSH_SECONDS)

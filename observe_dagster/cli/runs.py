@@ -7,7 +7,7 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
 from observe_dagster.errors import NotFoundError
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 from observe_dagster.service.times import duration, first_moment, last_moment, to_the_second
 
 
@@ -15,7 +15,7 @@ from observe_dagster.service.times import duration, first_moment, last_moment, t
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def report(state: State, pipeline_id: str) -> None:
+def report(state: Context, pipeline_id: str) -> None:
     """Show how PIPELINE stands and what its latest run did.
 
     Its connection and its data model are part of it.
@@ -46,7 +46,7 @@ def report(state: State, pipeline_id: str) -> None:
 @common
 @click.pass_obj
 def runs(
-    state: State,
+    state: Context,
     pipeline_id: str,
     *,
     page: int,
@@ -78,7 +78,7 @@ def runs(
 @click.argument("run_id", metavar="RUN_ID", type=click.IntRange(1, 2**63 - 1))
 @common
 @click.pass_obj
-def run(state: State, pipeline_id: str, run_id: int) -> None:
+def run(state: Context, pipeline_id: str, run_id: int) -> None:
     """Show one run of PIPELINE with all its counts."""
     from observe_dagster.service.documents import run_document
 

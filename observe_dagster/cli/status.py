@@ -9,7 +9,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import table, write, write_json
-from observe_dagster.service.context import Document, State
+from observe_dagster.service.context import Context, Document
 from observe_dagster.service.times import in_utc, to_the_second
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _COLUMNS = [
 @click.command()
 @common
 @click.pass_obj
-def status(state: State) -> None:
+def status(state: Context) -> None:
     """Show how every pipeline and observed asset stands.
 
     Those in trouble come first. Freshness and timeliness are judged now, all else is what was said last.
@@ -49,24 +49,24 @@ def status(state: State) -> None:
                 click.echo(f"{document['pipeline_id']}: {check['reason']}")
 
 
-def _documents(state: State) -> Iterable[Document]:
-    from observe_dagster.monitoring.timing import judge_standing
+def _documents(state: Context) -> Iterable[Document]:
+    from observe_dagster.monitoring.timing import judge_timing
 
     ledger = state.ledger
     latest = ledger.latest_executions()
     checks: dict[tuple[str, str], Document] = {}
-    for check in ledger.verdicts.standing_checks():
+    for check in ledger.verdicts.statuses():
         if check.pipeline_id is not None:
             found = _check(check.check_name, check.kind, check.status.value, check.reason)
             checks[check.pipeline_id, check.check_name] = found
-    for result in judge_standing(state.project, ledger, now=datetime.now(UTC)):
+    for result in judge_timing(state.project, ledger, now=datetime.now(UTC)):
         outcome = result.outcome
         found = _check(result.check_name, result.kind, outcome.status.value, outcome.reason)
         checks[result.pipeline_id or "", result.check_name] = found
     of_pipeline: dict[str, list[Document]] = {}
     for (pipeline_id, _), check in sorted(checks.items()):
         of_pipeline.setdefault(pipeline_id, []).append(check)
-    for row in ledger.pipelines(observed=True):
+    for row in ledger.pipelines(watched=True):
         yield _document(row, latest.get(row.pipeline_id), of_pipeline.get(row.pipeline_id, []))
 
 

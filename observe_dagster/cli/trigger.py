@@ -11,12 +11,12 @@ import click
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import console, facts, write, write_json
 from observe_dagster.errors import AlreadyInProgressError
-from observe_dagster.service.context import State
+from observe_dagster.service.context import Context
 from observe_dagster.service.times import first_moment
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import Ledger
-    from observe_dagster.service.trigger import Wanted
+    from observe_dagster.service.trigger import TriggerRequest
 
 
 @click.command()
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 @common
 @click.pass_obj
 def trigger(
-    state: State, pipeline_id: str, *, from_: datetime | None, until: datetime | None, full_refresh: bool
+    state: Context, pipeline_id: str, *, from_: datetime | None, until: datetime | None, full_refresh: bool
 ) -> None:
     """Run PIPELINE now and wait for its end.
 
     Without options it reads what is new since the last run. An old range that is read again with --from moves the
     watermark neither back nor forward. TIME is such as 2022-07-01T16:00:00Z or 2022-07-01.
     """
-    from observe_dagster.service.trigger import Wanted
+    from observe_dagster.service.trigger import TriggerRequest
 
     if full_refresh and (from_ is not None or until is not None):
         raise click.UsageError("--full-refresh reads everything; leave out --from and --until.")
     if from_ is not None and until is not None and from_ >= until:
         raise click.UsageError("--from must be before --until.")
     state.project.pipeline(pipeline_id)
-    _run_and_answer(state, pipeline_id, Wanted(from_=from_, until=until, full_refresh=full_refresh))
+    _run_and_answer(state, pipeline_id, TriggerRequest(from_=from_, until=until, full_refresh=full_refresh))
 
 
-def _run_and_answer(state: State, pipeline_id: str, wanted: "Wanted") -> None:
+def _run_and_answer(state: Context, pipeline_id: str, wanted: "TriggerRequest") -> None:
     from observe_dagster.service.documents import run_document
     from observe_dagster.service.trigger import launch
 

@@ -4,7 +4,7 @@ import click
 
 from observe_dagster.cli.options import common
 from observe_dagster.cli.output import write_json
-from observe_dagster.service.context import State
+from observe_dagster.service.context import Context
 
 
 @click.command()
@@ -13,7 +13,7 @@ from observe_dagster.service.context import State
 @click.argument("metric_fields", metavar="METRIC...", nargs=-1, required=True)
 @common
 @click.pass_obj
-def unflag(state: State, pipeline_id: str, run_id: int, metric_fields: tuple[str, ...]) -> None:
+def unflag(state: Context, pipeline_id: str, run_id: int, metric_fields: tuple[str, ...]) -> None:
     """Say that a run of PIPELINE is no anomaly.
 
     Later runs are compared with it again. METRIC is one it was flagged for, such as total_rows.

@@ -21,7 +21,7 @@ _SECONDS_TO_JUDGE = 60.0
 _MOST_VERDICTS = 10_000
 
 
-class Watching:
+class DemoDaemon:
     """Judges and tells as the sensors and the monitors' schedules do, with the alerts going to a receiver."""
 
     def __init__(self, runs: ExampleRuns, receiver: Receiver) -> None:
@@ -74,14 +74,14 @@ class Watching:
 
     def failing(self) -> dict[Check, str]:
         """The checks that fail, warn or could not be judged, with what they say."""
-        standing = self._observe.ledger.verdicts.standing_checks()
+        standing = self._observe.ledger.verdicts.statuses()
         return {(check.asset, check.check_name): check.reason for check in standing if check.status in BAD}
 
     def verdicts(self) -> tuple[int, dict[Check, list[str]]]:
         """How many verdicts are on record, and by check the sentences of those that were bad."""
         book, count, bad = self._observe.ledger.verdicts, 0, dict[Check, list[str]]()
-        for check in book.standing_checks():
-            history = book.check_history(check.asset, check.check_name, limit=_MOST_VERDICTS)
+        for check in book.statuses():
+            history = book.history(check.asset, check.check_name, limit=_MOST_VERDICTS)
             count += len(history)
             said = [verdict.reason for verdict in history if verdict.status in BAD]
             if said:

@@ -21,7 +21,7 @@ _MARK: LiteralString = "observe_dagster example; may be dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class DemoDatabases:
     """The URLs and the path that the example's connections are given."""
 
     source_url: str
@@ -37,7 +37,7 @@ class Places:
         }
 
 
-def make_places(settings: Settings, database_url: str) -> Places:
+def make_places(settings: Settings, database_url: str) -> DemoDatabases:
     """Make empty places, dropping what an earlier demo left.
 
     Raises SettingsError when a database of that name exists that is not the example's.
@@ -46,7 +46,7 @@ def make_places(settings: Settings, database_url: str) -> Places:
     lake.parent.mkdir(parents=True, exist_ok=True)
     for leftover in (lake, lake.with_name(lake.name + ".wal")):
         leftover.unlink(missing_ok=True)
-    return Places(
+    return DemoDatabases(
         source_url=_fresh(database_url, _SOURCE_DATABASE),
         lake_path=lake,
         warehouse_url=_fresh(database_url, _WAREHOUSE_DATABASE),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from observe_dagster.demo.changes import Changes, change_rows
-from observe_dagster.demo.databases import ALERTS_VARIABLE, Places, make_places
+from observe_dagster.demo.databases import ALERTS_VARIABLE, DemoDatabases, make_places
 from observe_dagster.demo.fingerprint import compare
 from observe_dagster.demo.report import changes_table, comparison_table, progress_bar, publications_table
 from observe_dagster.demo.source import LoadedSource, connect, load_source
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from observe_dagster.config.project import Project
-    from observe_dagster.demo.publications import Telling
+    from observe_dagster.demo.publications import DemoPublisher
     from observe_dagster.demo.runs import ExampleRuns
 
 _CHANGED = ("flights-hourly", "flights-daily")
@@ -34,8 +34,8 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
     starts from the beginning. Raises DemoFailedError when anything differs from what it must be.
     """
     from observe_dagster.config import load_project
-    from observe_dagster.demo.daemon import Watching
-    from observe_dagster.demo.publications import Telling
+    from observe_dagster.demo.daemon import DemoDaemon
+    from observe_dagster.demo.publications import DemoPublisher
     from observe_dagster.demo.replay import leave_faults, replay
     from observe_dagster.demo.runs import open_runs
     from observe_dagster.demo.webhook import Receiver
@@ -54,9 +54,9 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
         with open_runs(project, settings, database_url) as runs:
             planned = ticks(project.pipelines, now=last_moment(now), pace=pace)
             runs.forget(planned[0].at - timedelta(days=1))
-            watching = Watching(runs, receiver)
+            watching = DemoDaemon(runs, receiver)
             replay(runs, watching, places, planned, now=now, pace=pace, console=console)
-            telling = Telling(runs)
+            telling = DemoPublisher(runs)
             _catch_up(runs, project)
             _prove(project, places, [pipeline.id for pipeline in project.pipelines], console=console)
             _change_and_trigger(runs, project, places, console=console)
@@ -80,7 +80,7 @@ def _database(settings: Settings) -> str:
     return url
 
 
-def _load(places: Places, *, now: datetime, pace: Pace, console: "Console") -> LoadedSource:
+def _load(places: DemoDatabases, *, now: datetime, pace: Pace, console: "Console") -> LoadedSource:
     with progress_bar(console) as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -102,7 +102,7 @@ def _catch_up(runs: "ExampleRuns", project: "Project") -> None:
         runs.triggered(pipeline.id)
 
 
-def _prove(project: "Project", places: Places, pipeline_ids: Sequence[str], *, console: "Console") -> None:
+def _prove(project: "Project", places: DemoDatabases, pipeline_ids: Sequence[str], *, console: "Console") -> None:
     comparisons = compare(project, places, [project.pipeline(pipeline_id) for pipeline_id in pipeline_ids])
     console.print(comparison_table(comparisons))
     different = [each.table for each in comparisons if not each.equal]
@@ -110,7 +110,7 @@ def _prove(project: "Project", places: Places, pipeline_ids: Sequence[str], *, c
         raise DemoFailedError(f"These tables differ from their source: {', '.join(different)}.")
 
 
-def _change_and_trigger(runs: "ExampleRuns", project: "Project", places: Places, *, console: "Console") -> None:
+def _change_and_trigger(runs: "ExampleRuns", project: "Project", places: DemoDatabases, *, console: "Console") -> None:
     with connect(places.source_url) as source:
         changed = change_rows(source)
     reported: dict[str, Changes] = {}
@@ -124,7 +124,7 @@ def _change_and_trigger(runs: "ExampleRuns", project: "Project", places: Places,
         raise DemoFailedError(f"These runs reported other counts than what was changed: {', '.join(wrong)}.")
 
 
-def _tell(telling: "Telling", *, console: "Console") -> None:
+def _tell(telling: "DemoPublisher", *, console: "Console") -> None:
     """Let the sensors write what they would send about the last runs, and show it."""
     told = telling.tell()
     if not told:

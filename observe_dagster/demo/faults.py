@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
-from observe_dagster.demo.databases import Places
+from observe_dagster.demo.databases import DemoDatabases
 from observe_dagster.demo.scenario import Stage, Story, withheld
 from observe_dagster.errors import LedgerError
 
@@ -105,13 +105,13 @@ STORIES: tuple[Callable[[Stage], Story], ...] = (
 )
 
 
-def drop_a_column(places: Places) -> None:
+def drop_a_column(places: DemoDatabases) -> None:
     """Drop a column of the lake's airports."""
     with _lake(places) as lake:
         lake.execute("ALTER TABLE analytics.airports DROP COLUMN tzone")
 
 
-def change_five_rows(places: Places) -> None:
+def change_five_rows(places: DemoDatabases) -> None:
     """Change the number of seats of five of the lake's planes."""
     with _lake(places) as lake:
         lake.execute(
@@ -135,7 +135,7 @@ def _withheld_rows(stage: Stage, fault: str, pipeline_id: str, at: datetime, *, 
 
 
 @contextmanager
-def _lake(places: Places) -> Generator["DuckDBPyConnection"]:
+def _lake(places: DemoDatabases) -> Generator["DuckDBPyConnection"]:
     import duckdb
 
     try:

@@ -10,7 +10,7 @@ from typing import LiteralString, Protocol, cast
 
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
-from observe_dagster.demo.databases import Places
+from observe_dagster.demo.databases import DemoDatabases
 from observe_dagster.demo.source import connect
 
 
@@ -156,7 +156,7 @@ class Comparison:
         return self.source == self.destination
 
 
-def compare(project: Project, places: Places, pipelines: Iterable[Pipeline]) -> list[Comparison]:
+def compare(project: Project, places: DemoDatabases, pipelines: Iterable[Pipeline]) -> list[Comparison]:
     """Compare each pipeline's source with its destination."""
     engines: dict[str, Engine] = {
         "nyc_source": PostgresEngine(places.source_url),

@@ -13,8 +13,8 @@ from observe_dagster.integrations.datascale import PUBLISHER as DATASCALE
 from observe_dagster.integrations.facts import lineage_key
 from observe_dagster.integrations.monte_carlo import PUBLISHER as MONTE_CARLO
 from observe_dagster.ledger.outbox.outbox import Outbox, Publication
-from observe_dagster.ledger.reset import forget_publications
-from observe_dagster.orchestration.events.facts import Facts
+from observe_dagster.ledger.reset import delete_publications
+from observe_dagster.orchestration.events.facts import FactBuilder
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings
@@ -23,7 +23,7 @@ _MOST = 1_000
 _PUBLISHERS = (MONTE_CARLO, DATASCALE)
 
 
-class Telling:
+class DemoPublisher:
     """Evaluates the two sensors as the daemon would, with made-up credentials and nobody at the other end.
 
     They tell of what is materialized after this was made, and of the data models' SQL. Where publications of others
@@ -71,10 +71,10 @@ class Telling:
 
     def _forget(self) -> None:
         with self._runs.observe.ledger.transaction() as db:
-            forget_publications(db, self._keys())
+            delete_publications(db, self._keys())
 
     def _keys(self) -> set[str]:
-        tables = [table.key for table in Facts(self._project, None).tables]
+        tables = [table.key for table in FactBuilder(self._project, None).tables]
         scripts = [f"table/{key}" for key in tables] + [f"pipeline/{each.id}" for each in self._project.pipelines]
         return {*tables, *map(lineage_key, tables), *(f"sql/{name}" for name in scripts)}
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from observe_dagster.demo.daemon import Watching
-from observe_dagster.demo.databases import Places
+from observe_dagster.demo.daemon import DemoDaemon
+from observe_dagster.demo.databases import DemoDatabases
 from observe_dagster.demo.faults import STORIES, change_five_rows, drop_a_column
 from observe_dagster.demo.report import faults_table, moved_table, progress_bar
 from observe_dagster.demo.runs import ExampleRuns
@@ -25,8 +25,8 @@ _BETWEEN_JUDGEMENTS = timedelta(hours=6)
 
 def replay(
     runs: ExampleRuns,
-    watching: Watching,
-    places: Places,
+    watching: DemoDaemon,
+    places: DemoDatabases,
     planned: Sequence[Tick],
     *,
     now: datetime,
@@ -65,7 +65,9 @@ def replay(
     _report(watching, stage.found, unasked + watching.tell(), console=console)
 
 
-def _report(watching: Watching, found: Mapping[str, Found], unasked: Sequence[Message], *, console: "Console") -> None:
+def _report(
+    watching: DemoDaemon, found: Mapping[str, Found], unasked: Sequence[Message], *, console: "Console"
+) -> None:
     """Show how each fault was found, and that nothing else was: neither a check that failed nor a message."""
     count, bad = watching.verdicts()
     meant = {each.check for each in found.values()}
@@ -88,7 +90,7 @@ def _report(watching: Watching, found: Mapping[str, Found], unasked: Sequence[Me
         raise DemoFailedError("A check failed, or a message arrived, where there was no fault; see above.")
 
 
-def leave_faults(watching: Watching, places: Places, *, console: "Console") -> None:
+def leave_faults(watching: DemoDaemon, places: DemoDatabases, *, console: "Console") -> None:
     """Put two faults in and leave them, so that the UI has checks that fail."""
     drop_a_column(places)
     change_five_rows(places)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from observe_dagster.demo.runs import Moved
+    from observe_dagster.demo.runs import MovedRows
     from observe_dagster.demo.scenario import Found
     from observe_dagster.ledger.outbox.outbox import Publication
 
@@ -30,7 +30,7 @@ def progress_bar(console: "Console") -> "Progress":
     )
 
 
-def moved_table(moved: Mapping[str, "Moved"]) -> "Table":
+def moved_table(moved: Mapping[str, "MovedRows"]) -> "Table":
     """What each pipeline's runs moved, and how fast while they ran."""
     table = _table("What moved", "pipeline")
     for heading in ("runs", "read", "inserts", "updates", "soft deletes", "rows/s"):

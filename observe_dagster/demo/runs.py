@@ -17,7 +17,7 @@ from observe_dagster.config.models.schedule import IncrementalSync, IntervalSche
 from observe_dagster.config.project import Project
 from observe_dagster.config.time.intervals import boundary, latest_closed
 from observe_dagster.errors import SyncError
-from observe_dagster.ledger.reset import forget
+from observe_dagster.ledger.reset import reset_pipelines
 from observe_dagster.orchestration.assets.sync import run_config
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.events.failures import failure_messages, was_interrupted
@@ -64,7 +64,7 @@ class MovableClock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MovedRows:
     """What runs of one pipeline moved, as the materializations in Dagster report it."""
 
     runs: int = 0
@@ -75,8 +75,10 @@ class Moved:
     soft_deletes: int = 0
     duration_seconds: float = 0.0
 
-    def __add__(self, other: "Moved") -> "Moved":
-        return Moved(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(Moved)})
+    def __add__(self, other: "MovedRows") -> "MovedRows":
+        return MovedRows(
+            **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(MovedRows)}
+        )
 
 
 class ExampleRuns:
@@ -86,7 +88,7 @@ class ExampleRuns:
         self, project: Project, instance: dg.DagsterInstance, observe: ObserveResource, clock: MovableClock
     ) -> None:
         self.project, self.clock, self.observe, self.instance = project, clock, observe, instance
-        self.moved: dict[str, Moved] = {}
+        self.moved: dict[str, MovedRows] = {}
         self.repository = build_definitions(project, observe=observe).get_repository_def()
         # Whoever runs an asset in process runs all of its checks; the monitors have schedules of their own.
         syncs = build_definitions(replace(project, monitors=()), observe=observe)
@@ -99,11 +101,11 @@ class ExampleRuns:
         ledger, assets = self.observe.ledger, {"/".join(pipeline.table_key) for pipeline in self.project.pipelines}
         assets |= {"/".join(monitor.table) for monitor in self.project.monitors if monitor.table is not None}
         with ledger.transaction() as db:
-            forget(db, [pipeline.id for pipeline in self.project.pipelines], assets, now=now)
+            reset_pipelines(db, [pipeline.id for pipeline in self.project.pipelines], assets, now=now)
         for connection in self.project.connections:
             ledger.clear_connection_fault(connection.id)
 
-    def scheduled(self, pipeline_id: str, at: datetime) -> Moved:
+    def scheduled(self, pipeline_id: str, at: datetime) -> MovedRows:
         """Run a pipeline as its schedule would have at `at`."""
         pipeline = self.project.pipeline(pipeline_id)
         tags = {**run_tags(pipeline), RUN_TYPE_TAG: RunType.SCHEDULED.value}
@@ -114,7 +116,7 @@ class ExampleRuns:
         self.clock.set(at)
         return self._run(pipeline, tags, {})
 
-    def caught_up(self, pipeline_id: str, at: datetime) -> Moved:
+    def caught_up(self, pipeline_id: str, at: datetime) -> MovedRows:
         """Run a pipeline by hand at `at`, up to where its schedule would have read.
 
         A run of many intervals is no run like the others; one that was asked for is not compared with them.
@@ -131,7 +133,7 @@ class ExampleRuns:
         *,
         from_: datetime | None = None,
         until: datetime | None = None,
-    ) -> Moved:
+    ) -> MovedRows:
         """Run a pipeline at `at`, or now, as someone who triggers it by hand; with `from_` an old range again."""
         if at is None:
             self.clock.reset()
@@ -153,7 +155,7 @@ class ExampleRuns:
         assert index is not None
         return boundary(schedule, index - 1), boundary(schedule, index)
 
-    def _run(self, pipeline: Pipeline, tags: dict[str, str], config: dict[str, Any]) -> Moved:
+    def _run(self, pipeline: Pipeline, tags: dict[str, str], config: dict[str, Any]) -> MovedRows:
         result = self._job.execute_in_process(
             instance=self.instance,
             asset_selection=[destination_key(pipeline)],
@@ -166,10 +168,10 @@ class ExampleRuns:
                 raise KeyboardInterrupt
             said = "; ".join(failure_messages(result.all_events)) or f"Dagster run {result.run_id} failed."
             raise SyncError(pipeline.id, f"Pipeline {pipeline.id}: {said}")
-        moved = Moved(runs=1)
+        moved = MovedRows(runs=1)
         for event in result.get_asset_materialization_events():
             moved += _moved(event.step_materialization_data.materialization)
-        self.moved[pipeline.id] = self.moved.get(pipeline.id, Moved()) + moved
+        self.moved[pipeline.id] = self.moved.get(pipeline.id, MovedRows()) + moved
         return moved
 
 
@@ -203,10 +205,10 @@ def _without_waiting_for_disk(url: str) -> str:
     return parts.update_query_dict({"options": " ".join(options)}).render_as_string(hide_password=False)
 
 
-def _moved(materialization: dg.AssetMaterialization) -> Moved:
+def _moved(materialization: dg.AssetMaterialization) -> MovedRows:
     def number(name: str) -> float:
         value = materialization.metadata[f"observe/{name}"].value
         return value if isinstance(value, int | float) else 0
 
     whole = ("total_rows", "inserts", "updates", "unchanged", "soft_deletes")
-    return Moved(**{name: int(number(name)) for name in whole}, duration_seconds=float(number("duration_seconds")))
+    return MovedRows(**{name: int(number(name)) for name in whole}, duration_seconds=float(number("duration_seconds")))

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import psycopg
 
-from observe_dagster.demo.daemon import Watching
-from observe_dagster.demo.databases import Places
+from observe_dagster.demo.daemon import DemoDaemon
+from observe_dagster.demo.databases import DemoDatabases
 from observe_dagster.demo.runs import ExampleRuns
 from observe_dagster.demo.timeline import Due, Tick
 from observe_dagster.errors import DemoFailedError
@@ -43,9 +43,9 @@ class Stage:
     """What stories use. `day` is when they begin; runs that they take are theirs to run."""
 
     runs: ExampleRuns
-    watching: Watching
+    watching: DemoDaemon
     source: psycopg.Connection
-    places: Places
+    places: DemoDatabases
     planned: Sequence[Tick]
     day: date
     taken: set[Due] = field(default_factory=set[Due])

@@ -2,49 +2,55 @@
 
 from observe_dagster.ledger.checks.rows import (
     AnomalyCase,
-    CheckStanding,
+    CheckResultRow,
+    CheckStatus,
     ExpectationsRow,
-    LatestStart,
+    LastRequestedRun,
     RuleRow,
-    RunSeen,
-    Standing,
-    Verdict,
+    RunTiming,
+    TimingInputs,
 )
-from observe_dagster.ledger.checks.store import VerdictBook
+from observe_dagster.ledger.checks.store import CheckStore
 from observe_dagster.ledger.declared.rows import ConnectionRow, DataModelRow, PipelineRow, SynchroniseReport
 from observe_dagster.ledger.executions.lock import PipelineLock
 from observe_dagster.ledger.executions.rows import ExecutionRow, Page
 from observe_dagster.ledger.ledger import Ledger
 from observe_dagster.ledger.lineage.rows import AddressRef, LineageEdge
 from observe_dagster.ledger.schema.migrate import downgrade, migrate, require_current
-from observe_dagster.ledger.watched.store import EndedExecution, ObservedAsset, ObservedBook, asset_key_of, observed_id
+from observe_dagster.ledger.watched.store import (
+    EndedExecution,
+    WatchedAsset,
+    WatchedAssetStore,
+    asset_key_of,
+    watched_id,
+)
 
 __all__ = [
     "AddressRef",
     "AnomalyCase",
-    "CheckStanding",
+    "CheckResultRow",
+    "CheckStatus",
+    "CheckStore",
     "ConnectionRow",
     "DataModelRow",
     "EndedExecution",
     "ExecutionRow",
     "ExpectationsRow",
-    "LatestStart",
+    "LastRequestedRun",
     "Ledger",
     "LineageEdge",
-    "ObservedAsset",
-    "ObservedBook",
     "Page",
     "PipelineLock",
     "PipelineRow",
     "RuleRow",
-    "RunSeen",
-    "Standing",
+    "RunTiming",
     "SynchroniseReport",
-    "Verdict",
-    "VerdictBook",
+    "TimingInputs",
+    "WatchedAsset",
+    "WatchedAssetStore",
     "asset_key_of",
     "downgrade",
     "migrate",
-    "observed_id",
     "require_current",
+    "watched_id",
 ]

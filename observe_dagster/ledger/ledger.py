@@ -7,7 +7,7 @@ from typing import Any
 
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 from observe_dagster.config.project import Project
-from observe_dagster.ledger.checks.store import VerdictBook
+from observe_dagster.ledger.checks.store import CheckStore
 from observe_dagster.ledger.database import reporting
 from observe_dagster.ledger.declared.rows import ConnectionRow, DataModelRow, PipelineRow, SynchroniseReport
 from observe_dagster.ledger.declared.store import (
@@ -49,14 +49,14 @@ from observe_dagster.ledger.executions.store import (
 )
 from observe_dagster.ledger.lineage.edges import replace_lineage
 from observe_dagster.ledger.lineage.rows import LineageEdge
-from observe_dagster.ledger.lineage.store import LineageBook
+from observe_dagster.ledger.lineage.store import LineageStore
 from observe_dagster.ledger.session import LedgerSession
 from observe_dagster.ledger.watched.store import (
     EndedExecution,
-    ObservedAsset,
-    ObservedBook,
-    observe_asset,
+    WatchedAsset,
+    WatchedAssetStore,
     record_execution,
+    upsert_watched_asset,
 )
 from observe_dagster.records import Counts, QueryLog, RunStatus, RunType, SchemaChange
 
@@ -65,19 +65,19 @@ class Ledger(LedgerSession):
     """The record of what is declared, what ran and what was seen. Verbs raise LedgerError, or NotFoundError."""
 
     @property
-    def verdicts(self) -> VerdictBook:
+    def verdicts(self) -> CheckStore:
         """What the checks said, and what they judge by."""
-        return VerdictBook(self.engine)
+        return CheckStore(self.engine)
 
     @property
-    def observed(self) -> ObservedBook:
+    def watched(self) -> WatchedAssetStore:
         """The assets that others make."""
-        return ObservedBook(self.engine)
+        return WatchedAssetStore(self.engine)
 
     @property
-    def lineage(self) -> LineageBook:
+    def lineage(self) -> LineageStore:
         """Where data comes from and goes to, and SQL taken in for it."""
-        return LineageBook(self.engine)
+        return LineageStore(self.engine)
 
     def synchronise(self, project: Project, *, now: datetime) -> SynchroniseReport:
         """Bring the ledger in step with what is declared; writes nothing when nothing differs."""
@@ -89,10 +89,10 @@ class Ledger(LedgerSession):
         with self.transaction() as db:
             return find_pipeline(db, pipeline_id)
 
-    def pipelines(self, *, observed: bool = False) -> list[PipelineRow]:
+    def pipelines(self, *, watched: bool = False) -> list[PipelineRow]:
         """Every declared pipeline, by id; with `observed` also the assets that others make."""
         with self.transaction() as db:
-            return all_pipelines(db, observed=observed)
+            return all_pipelines(db, observed=watched)
 
     def observe_asset(
         self,
@@ -107,9 +107,9 @@ class Ledger(LedgerSession):
 
         What is expected of it is what was said last; writes nothing when nothing differs.
         """
-        wanted = ObservedAsset(asset_key=asset_key, name=name, expectations=expectations, rules=tuple(rules))
+        wanted = WatchedAsset(asset_key=asset_key, name=name, expectations=expectations, rules=tuple(rules))
         with self.transaction() as db:
-            return observe_asset(db, wanted, now=now)
+            return upsert_watched_asset(db, wanted, now=now)
 
     def record_execution(self, ended: EndedExecution) -> ExecutionRow:
         """Record a whole run of an observed asset; the same key is recorded once."""

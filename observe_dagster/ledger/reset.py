@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from observe_dagster.ledger.retention import delete_executions
 from observe_dagster.ledger.schema.alerts import alert
-from observe_dagster.ledger.schema.checks import check_result, check_standing, freshness_pipeline_log
+from observe_dagster.ledger.schema.checks import check_result, check_status, freshness_pipeline_log
 from observe_dagster.ledger.schema.declared import pipeline
 from observe_dagster.ledger.schema.executions import pipeline_execution
 from observe_dagster.ledger.schema.outbox import publication
@@ -25,14 +25,16 @@ _NOTHING_HAPPENED = {
 }
 
 
-def forget(db: sa.Connection, pipeline_ids: Collection[str], assets: Collection[str], *, now: datetime) -> None:
+def reset_pipelines(
+    db: sa.Connection, pipeline_ids: Collection[str], assets: Collection[str], *, now: datetime
+) -> None:
     """Delete the runs of pipelines and every verdict and alert about them and about `assets`, keys joined by `/`.
 
     The pipelines count as declared `now`, without watermark, fault or pause.
     """
     known = list(db.scalars(sa.select(pipeline.c.id).where(pipeline.c.slug.in_(list(pipeline_ids)))))
     about = list(assets)
-    db.execute(sa.delete(check_standing).where(_concerns(check_standing, "asset", about, known)))
+    db.execute(sa.delete(check_status).where(_concerns(check_status, "asset", about, known)))
     db.execute(sa.delete(check_result).where(_concerns(check_result, "asset", about, known)))
     db.execute(sa.delete(alert).where(_concerns(alert, "subject", about, known)))
     db.execute(sa.delete(freshness_pipeline_log).where(freshness_pipeline_log.c.pipeline_id.in_(known)))
@@ -41,7 +43,7 @@ def forget(db: sa.Connection, pipeline_ids: Collection[str], assets: Collection[
     db.execute(sa.update(pipeline).where(pipeline.c.id.in_(known)).values(created_at=now, **_NOTHING_HAPPENED))
 
 
-def forget_publications(db: sa.Connection, ordering_keys: Collection[str]) -> None:
+def delete_publications(db: sa.Connection, ordering_keys: Collection[str]) -> None:
     """Delete what was told, or is to be told, about some things."""
     db.execute(sa.delete(publication).where(publication.c.ordering_key.in_(list(ordering_keys))))
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import IntervalSchedule
 from observe_dagster.config.time.intervals import boundary, fires_at, next_closed
-from observe_dagster.ledger import LatestStart, Standing
+from observe_dagster.ledger import LastRequestedRun, TimingInputs
 from observe_dagster.records import RunType
 
 
-def next_due(pipeline: Pipeline, standing: Standing) -> datetime | None:
+def next_expected_run(pipeline: Pipeline, standing: TimingInputs) -> datetime | None:
     """When the first run is due that has not started; None where the schedule expects none.
 
     Nothing is due from before the pipeline was declared, changed or resumed, and nothing of one that is faulted: its
@@ -26,7 +26,7 @@ def next_due(pipeline: Pipeline, standing: Standing) -> datetime | None:
     return None if index is None else fires_at(schedule, index)
 
 
-def _covered(pipeline: Pipeline, schedule: IntervalSchedule, latest: LatestStart | None) -> datetime | None:
+def _covered(pipeline: Pipeline, schedule: IntervalSchedule, latest: LastRequestedRun | None) -> datetime | None:
     """Up to when the latest run reads: a scheduled one to the end of its interval at least."""
     if latest is None:
         return None
@@ -37,7 +37,7 @@ def _covered(pipeline: Pipeline, schedule: IntervalSchedule, latest: LatestStart
     return max(until, _range_end(pipeline, latest) or until)
 
 
-def _range_end(pipeline: Pipeline, latest: LatestStart) -> datetime | None:
+def _range_end(pipeline: Pipeline, latest: LastRequestedRun) -> datetime | None:
     if latest.range_end is None or pipeline.sync_mode.iterator_data_type == "integer":
         return None
     try:

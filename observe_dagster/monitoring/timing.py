@@ -17,16 +17,16 @@ from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import IntervalSchedule
 from observe_dagster.config.project import Project
-from observe_dagster.monitoring.expected_run import next_due
+from observe_dagster.monitoring.expected_run import next_expected_run
 from observe_dagster.records import CheckResult, Outcome, Status
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger import CheckStanding, Ledger, RunSeen, Standing
+    from observe_dagster.ledger import CheckStatus, Ledger, RunTiming, TimingInputs
 
 _DAY = timedelta(days=1)
 
 
-def judge_standing(
+def judge_timing(
     project: Project, ledger: "Ledger", *, now: datetime, pipeline_ids: Collection[str] | None = None
 ) -> list[CheckResult]:
     """Judge freshness and timeliness of all pipelines and observed assets, or of some, in one query.
@@ -36,7 +36,7 @@ def judge_standing(
     """
     declared = {pipeline.id: pipeline for pipeline in project.pipelines}
     results: list[CheckResult] = []
-    for standing in ledger.verdicts.standings(pipeline_ids, now=now):
+    for standing in ledger.verdicts.timing_inputs(pipeline_ids, now=now):
         pipeline = declared.get(standing.pipeline_id)
         results += _freshness(standing, pipeline, now)
         results += _timeliness(standing, pipeline, now)
@@ -44,7 +44,7 @@ def judge_standing(
 
 
 def changed_or_stale(
-    results: Sequence[CheckResult], standing: Collection["CheckStanding"], *, now: datetime, every: timedelta = _DAY
+    results: Sequence[CheckResult], standing: Collection["CheckStatus"], *, now: datetime, every: timedelta = _DAY
 ) -> list[CheckResult]:
     """Choose the results that are worth telling: what says something else than before, or the same for a day.
 
@@ -77,7 +77,7 @@ def _news(before: tuple[Status, datetime, int | None], result: CheckResult) -> b
     return status is Status.FAIL and result.execution_id != execution_id
 
 
-def _freshness(standing: "Standing", pipeline: Pipeline | None, now: datetime) -> Iterator[CheckResult]:
+def _freshness(standing: "TimingInputs", pipeline: Pipeline | None, now: datetime) -> Iterator[CheckResult]:
     allowance = freshness_allowance(standing.own, standing.inherited)
     if _has_nothing_to_say(allowance.number, standing.freshness_status):
         return
@@ -97,7 +97,7 @@ def _freshness(standing: "Standing", pipeline: Pipeline | None, now: datetime) -
     yield _result(standing, FRESHNESS, judge_freshness(declared, loads, now=now), now)
 
 
-def _timeliness(standing: "Standing", pipeline: Pipeline | None, now: datetime) -> Iterator[CheckResult]:
+def _timeliness(standing: "TimingInputs", pipeline: Pipeline | None, now: datetime) -> Iterator[CheckResult]:
     allowance = timeliness_allowance(standing.own, standing.inherited)
     if _has_nothing_to_say(allowance.number, standing.timeliness_status):
         return
@@ -113,7 +113,7 @@ def _timeliness(standing: "Standing", pipeline: Pipeline | None, now: datetime) 
         outcome = judge_timeliness(declared, run, now=now)
         return _result(standing, TIMELINESS, outcome, now, execution_id=run.execution_id if outcome.judged else None)
 
-    due_at = None if pipeline is None else next_due(pipeline, standing)
+    due_at = None if pipeline is None else next_expected_run(pipeline, standing)
     still = [judged(_run(run)) for run in standing.open_runs]
     missing = judged(Run(due_at=due_at))
     ended = [judged(_run(run)) for run in standing.untimed_runs]
@@ -128,7 +128,7 @@ def _has_nothing_to_say(number: int | None, said: Status | None) -> bool:
     return number is None and said in (None, Status.SKIPPED)
 
 
-def _run(seen: "RunSeen") -> Run:
+def _run(seen: "RunTiming") -> Run:
     return Run(
         started_at=seen.started_at,
         ended_at=seen.ended_at,
@@ -138,7 +138,7 @@ def _run(seen: "RunSeen") -> Run:
 
 
 def _result(
-    standing: "Standing", check_name: str, outcome: Outcome, now: datetime, *, execution_id: int | None = None
+    standing: "TimingInputs", check_name: str, outcome: Outcome, now: datetime, *, execution_id: int | None = None
 ) -> CheckResult:
     return CheckResult(
         asset=standing.asset,

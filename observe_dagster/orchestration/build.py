@@ -18,15 +18,15 @@ from observe_dagster.orchestration.checks.monitors import (
     monitored_specs,
     monitors_job,
 )
-from observe_dagster.orchestration.instance.heartbeat import living_in_process_executor
-from observe_dagster.orchestration.projects import leads
+from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
+from observe_dagster.orchestration.projects import owns_shared_definitions
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.schedules.intervals import pipeline_schedule
 from observe_dagster.orchestration.schedules.retention import prune_schedule
 from observe_dagster.orchestration.sensors.alerts import alert_sensor
-from observe_dagster.orchestration.sensors.check_status import standing_sensor
-from observe_dagster.orchestration.sensors.datafold_ci import branch_sensor
-from observe_dagster.orchestration.sensors.once import once_sensor
+from observe_dagster.orchestration.sensors.check_status import check_status_sensor
+from observe_dagster.orchestration.sensors.datafold_ci import datafold_ci_sensor
+from observe_dagster.orchestration.sensors.once import run_once_sensor
 from observe_dagster.orchestration.sensors.publishers import publishing_sensors, watcher_sensor
 from observe_dagster.orchestration.sensors.reaper import reaper_sensor
 from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor
@@ -79,7 +79,7 @@ def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Defini
     sources = [] if scope else source_specs(project, keys)
     described = {*(destination_key(pipeline) for pipeline in project.pipelines), *(spec.key for spec in sources)}
     watched = [] if scope else list(monitored_specs(project, keys, known=described))
-    upkeep = [prune_schedule] if (project.pipelines or project.monitors) and leads(scope) else []
+    upkeep = [prune_schedule] if (project.pipelines or project.monitors) and owns_shared_definitions(scope) else []
     return dg.Definitions(
         assets=[*assets, *sources, *watched],
         asset_checks=[monitor_check(declared, project, keys) for declared in project.monitors],
@@ -90,7 +90,7 @@ def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Defini
             *publishing_sensors(project, resource.settings, scope=scope),
         ],
         resources={"observe": resource},
-        executor=None if scope else living_in_process_executor,
+        executor=None if scope else heartbeat_in_process_executor,
     )
 
 
@@ -108,7 +108,7 @@ def _job(project: Project, keys: TableKeys, job_name: str) -> UnresolvedAssetJob
     return dg.define_asset_job(
         job_name,
         selection=selection | dg.AssetSelection.checks(*monitors) if monitors else selection,
-        executor_def=living_in_process_executor,
+        executor_def=heartbeat_in_process_executor,
         description="Syncs the pipelines that are selected for the run.",
     )
 
@@ -121,10 +121,10 @@ def _sensors(
         yield alerts
     if not project.pipelines:
         return
-    standing = standing_sensor(project, scope=scope)
+    standing = check_status_sensor(project, scope=scope)
     if standing is not None:
         yield standing
-    once = once_sensor(project, checks, job_name=job_name, scope=scope)
+    once = run_once_sensor(project, checks, job_name=job_name, scope=scope)
     if once is not None:
         yield once
     yield reaper_sensor(scope=scope)
@@ -132,4 +132,4 @@ def _sensors(
     if elsewhere is not None:
         yield elsewhere
     yield watcher_sensor(scope=scope)
-    yield branch_sensor(scope=scope)
+    yield datafold_ci_sensor(scope=scope)

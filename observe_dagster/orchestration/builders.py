@@ -23,8 +23,8 @@ from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Anomaly
 from observe_dagster.errors import Problem, SpecError
 from observe_dagster.orchestration.checks.status import judge_and_report
 from observe_dagster.orchestration.checks.watched.evaluate import evaluate_watched
-from observe_dagster.orchestration.checks.watched.expectations import Watch, Watched, watched_ids
-from observe_dagster.orchestration.checks.watched.recorder import Learner
+from observe_dagster.orchestration.checks.watched.expectations import AssetExpectations, Watched, watched_ids
+from observe_dagster.orchestration.checks.watched.recorder import ExecutionRecorder
 from observe_dagster.orchestration.checks.watched.selection import Assets, digest, keys_of
 from observe_dagster.orchestration.events.follower import SETTLE
 from observe_dagster.orchestration.resource import ObserveResource
@@ -76,7 +76,9 @@ def build_freshness_checks(assets: Assets, *, number: int, datepart: Datepart) -
     """
     source = "build_freshness_checks"
     allowed = _valid(_Allowance, source, number=number, datepart=datepart)
-    expected = Watch(expectations=Expectations(freshness_number=allowed.number, freshness_datepart=allowed.datepart))
+    expected = AssetExpectations(
+        expectations=Expectations(freshness_number=allowed.number, freshness_datepart=allowed.datepart)
+    )
     said = f"Rows must have arrived within {_words(allowed)}."
     return _checks(keys_of(assets, source), FRESHNESS, "freshness", said, expected)
 
@@ -89,7 +91,9 @@ def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) 
     """
     source = "build_timeliness_checks"
     allowed = _valid(_Allowance, source, number=number, datepart=datepart)
-    expected = Watch(expectations=Expectations(timeliness_number=allowed.number, timeliness_datepart=allowed.datepart))
+    expected = AssetExpectations(
+        expectations=Expectations(timeliness_number=allowed.number, timeliness_datepart=allowed.datepart)
+    )
     said = f"An execution must end within {_words(allowed)}."
     return _checks(keys_of(assets, source), TIMELINESS, "timeliness", said, expected)
 
@@ -116,7 +120,9 @@ def build_anomaly_checks(
     given = {name: value for name, value in limits.items() if value is not None}
     rule = _valid(AnomalyDetectionRule, source, metric_field=metric_field, method=method, **given)
     said = f"`{metric_field}` of an execution must be as earlier ones let expect (method `{method}`)."
-    return _checks(keys_of(assets, source), anomaly_check_name(metric_field), "anomaly", said, Watch(rules=(rule,)))
+    return _checks(
+        keys_of(assets, source), anomaly_check_name(metric_field), "anomaly", said, AssetExpectations(rules=(rule,))
+    )
 
 
 def build_watch_sensor(
@@ -140,7 +146,7 @@ def build_watch_sensor(
     )
     def watch_assets(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
         started = time.monotonic()
-        learner = Learner(context.instance, observe)
+        learner = ExecutionRecorder(context.instance, observe)
         learned = learner.tick(context, watched, deadline=started + _SECONDS_TO_LEARN, settle=settle)
         ids = watched_ids(learned.known | learned.gone)
         loaded = {tuple(key.path) for key in learned.loaded}
@@ -179,7 +185,7 @@ def _valid(model: type[_Said], source: str, **said: Any) -> _Said:
 
 
 def _checks(
-    keys: Sequence[dg.AssetKey], name: str, kind: str, description: str, expected: Watch
+    keys: Sequence[dg.AssetKey], name: str, kind: str, description: str, expected: AssetExpectations
 ) -> list[dg.AssetChecksDefinition]:
     """One step for all of them: a step for each would cost a process for each in runs of many assets."""
     if not keys:
@@ -201,13 +207,13 @@ def _evaluation(watched: Watched) -> Callable[..., Iterator[dg.AssetCheckResult]
 
 def _together(checks: Iterable[dg.AssetChecksDefinition]) -> Watched:
     """What several checks expect of each asset; raises TypeError for a check of another make."""
-    found: dict[dg.AssetKey, Watch] = {}
+    found: dict[dg.AssetKey, AssetExpectations] = {}
     for spec in (spec for definition in checks for spec in definition.check_specs):
         said = (spec.metadata or {}).get(_WATCH_KEY)
         if not isinstance(said, dg.JsonMetadataValue) or not isinstance(said.data, dict):
             makers = "build_freshness_checks, build_timeliness_checks or build_anomaly_checks"
             raise TypeError(f"the check {spec.name} was not made by {makers}")
-        found[spec.asset_key] = found.get(spec.asset_key, Watch()) + Watch.of_json(said.data)
+        found[spec.asset_key] = found.get(spec.asset_key, AssetExpectations()) + AssetExpectations.of_json(said.data)
     return found
 
 

@@ -17,7 +17,7 @@ _projects: dict[str, Project] = {}
 _resources: dict[Settings, ObserveResource] = {}
 
 
-def declare_together(scope: str, project: Project) -> ObserveResource:
+def register_project(scope: str, project: Project) -> ObserveResource:
     """Add one document's project, or put it in place of what the scope declared before; returns the shared resource.
 
     Raises SpecError when two documents give one id to different things.
@@ -30,7 +30,7 @@ def declare_together(scope: str, project: Project) -> ObserveResource:
     return resource
 
 
-def leads(scope: str) -> bool:
+def owns_shared_definitions(scope: str) -> bool:
     """Tell whether what a code location has once belongs to this build: the only one, or the first that has any."""
     first = (name for name, project in _projects.items() if project.pipelines or project.monitors)
     return not scope or next(first, scope) == scope

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
-from observe_dagster.service.example import demo_has_run, name_places
+from observe_dagster.service.example import demo_databases_exist, set_demo_environment
 from observe_dagster.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from observe_dagster.ledger import Ledger
 
 
-class State:
+class Context:
     """One run of the command line. Closes what it opened."""
 
     def __init__(self, *, as_json: bool = False, debug: bool = False) -> None:
@@ -40,8 +40,8 @@ class State:
         """Everything declared under OBSERVE_DEFS; raises SpecError."""
         from observe_dagster.config import load_project
 
-        if demo_has_run(self.settings):
-            name_places(self.settings, self.database_url)
+        if demo_databases_exist(self.settings):
+            set_demo_environment(self.settings, self.database_url)
         return load_project(self.settings.defs, environment=os.environ)
 
     @cached_property

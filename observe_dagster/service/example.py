@@ -7,12 +7,12 @@ from urllib.parse import urlsplit, urlunsplit
 from observe_dagster.settings import PACKAGE_DEFS, Settings
 
 
-def demo_has_run(settings: Settings) -> bool:
+def demo_databases_exist(settings: Settings) -> bool:
     """Whether the shipped example is what is declared, and `observe demo` has made its places under OBSERVE_HOME."""
     return settings.defs == PACKAGE_DEFS and _lake(settings).exists()
 
 
-def name_places(settings: Settings, database_url: str) -> None:
+def set_demo_environment(settings: Settings, database_url: str) -> None:
     """Name the example's places in the environment, for this process and its children; what is set there stays."""
     from observe_dagster.demo.databases import LAKE_VARIABLE, SOURCE_VARIABLE, WAREHOUSE_VARIABLE
 

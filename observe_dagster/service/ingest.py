@@ -24,7 +24,7 @@ _Schema = dict[TablePath, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ingested:
+class IngestResult:
     """What was taken in, and what of it could not be followed."""
 
     report: IngestReport
@@ -47,7 +47,7 @@ def ingest_sql(
     extra_config: Mapping[str, Any] | None = None,
     name: str | None = None,
     now: datetime,
-) -> Ingested:
+) -> IngestResult:
     """Take in a script; its tables and views become assets, and what it says of them edges.
 
     A script of the same `name` is replaced; without a name it goes by its content. Raises IngestError with the codes
@@ -69,7 +69,7 @@ def ingest_sql(
         assets=_assets(found, place),
         edges=_edges(found, place),
     )
-    return Ingested(report=ledger.lineage.ingest(script, now=now), unresolved=found.unresolved)
+    return IngestResult(report=ledger.lineage.ingest(script, now=now), unresolved=found.unresolved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

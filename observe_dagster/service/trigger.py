@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from observe_dagster.errors import NothingToSyncError
-from observe_dagster.service.context import State, child_environment
+from observe_dagster.service.context import Context, child_environment
 from observe_dagster.service.failures import RunFailedError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _REPOSITORY = "__repository__@observe_dagster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class TriggerRequest:
     """What the one who triggers wants read; nothing named means all that is new."""
 
     from_: datetime | None = None
@@ -29,7 +29,7 @@ class Wanted:
     full_refresh: bool = False
 
 
-def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
+def launch(state: Context, pipeline_id: str, wanted: TriggerRequest) -> list[int]:
     """Run the asset of a pipeline now and wait for its end; returns the number of each execution, in order.
 
     There is one, unless the pipeline is partitioned and windows that are not neighbours are missing. Raises
@@ -42,7 +42,7 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
     from observe_dagster.orchestration.build import build_definitions
     from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
     from observe_dagster.orchestration.events.failures import failure_messages, failure_reason, was_interrupted
-    from observe_dagster.orchestration.instance.heartbeat import signs_of_life
+    from observe_dagster.orchestration.instance.heartbeat import heartbeat
     from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names
     from observe_dagster.orchestration.translator.specs import TableKeys
 
@@ -66,7 +66,7 @@ def launch(state: State, pipeline_id: str, wanted: Wanted) -> list[int]:
             )
         for tags in runs:
             run_id = make_new_run_id()
-            with signs_of_life(instance, run_id):
+            with heartbeat(instance, run_id):
                 result = job.execute_in_process(
                     instance=instance,
                     run_id=run_id,
@@ -104,7 +104,7 @@ _LABELS = {".dagster/repository": _REPOSITORY}
 
 
 @contextmanager
-def _instance(state: State) -> "Generator[dg.DagsterInstance]":
+def _instance(state: Context) -> "Generator[dg.DagsterInstance]":
     from dagster import DagsterInstance
     from dagster._core.errors import DagsterExecutionInterruptedError
 
@@ -122,13 +122,13 @@ def _instance(state: State) -> "Generator[dg.DagsterInstance]":
         signal.signal(signal.SIGTERM, before)
 
 
-def _console_logger(state: State) -> dict[str, object]:
+def _console_logger(state: Context) -> dict[str, object]:
     level = "INFO" if state.debug else "CRITICAL"
     return {"loggers": {"console": {"config": {"log_level": level}}}}
 
 
 def _window_tags(
-    state: State, pipeline: "Pipeline", wanted: Wanted, instance: "dg.DagsterInstance"
+    state: Context, pipeline: "Pipeline", wanted: TriggerRequest, instance: "dg.DagsterInstance"
 ) -> list[Mapping[str, str]]:
     """The partitions to run, neighbours in one run: those between two times, or the closed ones that are missing."""
     from observe_dagster.config import IntervalSchedule
@@ -157,7 +157,7 @@ def _window_tags(
     ]
 
 
-def _between(window: "dg.TimeWindow", wanted: Wanted) -> bool:
+def _between(window: "dg.TimeWindow", wanted: TriggerRequest) -> bool:
     after_start = wanted.from_ is None or window.start >= wanted.from_
     return after_start and (wanted.until is None or window.end <= wanted.until)
 

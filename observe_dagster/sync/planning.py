@@ -95,7 +95,7 @@ def _settle(job: Job, source: Source) -> SyncRange | None:
     planned, mode = job.range, job.pipeline.sync_mode
     if not isinstance(mode, IncrementalSync) or planned.read_until is None:
         return planned
-    settled = source.settled_until()
+    settled = source.commit_horizon()
     if settled >= from_text(planned.read_until):
         return planned
     if not planned.moves_watermark:
@@ -120,7 +120,7 @@ def _counts_up(job: Job) -> bool:
 def _up_to_greatest(job: Job, source: Source) -> SyncRange:
     field = job.pipeline.sync_mode.iterator_field or ""
     with _naming_the_data_model(job):
-        greatest = source.greatest(job.data_model.sql, field)
+        greatest = source.max_value(job.data_model.sql, field)
     reached = job.range.start if greatest is None else str(greatest + 1)
     if job.range.start is not None and reached is not None and int(reached) < int(job.range.start):
         reached = job.range.start

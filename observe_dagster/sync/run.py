@@ -28,21 +28,23 @@ _SHORTEST = timedelta(microseconds=1)
 
 
 @dataclass(slots=True, kw_only=True)
-class Attempting:
+class AttemptState:
     """What a run learns from its attempts: to be less sparing with memory, and whether it may have committed."""
 
-    sparing: bool = True
-    in_doubt: bool = False
+    limit_memory: bool = True
+    commit_in_doubt: bool = False
 
     def commit(self) -> None:
         """Note that the destination is told to commit: an attempt that breaks off from here on may have done so."""
-        self.in_doubt = True
+        self.commit_in_doubt = True
 
-    def learn(self, error: ObserveError) -> None:
+    def note_error(self, error: ObserveError) -> None:
         """Draw the conclusions from an attempt's failure; a refusal by the destination leaves no doubt."""
         short = isinstance(error, OutOfMemoryError)
-        self.sparing = self.sparing and not short
-        self.in_doubt = self.in_doubt and not (short or (isinstance(error, WarehouseError) and not error.transient))
+        self.limit_memory = self.limit_memory and not short
+        self.commit_in_doubt = self.commit_in_doubt and not (
+            short or (isinstance(error, WarehouseError) and not error.transient)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Run:
     on_progress: Progress
     queries: QueryRecorder = field(default_factory=QueryRecorder)
     began: float = field(default_factory=time.monotonic)
-    attempting: Attempting = field(default_factory=Attempting)
+    attempting: AttemptState = field(default_factory=AttemptState)
 
     @property
     def table(self) -> TableName:
@@ -92,7 +94,7 @@ class Run:
         if isinstance(error, NothingToSyncError | RequestError):
             # With the run on record, another one has committed in the meantime what this one was to read.
             self._stop(started, str(error))
-        elif started is not None and self.attempting.in_doubt and not self._was_overtaken(started):
+        elif started is not None and self.attempting.commit_in_doubt and not self._was_overtaken(started):
             with suppress(LedgerError):
                 self._leave_open(started, error)
         elif not isinstance(error, Exception):

@@ -29,7 +29,7 @@ from observe_dagster.sync.planning import Job
 from observe_dagster.sync.ranges import SyncRequest, plan
 from observe_dagster.sync.reconcile import close_abandoned
 from observe_dagster.sync.run import Run
-from observe_dagster.sync.transfer import Moved, transfer
+from observe_dagster.sync.transfer import TransferResult, transfer
 from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
 
 _SOURCE_COLUMNS = "source_columns"
@@ -120,12 +120,12 @@ class SyncRunner:
                     try:
                         return self._attempt(run, started)
                     except ObserveError as error:
-                        run.attempting.learn(error)
+                        run.attempting.note_error(error)
                         if started and error.transient and attempt.num < self.settings.sync_attempts:
                             run.note_retry(error, attempt.num + 1)
                         raise
         except BaseException as error:
-            run.attempting.in_doubt = run.attempting.in_doubt and self._may_have_committed(run)
+            run.attempting.commit_in_doubt = run.attempting.commit_in_doubt and self._may_have_committed(run)
             told = run.end_badly(started[0] if started else None, error)
             if told is not error:
                 raise told from None
@@ -143,7 +143,7 @@ class SyncRunner:
                 self._start(run, started, None)
                 raise
             committed = destination.committed(run.execution_key, run.table)
-            run.attempting.in_doubt = False
+            run.attempting.commit_in_doubt = False
             if committed is not None and started:
                 return self._found_committed(run, started[0], committed)
             last = destination.last_commit(run.pipeline.id, run.table)
@@ -212,7 +212,7 @@ class SyncRunner:
         metadata = None if number is None else self.ledger.execution(number).execution_metadata
         return None if metadata is None else metadata.get(_SOURCE_COLUMNS)
 
-    def _succeed(self, run: Run, started: ExecutionRow, moved: Moved) -> SyncResult:
+    def _succeed(self, run: Run, started: ExecutionRow, moved: TransferResult) -> SyncResult:
         ended_at = run.ended_at(started)
         columns = {column.name: column.native for column in moved.source_columns}
         size = {} if moved.table_bytes is None else {_TABLE_BYTES: moved.table_bytes}
@@ -247,7 +247,7 @@ class SyncRunner:
             metadata={f"observe/{name}": value for name, value in size.items()},
         )
 
-    def _record_lineage(self, run: Run, moved: Moved) -> tuple[ColumnFlow, ...]:
+    def _record_lineage(self, run: Run, moved: TransferResult) -> tuple[ColumnFlow, ...]:
         """Say where the columns come from; the ledger is told when what is declared or the columns have changed."""
         if not moved.columns:
             return ()
@@ -261,7 +261,7 @@ class SyncRunner:
             lock_wait_seconds=self.settings.lock_wait_seconds,
             batch_rows=self.settings.batch_rows,
             queries=run.queries,
-            sparing=run.attempting.sparing,
+            limit_memory=run.attempting.limit_memory,
         )
 
     def _found_committed(self, run: Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:
@@ -275,7 +275,7 @@ class SyncRunner:
             run_type=started.type,
             moves_watermark=started.moves_watermark,
         )
-        moved = Moved(
+        moved = TransferResult(
             range=planned,
             counts=committed.counts,
             watermark=committed.watermark,

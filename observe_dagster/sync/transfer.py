@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class TransferResult:
     """What one attempt did."""
 
     range: SyncRange
@@ -46,7 +46,7 @@ def transfer(
     clock: Clock,
     on_progress: Progress,
     on_commit: Callable[[], None],
-) -> Moved:
+) -> TransferResult:
     """Move a job's rows; when this raises, nothing has changed in the destination, unless `on_commit` was called."""
     plan = plan_transfer(job, source, destination)
     if plan is None:
@@ -56,7 +56,7 @@ def transfer(
         return destination.commit(staged, now=clock(), on_commit=on_commit)
 
     counts = _move(job, plan, source, destination, commit=commit, on_progress=on_progress)
-    return Moved(
+    return TransferResult(
         range=plan.range,
         counts=counts,
         watermark=plan.load.watermark,
@@ -75,9 +75,9 @@ def _table_bytes(job: Job, destination: Destination) -> int | None:
     return None
 
 
-def _nothing_settled(job: Job, source: Source) -> Moved:
+def _nothing_settled(job: Job, source: Source) -> TransferResult:
     note = f"A transaction that has been open since before {job.range.start} holds everything newer back."
-    return Moved(
+    return TransferResult(
         range=replace(job.range, end=job.range.start),
         counts=Counts(table_rows=job.previous_table_rows),
         watermark=job.expected_watermark,
@@ -99,7 +99,7 @@ def _move(
 ) -> Counts:
     load, selection = plan.load, plan.selection
     row_format: Format = next(name for name in source.formats if name in destination.formats)
-    if _changes_nothing_when_empty(load, selection) and source.finds_nothing(selection):
+    if _changes_nothing_when_empty(load, selection) and source.known_empty(selection):
         return commit(replace(load, unstaged=True))
     try:
         stream = source.read(selection, row_format, batch_rows=job.batch_rows)
@@ -116,7 +116,7 @@ def _move(
         return commit(replace(load, rows=arrived, bytes=stream.bytes))
     except BaseException:
         with suppress(WarehouseError):
-            destination.discard_stage(load)
+            destination.drop_stage(load)
         raise
 
 

@@ -1,7 +1,14 @@
 """Datafold: monitors and data diffs that run there, its lineage, and what CI tells it about a branch."""
 
-from observe_dagster.integrations.datafold.ci import PUBLISHER, Branch, BranchCi, branch_of, changed_table, take_in
-from observe_dagster.integrations.datafold.client import Access, Datafold
+from observe_dagster.integrations.datafold.ci import (
+    PUBLISHER,
+    Branch,
+    BranchCi,
+    branch_of,
+    changed_table,
+    enqueue_upload,
+)
+from observe_dagster.integrations.datafold.client import Datafold, DatafoldSettings
 from observe_dagster.integrations.datafold.lineage import Node, Walk, quoted_path, walk
 from observe_dagster.integrations.datafold.monitors import NotAtDatafoldError, monitor_body
 from observe_dagster.integrations.datafold.polling import (
@@ -18,13 +25,13 @@ from observe_dagster.integrations.datafold.results import Phase, diff_outcome, m
 __all__ = [
     "LIMIT",
     "PUBLISHER",
-    "Access",
     "Branch",
     "BranchCi",
     "ChangedTable",
     "ColumnTolerance",
     "DataDiff",
     "Datafold",
+    "DatafoldSettings",
     "Node",
     "NotAtDatafoldError",
     "Phase",
@@ -34,6 +41,7 @@ __all__ = [
     "branch_of",
     "changed_table",
     "diff_outcome",
+    "enqueue_upload",
     "monitor_body",
     "monitor_outcome",
     "no_verdict",
@@ -42,6 +50,5 @@ __all__ = [
     "run_data_diff",
     "run_monitor",
     "start_monitor",
-    "take_in",
     "walk",
 ]

@@ -13,8 +13,8 @@ from observe_dagster.errors import PublishError, SettingsError
 from observe_dagster.integrations.datafold.client import SYSTEM, Datafold
 from observe_dagster.integrations.datafold.lineage import quoted_path
 from observe_dagster.integrations.datafold.requests import ChangedTable, PullRequest
-from observe_dagster.ledger.outbox.dispatcher import Desk
-from observe_dagster.ledger.outbox.enqueue import Draft, enqueue, newest_item, supersede
+from observe_dagster.ledger.outbox.dispatcher import Dispatcher
+from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue, newest_item, supersede
 from observe_dagster.ledger.outbox.outbox import Publication
 
 PUBLISHER = "datafold"
@@ -86,7 +86,9 @@ def changed_table(
     )
 
 
-def take_in(db: sa.Connection, branch: Branch, tables: Sequence[ChangedTable], *, upto: int, now: datetime) -> int:
+def enqueue_upload(
+    db: sa.Connection, branch: Branch, tables: Sequence[ChangedTable], *, upto: int, now: datetime
+) -> int:
     """Put in the upload of these tables, and before it the trigger of a run where one is needed.
 
     `upto` grows whenever one of the tables was built again; returns how many publications were made.
@@ -105,11 +107,11 @@ def take_in(db: sa.Connection, branch: Branch, tables: Sequence[ChangedTable], *
     if branch.pull_request is not None:
         asked = {"config": branch.config, "pull_request": branch.pull_request.body()}
         once = f"{TRIGGER}:{branch.config}:{branch.pr_num}:{branch.pull_request.pr_sha}"
-        made += enqueue(db, Draft(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
+        made += enqueue(db, NewPublication(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
     if supersede(db, kind=UPLOAD, record=record, now=now, **names):
         return made
     dedupe_key = f"{UPLOAD}:{branch.config}:{branch.pr_num}:{before.id if before else 0}:{upto}"
-    return made + enqueue(db, Draft(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)
+    return made + enqueue(db, NewPublication(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)
 
 
 class BranchCi:
@@ -126,7 +128,7 @@ class BranchCi:
         del kind
         return _MOST
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: Desk) -> None:
+    def deliver(self, kind: str, items: Sequence[Publication], desk: Dispatcher) -> None:
         """Send each item on its own."""
         send = self._trigger if kind == TRIGGER else self._upload
 

@@ -28,14 +28,14 @@ NodeKind = Literal["tables", "columns"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class DatafoldSettings:
     """Where Datafold is, and the key that opens it."""
 
     api_key: str = field(repr=False)
     host: str = DEFAULT_HOST
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Access | None":
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "DatafoldSettings | None":
         """Read DATAFOLD_API_KEY and DATAFOLD_HOST; None when there is no key."""
         env = os.environ if environment is None else environment
         key = env.get("DATAFOLD_API_KEY")
@@ -54,7 +54,7 @@ class Datafold:
     """
 
     def __init__(
-        self, access: Access, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
+        self, access: DatafoldSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
     ) -> None:
         if folder is not None:
             transport = dry_run(folder / "datafold", lambda _: (200, {"ci_run_id": 0, "run_id": 0}))

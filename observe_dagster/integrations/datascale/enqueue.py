@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from observe_dagster.integrations.datascale.sender import PUBLISHER
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record, record_hash
-from observe_dagster.ledger.outbox.enqueue import Draft, enqueue_all, newest_items, supersede_all
+from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue_all, newest_items, supersede_all
 
 
-def take_in(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) -> int:
+def enqueue(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) -> int:
     """Put changed scripts in the outbox; returns how many publications were made.
 
     A script that was refused is not put in again before its content changes.
@@ -21,7 +21,7 @@ def take_in(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) 
     waiting = {key: record for key, record in changed.items() if key in newest and newest[key].state == "pending"}
     replaced = supersede_all(db, publisher=PUBLISHER, kind=SQL_CONTENT, records=waiting, now=now)
     drafts = (
-        Draft(
+        NewPublication(
             publisher=PUBLISHER,
             kind=SQL_CONTENT,
             ordering_key=key,

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from observe_dagster.errors import PublishError, RateLimitedError, RefusedCredentialsError
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, from_record
 from observe_dagster.integrations.http import Client, Response
-from observe_dagster.ledger.outbox.dispatcher import Desk, batches
+from observe_dagster.ledger.outbox.dispatcher import Dispatcher, batches
 from observe_dagster.ledger.outbox.outbox import Publication
 
 PUBLISHER = "datascale"
@@ -23,7 +23,7 @@ _COUNTS = re.compile(r"ingested (\d+) assets? \[(\d+) added, (\d+) modified\]")
 _REFUSED = ("PARSER_ERROR", "INVALID_INPUT")
 
 
-class Slots(Protocol):
+class RateLimiter(Protocol):
     """Admits only so many requests."""
 
     def take(self, *, now: datetime) -> int | timedelta:
@@ -42,7 +42,7 @@ class Datascale:
     kinds = (SQL_CONTENT,)
 
     def __init__(
-        self, client: Client, slots: Slots, *, clock: Callable[[], datetime], most_scripts: int = MOST_SCRIPTS
+        self, client: Client, slots: RateLimiter, *, clock: Callable[[], datetime], most_scripts: int = MOST_SCRIPTS
     ) -> None:
         self._client, self._slots, self._clock, self._most_scripts = client, slots, clock, most_scripts
 
@@ -51,7 +51,7 @@ class Datascale:
         del kind
         return 4 * self._most_scripts
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: Desk) -> None:
+    def deliver(self, kind: str, items: Sequence[Publication], desk: Dispatcher) -> None:
         """Send scripts, those of each platform and configuration together."""
         del kind
         scripts: dict[int, SqlContent] = {}

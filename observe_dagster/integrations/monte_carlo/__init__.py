@@ -1,6 +1,6 @@
 """Monte Carlo's push ingestion: table metadata, table lineage, column lineage, query logs."""
 
-from observe_dagster.integrations.monte_carlo.enqueue import METADATA_EVERY, refresh_column_lineage, take_in
+from observe_dagster.integrations.monte_carlo.enqueue import METADATA_EVERY, enqueue, refresh_column_lineage
 from observe_dagster.integrations.monte_carlo.payloads import WireFormat
 from observe_dagster.integrations.monte_carlo.resources import LOG_TYPES, Resource, Resources, log_type_of, resources_of
 from observe_dagster.integrations.monte_carlo.sender import PUBLISHER, SYSTEM, MonteCarlo
@@ -16,10 +16,10 @@ __all__ = [
     "Resources",
     "WireFormat",
     "declared_resources",
+    "enqueue",
     "log_type_of",
     "open_client",
     "open_vendor",
     "refresh_column_lineage",
     "resources_of",
-    "take_in",
 ]

@@ -25,14 +25,14 @@ from observe_dagster.integrations.facts import (
 )
 from observe_dagster.integrations.monte_carlo.resources import Resources
 from observe_dagster.integrations.monte_carlo.sender import PUBLISHER, connections_of
-from observe_dagster.ledger.outbox.enqueue import Draft, enqueue_all, newest_items, newest_of, supersede_all
+from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue_all, newest_items, newest_of, supersede_all
 from observe_dagster.ledger.outbox.outbox import Publication
 
 METADATA_EVERY = timedelta(hours=1)
 LINEAGE_EVERY = timedelta(days=1)
 
 
-def take_in(
+def enqueue(
     db: sa.Connection,
     facts: Iterable[tuple[str, Fact]],
     resources: Resources,
@@ -82,7 +82,7 @@ def _turns(facts: Iterable[tuple[str, Fact]]) -> list[list[tuple[str, Fact]]]:
 
 def _drafts(
     db: sa.Connection, kind: str, turn: Sequence[tuple[str, Fact]], *, now: datetime, metadata_every: timedelta
-) -> Iterable[Draft]:
+) -> Iterable[NewPublication]:
     records = {fact.ordering_key: as_record(fact) for _, fact in turn}
     keys = {fact.ordering_key: f"{kind}:{key}" for key, fact in turn}
     if kind == TABLE_METADATA and metadata_every:
@@ -100,7 +100,7 @@ def _metadata(
     *,
     now: datetime,
     every: timedelta,
-) -> Iterator[Draft]:
+) -> Iterator[NewPublication]:
     newest = newest_of(db, publisher=PUBLISHER, kind=TABLE_METADATA, ordering_keys=records)
     waiting = {key: records[key] for key, before in newest.items() if before.state == "pending"}
     replaced = supersede_all(db, publisher=PUBLISHER, kind=TABLE_METADATA, records=waiting, now=now)
@@ -118,7 +118,7 @@ def _lineage(
     facts: Mapping[str, TableLineage | ColumnLineage],
     *,
     now: datetime,
-) -> Iterator[Draft]:
+) -> Iterator[NewPublication]:
     newest = newest_of(db, publisher=PUBLISHER, kind=kind, ordering_keys=records)
     for key, record in records.items():
         before = newest.get(key)
@@ -132,7 +132,7 @@ def _lineage_key(kind: str, ordering_key: str, record: Mapping[str, Any], before
     return f"{kind}:{ordering_key}:{before.id if before else 0}:{record_hash(record)}"
 
 
-def _draft(kind: str, ordering_key: str, record: Mapping[str, Any], dedupe_key: str, **more: Any) -> Draft:
-    return Draft(
+def _draft(kind: str, ordering_key: str, record: Mapping[str, Any], dedupe_key: str, **more: Any) -> NewPublication:
+    return NewPublication(
         publisher=PUBLISHER, kind=kind, ordering_key=ordering_key, record=record, dedupe_key=dedupe_key, **more
     )

@@ -29,7 +29,7 @@ from observe_dagster.integrations.monte_carlo.payloads import (
     query_log_events,
 )
 from observe_dagster.integrations.monte_carlo.resources import Resource, Resources
-from observe_dagster.ledger.outbox.dispatcher import Desk, batches
+from observe_dagster.ledger.outbox.dispatcher import Dispatcher, batches
 from observe_dagster.ledger.outbox.outbox import Publication
 
 PUBLISHER = "monte_carlo"
@@ -70,7 +70,7 @@ class MonteCarlo:
         """As many as one request may hold."""
         return MOST_EVENTS[kind]
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: Desk) -> None:
+    def deliver(self, kind: str, items: Sequence[Publication], desk: Dispatcher) -> None:
         """Send items of one kind, those of each resource on their own."""
         prepared: dict[int, _Prepared] = {}
         of_resource: dict[Resource | None, list[Publication]] = {}
@@ -78,7 +78,7 @@ class MonteCarlo:
             try:
                 prepared[item.id] = ready = self._prepare(item)
             except ValueError as error:
-                desk.dead(item, str(error))
+                desk.dead_letter(item, str(error))
                 continue
             of_resource.setdefault(ready.resource, []).append(item)
 

@@ -17,7 +17,7 @@ def planned(project: Project, there: WarehouseSync, *, send_secrets: bool = Fals
     return plan_changes(project, remote, send_secrets=send_secrets)
 
 
-def carried_out(changes: Sequence[Change], there: WarehouseSync, ledger: Ledger) -> Iterator[Change]:
+def apply_changes(changes: Sequence[Change], client: WarehouseSync, ledger: Ledger) -> Iterator[Change]:
     """Carry out the changes in their order, giving each when it is done; stops with PublishError at the first failure.
 
     An update clears the fault of a resource there, so it is cleared in the ledger too.
@@ -25,7 +25,7 @@ def carried_out(changes: Sequence[Change], there: WarehouseSync, ledger: Ledger)
     for change in changes:
         if change.action == "unchanged":
             continue
-        send = there.create if change.action == "create" else there.update
+        send = client.create if change.action == "create" else client.update
         send(change.kind, change.body)
         _clear_fault(change, ledger)
         yield change

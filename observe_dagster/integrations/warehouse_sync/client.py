@@ -26,7 +26,7 @@ Resource = Literal["connection", "data_model", "pipeline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class WarehouseSyncSettings:
     """Which workspace, and the bearer token that opens it."""
 
     workspace_id: str
@@ -34,7 +34,7 @@ class Access:
     url: str = DEFAULT_URL
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Access | None":
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "WarehouseSyncSettings | None":
         """Read MPARTICLE_WORKSPACE_ID, MPARTICLE_TOKEN and MPARTICLE_URL; None when neither of the first is set."""
         env = os.environ if environment is None else environment
         workspace_id, token = env.get("MPARTICLE_WORKSPACE_ID"), env.get("MPARTICLE_TOKEN")
@@ -94,7 +94,11 @@ class WarehouseSync:
     """A workspace's connections, data models and pipelines. Verbs raise PublishError."""
 
     def __init__(
-        self, access: Access, *, secrets: Sequence[str] = (), transport: "httpx.BaseTransport | None" = None
+        self,
+        access: WarehouseSyncSettings,
+        *,
+        secrets: Sequence[str] = (),
+        transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         """`secrets` are what bodies may hold; they and the token are masked in every error."""
         base = f"{access.url}/workspaces/{quote(access.workspace_id, safe='')}"

@@ -45,7 +45,7 @@ def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
             return number
         latest = there.report(pipeline.id).latest_run
     except PublishError as error:
-        raise in_our_terms(error, pipeline) from None
+        raise to_sync_error(error, pipeline) from None
     if latest is not None and latest.type == "manual" and latest.id > before:
         return latest.id
     raise lost or SyncError(pipeline.id, f"Warehouse Sync did not say which run of pipeline {pipeline.id} it started.")
@@ -67,7 +67,7 @@ def followed(
             run = there.run(pipeline.id, run_id)
         except PublishError as error:
             if error.permanent:
-                raise in_our_terms(error, pipeline) from None
+                raise to_sync_error(error, pipeline) from None
             run = None
         if run is not None:
             on_run(run)
@@ -79,10 +79,10 @@ def followed(
         pause = min(pause * 2, LONGEST_WAIT)
 
 
-def why_it_failed(there: WarehouseSync, pipeline: Pipeline, run: RemoteRun) -> ObserveError:
+def failure_reason(client: WarehouseSync, pipeline: Pipeline, run: RemoteRun) -> ObserveError:
     """What ended a run badly: its connection, its data model, or what the run itself says."""
     try:
-        report = there.report(pipeline.id)
+        report = client.report(pipeline.id)
     except PublishError:
         report = None
     if report is not None and report.connection_status == "faulted":
@@ -94,7 +94,7 @@ def why_it_failed(there: WarehouseSync, pipeline: Pipeline, run: RemoteRun) -> O
     return SyncError(pipeline.id, f"Run {run.id} of pipeline {pipeline.id} at Warehouse Sync {run.status}: {said}")
 
 
-def in_our_terms(error: PublishError, pipeline: Pipeline) -> ObserveError:
+def to_sync_error(error: PublishError, pipeline: Pipeline) -> ObserveError:
     """The API's status codes as our errors; what has no meaning of its own stays a PublishError."""
     said = _sentence(_said(error), error.reason)
     if error.status == 400 and "already in progress" in said.lower():

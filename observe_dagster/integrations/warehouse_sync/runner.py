@@ -20,7 +20,7 @@ from observe_dagster.errors import (
     SyncError,
 )
 from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSync
-from observe_dagster.integrations.warehouse_sync.polling import OnRun, Wait, followed, started_run, why_it_failed
+from observe_dagster.integrations.warehouse_sync.polling import OnRun, Wait, failure_reason, followed, started_run
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.ledger.executions.queries import remote_runs
 from observe_dagster.records import Counts, RunStatus, RunType, SyncRange, SyncResult
@@ -107,7 +107,7 @@ class RemoteRunner:
                     closed += self._close_ended(pipeline)
         return closed
 
-    def pick_up(self, pipeline: Pipeline, tell: OnOther, *, seen: int = 0) -> tuple[int, int]:
+    def import_runs(self, pipeline: Pipeline, tell: OnOther, *, seen: int = 0) -> tuple[int, int]:
         """Record the runs that were not started here and have ended, the oldest first.
 
         `seen` is the number up to which all runs are recorded; returns how many were, and that number now. `tell` is
@@ -193,7 +193,7 @@ class RemoteRunner:
         raise error
 
     def _reasons(self, pipeline: Pipeline, run: RemoteRun) -> tuple[list[str], ObserveError]:
-        error = why_it_failed(self.there, pipeline, run)
+        error = failure_reason(self.there, pipeline, run)
         return [str(error)], error
 
     # The ledger's side

@@ -1,6 +1,6 @@
 """A Watcher server: pipelines, rules, executions, watermarks and lineage told to it through the outbox."""
 
-from observe_dagster.integrations.watcher.enqueue import EXECUTION, PUBLISHER, take_in
-from observe_dagster.integrations.watcher.sender import SYSTEM, Access, Watcher, open_client
+from observe_dagster.integrations.watcher.enqueue import EXECUTION, PUBLISHER, enqueue
+from observe_dagster.integrations.watcher.sender import SYSTEM, Watcher, WatcherSettings, open_client
 
-__all__ = ["EXECUTION", "PUBLISHER", "SYSTEM", "Access", "Watcher", "open_client", "take_in"]
+__all__ = ["EXECUTION", "PUBLISHER", "SYSTEM", "Watcher", "WatcherSettings", "enqueue", "open_client"]

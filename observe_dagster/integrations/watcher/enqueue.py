@@ -20,8 +20,8 @@ from observe_dagster.integrations.watcher.payloads import (
 )
 from observe_dagster.ledger import PipelineRow
 from observe_dagster.ledger.checks.rules import rules_of
-from observe_dagster.ledger.outbox.enqueue import Draft, enqueue_all, newest_items
-from observe_dagster.ledger.outbox.unpublished import untold_executions
+from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue_all, newest_items
+from observe_dagster.ledger.outbox.unpublished import unpublished_executions
 
 PUBLISHER = "watcher"
 PIPELINE = "pipeline"
@@ -41,7 +41,7 @@ def start_key(execution_id: int) -> str:
     return f"start:{execution_id}"
 
 
-def take_in(
+def enqueue(
     db: sa.Connection,
     project: Project,
     lineage: Iterable[tuple[Pipeline, Sequence[Table], Table]],
@@ -78,14 +78,14 @@ def _rules(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime
 def _declared(db: sa.Connection, kind: str, records: Mapping[str, Record], *, now: datetime) -> int:
     """Put in what is declared, by pipeline, unless it is what was told last."""
     told = newest_items(db, publisher=PUBLISHER, kind=kind)
-    drafts: list[Draft] = []
+    drafts: list[NewPublication] = []
     for pipeline_id, record in records.items():
         key, content = _KEYS[kind] + pipeline_id, record_hash(record)
         before = told.get(key)
         if before is not None and record_hash(before.record) == content:
             continue
         drafts.append(
-            Draft(
+            NewPublication(
                 publisher=PUBLISHER,
                 kind=kind,
                 ordering_key=key,
@@ -105,18 +105,18 @@ def _executions(db: sa.Connection, identities: Mapping[str, Record], *, now: dat
         "pipelines": tuple(identities),
         "publisher": PUBLISHER,
     }
-    started = untold_executions(db, prefix="start:", ended=False, **found)
-    ended = untold_executions(db, prefix="end:", ended=True, **found)
+    started = unpublished_executions(db, prefix="start:", ended=False, **found)
+    ended = unpublished_executions(db, prefix="end:", ended=True, **found)
     of = {execution.id: execution.pipeline_id for execution in (*started, *ended)}
     # At one moment ends come first: a run begins when the one before it has ended.
     events = [(each.end_date or each.start_date, 0, each) for each in ended]
     events += [(each.start_date, 1, each) for each in started]
-    drafts: list[Draft] = []
+    drafts: list[NewPublication] = []
     for _, is_start, execution in sorted(events, key=lambda event: (event[0], event[1], event[2].id)):
         identity = identities[execution.pipeline_id]
         parent = of.get(execution.parent_id or 0)
         drafts.append(
-            Draft(
+            NewPublication(
                 publisher=PUBLISHER,
                 kind=EXECUTION,
                 ordering_key=execution.pipeline_id,

@@ -11,7 +11,7 @@ from observe_dagster.integrations.dry_run import dry_run
 from observe_dagster.integrations.http import TIMEOUT_SECONDS, Client
 from observe_dagster.integrations.watcher.enqueue import EXECUTION, LINEAGE, PIPELINE, PUBLISHER, RULES, start_key
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.dispatcher import Desk
+from observe_dagster.ledger.outbox.dispatcher import Dispatcher
 from observe_dagster.ledger.outbox.outbox import Publication
 from observe_dagster.ledger.outbox.receipts import receipt_of
 
@@ -23,14 +23,14 @@ _MOST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class WatcherSettings:
     """Where the server is; it has no login of its own, so `authorization` is for a proxy in front of it."""
 
     url: str
     authorization: str | None = field(default=None, repr=False)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Access | None":
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "WatcherSettings | None":
         """Read WATCHER_URL and WATCHER_AUTHORIZATION; None when there is no server."""
         env = os.environ if environment is None else environment
         url = (env.get("WATCHER_URL") or "").rstrip("/")
@@ -42,7 +42,7 @@ class Access:
 
 
 def open_client(
-    access: Access, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
+    access: WatcherSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
 ) -> Client:
     """A client of the server; with `folder` it writes requests there instead of sending them."""
     if folder is not None:
@@ -65,7 +65,7 @@ class Watcher:
         del kind
         return _MOST
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: Desk) -> None:
+    def deliver(self, kind: str, items: Sequence[Publication], desk: Dispatcher) -> None:
         """Send each item on its own."""
         tell = {
             PIPELINE: self._pipeline,

@@ -1,4 +1,4 @@
-"""Episodes of something being wrong: one open row for each subject and check, from the first failure to recovery."""
+"""Alerts of something being wrong: one open row for each subject and check, from the first failure to recovery."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from observe_dagster.ledger.database import advisory_key, storable
-from observe_dagster.ledger.schema.alerts import alert
+from observe_dagster.ledger.schema import alerts as schema
 from observe_dagster.ledger.schema.declared import connection, pipeline
 from observe_dagster.ledger.schema.executions import pipeline_execution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class Alert:
     """One time that something is wrong, from the first failure to recovery.
 
     `subject` is an asset such as `lake/analytics/flights`, or `job:sync`, `pipeline:flights-hourly` and so on.
@@ -41,12 +41,12 @@ class Episode:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What at most one open episode has."""
+        """What at most one open alert has."""
         return self.subject, self.check_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class FaultedResource:
     """Something the ledger says cannot go on; `told_by_run` is when a Dagster run failed with it, if one did."""
 
     kind: str
@@ -55,9 +55,9 @@ class Fault:
     told_by_run: datetime | None = None
 
 
-_FIELDS = [name for name in Episode.__slots__ if name != "pipeline_id"]
-_EPISODES = sa.select(*(alert.c[name] for name in _FIELDS), pipeline.c.slug.label("pipeline_id")).select_from(
-    alert.outerjoin(pipeline)
+_FIELDS = [name for name in Alert.__slots__ if name != "pipeline_id"]
+_ALERTS = sa.select(*(schema.alert.c[name] for name in _FIELDS), pipeline.c.slug.label("pipeline_id")).select_from(
+    schema.alert.outerjoin(pipeline)
 )
 
 
@@ -66,43 +66,49 @@ def lock_alerts(db: sa.Connection) -> None:
     db.execute(sa.select(sa.func.pg_advisory_xact_lock(advisory_key("alerts"))))
 
 
-def open_episodes(db: sa.Connection) -> list[Episode]:
-    """Every open episode, the oldest first."""
-    return _episodes(db, _EPISODES.where(alert.c.status == "open").order_by(alert.c.opened_at, alert.c.id))
+def open_alerts(db: sa.Connection) -> list[Alert]:
+    """Every open alert, the oldest first."""
+    return _alerts(
+        db, _ALERTS.where(schema.alert.c.status == "open").order_by(schema.alert.c.opened_at, schema.alert.c.id)
+    )
 
 
-def latest_episodes(db: sa.Connection, keys: Collection[tuple[str, str]]) -> list[Episode]:
-    """The newest episode, open or over, of each of these subjects and checks."""
+def latest_alerts(db: sa.Connection, keys: Collection[tuple[str, str]]) -> list[Alert]:
+    """The newest alert, open or over, of each of these subjects and checks."""
     if not keys:
         return []
-    wanted = sa.tuple_(alert.c.subject, alert.c.check_name).in_(list(keys))
-    newest = sa.select(sa.func.max(alert.c.id)).where(wanted).group_by(alert.c.subject, alert.c.check_name)
-    return _episodes(db, _EPISODES.where(alert.c.id.in_(newest)))
-
-
-def recent_episodes(db: sa.Connection, *, limit: int) -> list[Episode]:
-    """The episodes that were opened last, open or over, the newest first."""
-    return _episodes(db, _EPISODES.order_by(alert.c.opened_at.desc(), alert.c.id.desc()).limit(limit))
-
-
-def add_episode(db: sa.Connection, episode: Episode) -> None:
-    """Write a new episode."""
-    number = sa.select(pipeline.c.id).where(pipeline.c.slug == episode.pipeline_id).scalar_subquery()
-    values = {"subject": episode.subject, "check_name": episode.check_name, "opened_at": episode.opened_at}
-    db.execute(sa.insert(alert).values(pipeline_id=number, **values, **_changing(episode)))
-
-
-def update_episode(db: sa.Connection, episode: Episode) -> None:
-    """Write what became of the open episode of that subject and check."""
-    chosen = (
-        alert.c.subject == episode.subject,
-        alert.c.check_name == episode.check_name,
-        alert.c.status == "open",
+    wanted = sa.tuple_(schema.alert.c.subject, schema.alert.c.check_name).in_(list(keys))
+    newest = (
+        sa.select(sa.func.max(schema.alert.c.id))
+        .where(wanted)
+        .group_by(schema.alert.c.subject, schema.alert.c.check_name)
     )
-    db.execute(sa.update(alert).where(*chosen).values(**_changing(episode)))
+    return _alerts(db, _ALERTS.where(schema.alert.c.id.in_(newest)))
 
 
-def faults(db: sa.Connection) -> list[Fault]:
+def recent_alerts(db: sa.Connection, *, limit: int) -> list[Alert]:
+    """The alerts that were opened last, open or over, the newest first."""
+    return _alerts(db, _ALERTS.order_by(schema.alert.c.opened_at.desc(), schema.alert.c.id.desc()).limit(limit))
+
+
+def add_alert(db: sa.Connection, alert: Alert) -> None:
+    """Write a new alert."""
+    number = sa.select(pipeline.c.id).where(pipeline.c.slug == alert.pipeline_id).scalar_subquery()
+    values = {"subject": alert.subject, "check_name": alert.check_name, "opened_at": alert.opened_at}
+    db.execute(sa.insert(schema.alert).values(pipeline_id=number, **values, **_changing(alert)))
+
+
+def update_alert(db: sa.Connection, alert: Alert) -> None:
+    """Write what became of the open alert of that subject and check."""
+    chosen = (
+        schema.alert.c.subject == alert.subject,
+        schema.alert.c.check_name == alert.check_name,
+        schema.alert.c.status == "open",
+    )
+    db.execute(sa.update(schema.alert).where(*chosen).values(**_changing(alert)))
+
+
+def faults(db: sa.Connection) -> list[FaultedResource]:
     """What is faulted now among the declared pipelines and connections."""
     columns = pipeline_execution.c
     latest = (
@@ -125,10 +131,13 @@ def faults(db: sa.Connection) -> list[Fault]:
     )
     return [
         *(
-            Fault(kind="pipeline", id=row.slug, errors=_messages(row.errors), told_by_run=row.told)
+            FaultedResource(kind="pipeline", id=row.slug, errors=_messages(row.errors), told_by_run=row.told)
             for row in db.execute(pipelines)
         ),
-        *(Fault(kind="connection", id=row.id, errors=_messages(row.errors)) for row in db.execute(connections)),
+        *(
+            FaultedResource(kind="connection", id=row.id, errors=_messages(row.errors))
+            for row in db.execute(connections)
+        ),
     ]
 
 
@@ -136,17 +145,17 @@ def _messages(errors: Any) -> tuple[str, ...]:
     return tuple(error["message"] if isinstance(error, dict) else str(error) for error in errors)
 
 
-def _episodes(db: sa.Connection, statement: sa.Select[Any]) -> list[Episode]:
-    return [Episode(**row) for row in db.execute(statement).mappings()]
+def _alerts(db: sa.Connection, statement: sa.Select[Any]) -> list[Alert]:
+    return [Alert(**row) for row in db.execute(statement).mappings()]
 
 
-def _changing(episode: Episode) -> dict[str, Any]:
+def _changing(alert: Alert) -> dict[str, Any]:
     return {
-        "severity": episode.severity,
-        "status": episode.status,
-        "description": storable(episode.description),
-        "details": dict(episode.details),
-        "last_seen_at": episode.last_seen_at,
-        "last_sent_at": episode.last_sent_at,
-        "resolved_at": episode.resolved_at,
+        "severity": alert.severity,
+        "status": alert.status,
+        "description": storable(alert.description),
+        "details": dict(alert.details),
+        "last_seen_at": alert.last_seen_at,
+        "last_sent_at": alert.last_sent_at,
+        "resolved_at": alert.resolved_at,
     }

@@ -31,7 +31,7 @@ def write_findings(db: sa.Connection, results: Sequence[CheckResult], numbers: M
 
 
 def _write_freshness(db: sa.Connection, results: Sequence[CheckResult], numbers: Mapping[str, int]) -> None:
-    """Open one entry for each episode, and close it when the table is fresh again."""
+    """Open one entry for each alert, and close it when the table is fresh again."""
     log = freshness_pipeline_log
     late = [
         {

@@ -4,28 +4,28 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from observe_dagster.ledger.checks.rows import CheckStanding, Verdict
-from observe_dagster.ledger.schema.checks import check_result, check_standing
+from observe_dagster.ledger.checks.rows import CheckResultRow, CheckStatus
+from observe_dagster.ledger.schema.checks import check_result, check_status
 from observe_dagster.ledger.schema.declared import pipeline
 from observe_dagster.records import Status
 
-_STANDINGS = sa.select(check_standing, pipeline.c.slug).select_from(check_standing.outerjoin(pipeline))
+_STANDINGS = sa.select(check_status, pipeline.c.slug).select_from(check_status.outerjoin(pipeline))
 _RESULTS = sa.select(check_result, pipeline.c.slug).select_from(
     check_result.outerjoin(pipeline, pipeline.c.id == check_result.c.pipeline_id)
 )
 
 
-def standing_checks(db: sa.Connection, asset: tuple[str, ...] | None = None) -> list[CheckStanding]:
+def check_statuses(db: sa.Connection, asset: tuple[str, ...] | None = None) -> list[CheckStatus]:
     """How every check stands, or those of one asset, by asset and name."""
-    statement = _STANDINGS.order_by(check_standing.c.asset, check_standing.c.check_name)
+    statement = _STANDINGS.order_by(check_status.c.asset, check_status.c.check_name)
     if asset is not None:
-        statement = statement.where(check_standing.c.asset == "/".join(asset))
+        statement = statement.where(check_status.c.asset == "/".join(asset))
     return [_standing(row) for row in db.execute(statement).mappings()]
 
 
 def check_history(
     db: sa.Connection, asset: tuple[str, ...], check_name: str, *, limit: int, before: datetime | None
-) -> list[Verdict]:
+) -> list[CheckResultRow]:
     """What one check said, of the newest moments first, judged before `before`."""
     columns = check_result.c
     statement = _RESULTS.where(columns.asset == "/".join(asset), columns.check_name == check_name)
@@ -35,8 +35,8 @@ def check_history(
     return [_verdict(row) for row in db.execute(newest_first).mappings()]
 
 
-def _standing(row: sa.RowMapping) -> CheckStanding:
-    return CheckStanding(
+def _standing(row: sa.RowMapping) -> CheckStatus:
+    return CheckStatus(
         asset=tuple(row["asset"].split("/")),
         check_name=row["check_name"],
         kind=row["kind"],
@@ -51,8 +51,8 @@ def _standing(row: sa.RowMapping) -> CheckStanding:
     )
 
 
-def _verdict(row: sa.RowMapping) -> Verdict:
-    return Verdict(
+def _verdict(row: sa.RowMapping) -> CheckResultRow:
+    return CheckResultRow(
         id=row["id"],
         asset=tuple(row["asset"].split("/")),
         check_name=row["check_name"],

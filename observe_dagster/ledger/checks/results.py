@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from observe_dagster.ledger.checks.findings import write_findings
 from observe_dagster.ledger.database import storable
-from observe_dagster.ledger.schema.checks import OF_ONE_RUN, check_result, check_standing
+from observe_dagster.ledger.schema.checks import OF_ONE_RUN, check_result, check_status
 from observe_dagster.ledger.schema.declared import pipeline
 from observe_dagster.records import CheckResult, Status
 
@@ -74,19 +74,19 @@ def _follow(before: _Before | None, results: Sequence[CheckResult]) -> _After:
     newest: CheckResult | None = None
     standing = before
     for result in results:
-        keep = _worth_keeping(standing, result)
+        keep = _should_persist(standing, result)
         if keep:
             kept.append(result)
         if standing is not None and result.judged_at < standing.judged_at:
             continue
         touched = keep or standing is None or standing.last_evaluated_at <= result.evaluated_at - _TOUCHED_EVERY
         newest = result if touched else newest
-        standing = _stand(standing, result, kept=keep)
+        standing = _next_status(standing, result, kept=keep)
     assert standing is not None
     return _After(kept=tuple(kept), newest=newest, standing=standing)
 
 
-def _worth_keeping(before: _Before | None, result: CheckResult) -> bool:
+def _should_persist(before: _Before | None, result: CheckResult) -> bool:
     if before is None or (result.kind == "anomaly" and result.execution_id is not None):
         return True
     if result.kind not in _STANDING_KINDS:
@@ -97,7 +97,7 @@ def _worth_keeping(before: _Before | None, result: CheckResult) -> bool:
     return before.last_reported_at <= result.evaluated_at - KEPT_AT_LEAST_EVERY
 
 
-def _stand(before: _Before | None, result: CheckResult, *, kept: bool) -> _Before:
+def _next_status(before: _Before | None, result: CheckResult, *, kept: bool) -> _Before:
     same = before is not None and before.status == result.outcome.status
     recorded = result.evaluated_at if kept or before is None else before.last_reported_at
     return _Before(
@@ -116,17 +116,17 @@ def _pipeline_numbers(db: sa.Connection, slugs: Collection[str]) -> dict[str, in
 
 
 def _lock_standings(db: sa.Connection, keys: Sequence[_Key]) -> dict[_Key, _Before]:
-    columns = check_standing.c
+    columns = check_status.c
     assets, names = ([key[part] for key in keys] for part in (0, 1))
     given = sa.func.unnest(
         sa.bindparam(None, assets, type_=sa.ARRAY(sa.Text)), sa.bindparam(None, names, type_=sa.ARRAY(sa.Text))
     )
     wanted = given.table_valued("asset", "check_name", name="wanted").render_derived()
     statement = (
-        sa.select(check_standing)
+        sa.select(check_status)
         .join(wanted, sa.and_(columns.asset == wanted.c.asset, columns.check_name == wanted.c.check_name))
         .order_by(columns.asset, columns.check_name)
-        .with_for_update(of=check_standing)
+        .with_for_update(of=check_status)
     )
     return {
         (row.asset, row.check_name): _Before(
@@ -196,7 +196,7 @@ def _write_standings(db: sa.Connection, found: Iterable[_After], numbers: dict[s
     rows = [_standing_values(each, each.newest, numbers) for each in found if each.newest is not None]
     if not rows:
         return
-    statement = insert(check_standing)
+    statement = insert(check_status)
     written = {name: statement.excluded[name] for name in rows[0] if name not in ("asset", "check_name")}
     db.execute(statement.on_conflict_do_update(index_elements=["asset", "check_name"], set_=written), rows)
 

@@ -24,7 +24,7 @@ class ExpectationsRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunSeen:
+class RunTiming:
     """When a run started and ended; one that goes on has no end and no outcome."""
 
     execution_id: int
@@ -34,7 +34,7 @@ class RunSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatestStart:
+class LastRequestedRun:
     """The run that started last, of those that the schedule or somebody asked for; backfills do not count."""
 
     run_type: RunType
@@ -44,7 +44,7 @@ class LatestStart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class TimingInputs:
     """All that freshness and timeliness of one pipeline are judged by.
 
     `own` is what the pipeline declares and `inherited` what its type does. `open_runs` go on, however long ago they
@@ -67,10 +67,10 @@ class Standing:
     last_soft_delete: datetime | None
     own: ExpectationsRow
     inherited: ExpectationsRow | None
-    open_runs: tuple[RunSeen, ...] = ()
-    untimed_runs: tuple[RunSeen, ...] = ()
-    latest_ended: RunSeen | None = None
-    latest_start: LatestStart | None = None
+    open_runs: tuple[RunTiming, ...] = ()
+    untimed_runs: tuple[RunTiming, ...] = ()
+    latest_ended: RunTiming | None = None
+    latest_start: LastRequestedRun | None = None
     freshness_status: Status | None = None
     timeliness_status: Status | None = None
 
@@ -109,7 +109,7 @@ class AnomalyCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckStanding:
+class CheckStatus:
     """How one check of one asset stands.
 
     `since` is when it began to say so, and `last_reported_at` when what it says was last kept, and people told.
@@ -129,7 +129,7 @@ class CheckStanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class CheckResultRow:
     """One verdict that was kept; a `flagged` value is not part of a baseline."""
 
     id: int

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from observe_dagster.ledger.checks.anomaly_inputs import Chosen, cases
 from observe_dagster.ledger.checks.flags import unflag
-from observe_dagster.ledger.checks.queries import check_history, standing_checks
+from observe_dagster.ledger.checks.queries import check_history, check_statuses
 from observe_dagster.ledger.checks.results import record_results
-from observe_dagster.ledger.checks.rows import AnomalyCase, CheckStanding, Standing, Verdict
-from observe_dagster.ledger.checks.timing_inputs import standings
+from observe_dagster.ledger.checks.rows import AnomalyCase, CheckResultRow, CheckStatus, TimingInputs
+from observe_dagster.ledger.checks.timing_inputs import timing_inputs
 from observe_dagster.ledger.retention import DEFAULT_BATCH_SIZE, SHORTEST_RETENTION_DAYS, prune
 from observe_dagster.ledger.session import LedgerSession
 from observe_dagster.records import CheckResult
@@ -18,13 +18,13 @@ LOOKS_BACK = timedelta(days=7)
 """How long after its end a run is still judged when nobody did so at the time."""
 
 
-class VerdictBook(LedgerSession):
+class CheckStore(LedgerSession):
     """What the checks said and what they judge by; on the engine of its ledger, which closes it."""
 
-    def standings(self, pipeline_ids: Collection[str] | None = None, *, now: datetime) -> list[Standing]:
+    def timing_inputs(self, pipeline_ids: Collection[str] | None = None, *, now: datetime) -> list[TimingInputs]:
         """All that freshness and timeliness are judged by, of all pipelines and observed assets, in one query."""
         with self.transaction() as db:
-            return standings(db, pipeline_ids, untimed_since=now - LOOKS_BACK)
+            return timing_inputs(db, pipeline_ids, untimed_since=now - LOOKS_BACK)
 
     @contextmanager
     def anomaly_cases(
@@ -49,14 +49,14 @@ class VerdictBook(LedgerSession):
         with self.transaction() as db:
             record_results(db, results)
 
-    def standing_checks(self, asset: tuple[str, ...] | None = None) -> list[CheckStanding]:
+    def statuses(self, asset: tuple[str, ...] | None = None) -> list[CheckStatus]:
         """How every check stands, or those of one asset."""
         with self.transaction() as db:
-            return standing_checks(db, asset)
+            return check_statuses(db, asset)
 
-    def check_history(
+    def history(
         self, asset: tuple[str, ...], check_name: str, *, limit: int = 100, before: datetime | None = None
-    ) -> list[Verdict]:
+    ) -> list[CheckResultRow]:
         """What one check said, the newest first."""
         with self.transaction() as db:
             return check_history(db, asset, check_name, limit=limit, before=before)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
 from observe_dagster.config.models.pipeline import Expectations
-from observe_dagster.ledger.checks.rows import ExpectationsRow, LatestStart, RunSeen, Standing
+from observe_dagster.ledger.checks.rows import ExpectationsRow, LastRequestedRun, RunTiming, TimingInputs
 from observe_dagster.ledger.watched.store import asset_key_of
 from observe_dagster.records import RunType, Status
 
@@ -64,7 +64,9 @@ ORDER BY p.slug
 """)  # noqa: S608 (column names of our own)
 
 
-def standings(db: sa.Connection, pipeline_ids: Collection[str] | None, *, untimed_since: datetime) -> list[Standing]:
+def timing_inputs(
+    db: sa.Connection, pipeline_ids: Collection[str] | None, *, untimed_since: datetime
+) -> list[TimingInputs]:
     """All that is declared now, and what is not while its checks still say something; runs that ended long ago rest."""
     slugs = None if pipeline_ids is None else list(pipeline_ids)
     rows = db.execute(_QUERY, {"slugs": slugs, "untimed_since": untimed_since}).mappings()
@@ -78,9 +80,9 @@ def asset_of(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (row["destination_connection_id"], row["destination_schema"], row["destination_table"])
 
 
-def _standing(row: sa.RowMapping) -> Standing:
+def _standing(row: sa.RowMapping) -> TimingInputs:
     created, changed = _utc(row["created_at"]), row["updated_at"]
-    return Standing(
+    return TimingInputs(
         pipeline_id=row["slug"],
         name=row["name"],
         asset=asset_of({**row}),
@@ -108,16 +110,16 @@ def _inherited(row: sa.RowMapping) -> ExpectationsRow | None:
     return ExpectationsRow(**{name: row[f"type_{name}"] for name in _EXPECTATIONS}) if row["has_type"] else None
 
 
-def _latest_ended(row: sa.RowMapping) -> RunSeen | None:
+def _latest_ended(row: sa.RowMapping) -> RunTiming | None:
     if row["ended_id"] is None:
         return None
     return _run(row["ended_id"], row["ended_start"], row["ended_end"], outcome=row["ended_outcome"])
 
 
-def _latest_start(row: sa.RowMapping) -> LatestStart | None:
+def _latest_start(row: sa.RowMapping) -> LastRequestedRun | None:
     if row["begun_type"] is None:
         return None
-    return LatestStart(
+    return LastRequestedRun(
         run_type=RunType(row["begun_type"]),
         logical_date=_utc(row["begun_logical_date"]),
         range_end=row["begun_range_end"],
@@ -125,19 +127,19 @@ def _latest_start(row: sa.RowMapping) -> LatestStart | None:
     )
 
 
-def _open_runs(row: sa.RowMapping) -> tuple[RunSeen, ...]:
+def _open_runs(row: sa.RowMapping) -> tuple[RunTiming, ...]:
     together = zip(row["open_ids"] or (), row["open_starts"] or (), strict=True)
     return tuple(_run(number, start, None, outcome=None) for number, start in together)
 
 
-def _untimed_runs(row: sa.RowMapping) -> tuple[RunSeen, ...]:
+def _untimed_runs(row: sa.RowMapping) -> tuple[RunTiming, ...]:
     columns = (row[f"untimed_{name}"] or () for name in ("ids", "starts", "ends", "outcomes"))
     together = zip(*columns, strict=True)
     return tuple(_run(number, start, end, outcome=outcome) for number, start, end, outcome in together)
 
 
-def _run(number: int, start: datetime, end: datetime | None, *, outcome: bool | None) -> RunSeen:
-    return RunSeen(execution_id=number, started_at=_utc(start), ended_at=_moment(end), succeeded=outcome)
+def _run(number: int, start: datetime, end: datetime | None, *, outcome: bool | None) -> RunTiming:
+    return RunTiming(execution_id=number, started_at=_utc(start), ended_at=_moment(end), succeeded=outcome)
 
 
 def _utc(at: datetime) -> datetime:

@@ -8,7 +8,7 @@ from observe_dagster.ledger.lineage.walk import DEFAULT_DEPTH, find, walk
 from observe_dagster.ledger.session import LedgerSession
 
 
-class LineageBook(LedgerSession):
+class LineageStore(LedgerSession):
     """Lineage of tables and columns; on the engine of its ledger, which closes it."""
 
     def find(self, path: str) -> LineageNode:

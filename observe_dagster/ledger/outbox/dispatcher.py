@@ -25,12 +25,12 @@ _MOST_FAILURES = 3
 _WRONG_ADDRESS = (404, 405)
 
 
-class Stopped(Exception):  # noqa: N818 (not an error: the rest waits for the next tick)
+class StopDelivery(Exception):  # noqa: N818 (not an error: the rest waits for the next tick)
     """Nothing more is to be sent now."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class DeliveryReport:
     """What became of the items of one tick, with their receipts; `notices` are sentences for people, each once."""
 
     sent: dict[str, int] = field(default_factory=dict[str, int])
@@ -65,7 +65,7 @@ class Vendor(Protocol):
         """How many items are claimed at once."""
         ...
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: "Desk") -> None:
+    def deliver(self, kind: str, items: Sequence[Publication], desk: "Dispatcher") -> None:
         """Send claimed items, every one of which is settled afterwards."""
         ...
 
@@ -74,14 +74,14 @@ Post = Callable[[Sequence[Publication], float], Mapping[str, Any]]
 """Sends items as one request within so many seconds and returns the receipt; raises PublishError."""
 
 
-class Desk:
+class Dispatcher:
     """Settles items for a vendor: sends batches, halves what is refused, and keeps the time."""
 
     def __init__(self, outbox: Outbox, publisher: str, *, clock: Callable[[], datetime], until: float) -> None:
         self._outbox, self._publisher, self._clock, self._until = outbox, publisher, clock, until
         self._failures = 0
         self._held_until: datetime | None = None
-        self.tally = Tally()
+        self.tally = DeliveryReport()
 
     @property
     def now(self) -> datetime:
@@ -105,10 +105,10 @@ class Desk:
             batch = waiting.pop()
             if self.out_of_time:
                 self._hand_back([batch, *waiting])
-                raise Stopped
+                raise StopDelivery
             try:
                 waiting.extend(self._send(batch, post))
-            except Stopped:
+            except StopDelivery:
                 self._hand_back(waiting)
                 raise
 
@@ -120,30 +120,30 @@ class Desk:
             self.tally.sent[item.kind] = self.tally.sent.get(item.kind, 0) + 1
         self._failures = 0
 
-    def dead(self, item: Publication, reason: str) -> None:
+    def dead_letter(self, item: Publication, reason: str) -> None:
         """Give an item up."""
-        self._outbox.dead(item, reason)
+        self._outbox.dead_letter(item, reason)
         self.tally.dead += 1
 
-    def wait(self, items: Sequence[Publication], reason: str, wait: timedelta) -> None:
+    def release_later(self, items: Sequence[Publication], reason: str, wait: timedelta) -> None:
         """Let items wait through no fault of theirs."""
-        self._outbox.give_back(items, due=self.now + wait, error=reason)
+        self._outbox.release(items, due=self.now + wait, error=reason)
         self.tally.postponed += len(items)
 
-    def hold(self, items: Sequence[Publication], reason: str, wait: timedelta) -> NoReturn:
+    def pause_publisher(self, items: Sequence[Publication], reason: str, wait: timedelta) -> NoReturn:
         """Let these items, and with them everything for this vendor, wait; ends the tick."""
-        self.wait(items, reason, wait)
+        self.release_later(items, reason, wait)
         self._held_until = self.now + wait
-        self._outbox.postpone(self._publisher, until=self._held_until)
-        raise Stopped
+        self._outbox.defer_all(self._publisher, until=self._held_until)
+        raise StopDelivery
 
-    def later(self, items: Sequence[Publication], error: PublishError) -> None:
+    def retry_later(self, items: Sequence[Publication], error: PublishError) -> None:
         """Let items wait after they failed."""
         self._outbox.retry_all_later(items, error.reason, now=self.now, retry_after=error.retry_after)
         self.tally.postponed += len(items)
 
     def _hand_back(self, batches: Sequence[Sequence[Publication]]) -> None:
-        self._outbox.give_back([item for batch in batches for item in batch], due=self._held_until)
+        self._outbox.release([item for batch in batches for item in batch], due=self._held_until)
 
     def _send(self, batch: list[Publication], post: Post) -> list[list[Publication]]:
         """Send one batch; returns its halves when they are to be sent instead."""
@@ -157,30 +157,30 @@ class Desk:
 
     def _failed(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
         if isinstance(error, RateLimitedError):
-            self.hold(batch, error.reason, error.retry_after or WAIT_WHEN_LIMITED)
+            self.pause_publisher(batch, error.reason, error.retry_after or WAIT_WHEN_LIMITED)
         if isinstance(error, RefusedCredentialsError):
             return self._not_allowed(batch, error)
         if error.status is not None and (error.status in _WRONG_ADDRESS or 300 <= error.status < 400):
             self.tally.note(f"{error} Is its address right? Everything waits; nothing is given up.")
-            self.hold(batch, error.reason, WAIT_FOR_CREDENTIALS)
+            self.pause_publisher(batch, error.reason, WAIT_FOR_CREDENTIALS)
         if error.permanent:
             return self._refused(batch, error)
         self._failures += 1
         if self._is_hopeless(batch, error):
-            self.dead(batch[0], f"Given up after {batch[0].attempts} attempts: {error.reason}")
+            self.dead_letter(batch[0], f"Given up after {batch[0].attempts} attempts: {error.reason}")
             return []
-        self.later(batch, error)
+        self.retry_later(batch, error)
         self.tally.note(str(error))
         if isinstance(error, UnreachableError) or self._failures >= _MOST_FAILURES:
-            raise Stopped
+            raise StopDelivery
         return []
 
     def _not_allowed(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
         """A key that is wrong stops everything; one that may not do this leaves the rest alone."""
         self.tally.note(f"{error} What it concerns waits; nothing is given up.")
         if error.status != 403:
-            self.hold(batch, error.reason, WAIT_FOR_CREDENTIALS)
-        self.wait(batch, error.reason, WAIT_FOR_CREDENTIALS)
+            self.pause_publisher(batch, error.reason, WAIT_FOR_CREDENTIALS)
+        self.release_later(batch, error.reason, WAIT_FOR_CREDENTIALS)
         return []
 
     def _refused(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
@@ -188,7 +188,7 @@ class Desk:
         if len(batch) > 1:
             middle = len(batch) // 2
             return [batch[middle:], batch[:middle]]
-        self.dead(batch[0], error.reason)
+        self.dead_letter(batch[0], error.reason)
         return []
 
     def _is_hopeless(self, batch: Sequence[Publication], error: PublishError) -> bool:
@@ -198,19 +198,19 @@ class Desk:
         return latest is not None and latest >= self.now - timedelta(hours=1)
 
 
-def deliver(outbox: Outbox, vendor: Vendor, *, clock: Callable[[], datetime], seconds: float) -> Tally:
+def deliver(outbox: Outbox, vendor: Vendor, *, clock: Callable[[], datetime], seconds: float) -> DeliveryReport:
     """Send what is due, kind after kind; begins no further request once `seconds` are nearly over."""
-    desk = Desk(outbox, vendor.publisher, clock=clock, until=monotonic() + seconds)
+    desk = Dispatcher(outbox, vendor.publisher, clock=clock, until=monotonic() + seconds)
     try:
         for kind in vendor.kinds:
             for items in _claims(outbox, vendor, kind, desk):
                 vendor.deliver(kind, items, desk)
-    except Stopped:
+    except StopDelivery:
         pass
     return desk.tally
 
 
-def _claims(outbox: Outbox, vendor: Vendor, kind: str, desk: Desk) -> Iterator[list[Publication]]:
+def _claims(outbox: Outbox, vendor: Vendor, kind: str, desk: Dispatcher) -> Iterator[list[Publication]]:
     while not desk.out_of_time:
         items = outbox.claim(vendor.publisher, limit=vendor.most(kind), lease=LEASE, now=desk.now, kind=kind)
         if not items:

@@ -17,7 +17,7 @@ from observe_dagster.ledger.schema.outbox import publication
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class NewPublication:
     """What is to become an item.
 
     A publisher has only one item of each `dedupe_key`. An item is sent from `due` on, at once by default, and not
@@ -33,12 +33,12 @@ class Draft:
     after: Collection[str] = ()
 
 
-def enqueue(db: sa.Connection, draft: Draft, *, now: datetime) -> bool:
+def enqueue(db: sa.Connection, draft: NewPublication, *, now: datetime) -> bool:
     """Put an item in; false when the publisher has one of that `dedupe_key` already."""
     return enqueue_all(db, [draft], now=now) == 1
 
 
-def enqueue_all(db: sa.Connection, drafts: Iterable[Draft], *, now: datetime) -> int:
+def enqueue_all(db: sa.Connection, drafts: Iterable[NewPublication], *, now: datetime) -> int:
     """Put items in, in this order; returns how many of them the publishers did not have already."""
     values = [
         {

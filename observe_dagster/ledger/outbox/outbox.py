@@ -139,7 +139,7 @@ class Outbox:
         self._settle(items, next_attempt_at=due, last_error=storable(error))
         return due
 
-    def give_back(self, items: Sequence[Publication], *, due: datetime | None = None, error: str | None = None) -> int:
+    def release(self, items: Sequence[Publication], *, due: datetime | None = None, error: str | None = None) -> int:
         """Give items back that were not tried: the claim does not count. They are due as before, or at `due`."""
         values: dict[str, Any] = {"attempts": publication.c.attempts - 1}
         if due is not None:
@@ -148,7 +148,7 @@ class Outbox:
             values["last_error"] = storable(error)
         return self._settle(items, **values)
 
-    def dead(self, item: Publication, reason: str) -> bool:
+    def dead_letter(self, item: Publication, reason: str) -> bool:
         """Give an item up with the reason; what comes after it is no longer held back."""
         return self._settle([item], state="dead", last_error=storable(reason)) == 1
 
@@ -211,7 +211,7 @@ class Outbox:
         with self._ledger.transaction() as db:
             return db.execute(statement.values(next_attempt_at=now)).rowcount
 
-    def postpone(self, publisher: str, *, until: datetime) -> int:
+    def defer_all(self, publisher: str, *, until: datetime) -> int:
         """Let nothing of a publisher that nobody holds be due before `until`; returns how many items it moved."""
         free = (publication.c.publisher == publisher, publication.c.state == "pending", publication.c.lease.is_(None))
         statement = sa.update(publication).where(*free, publication.c.next_attempt_at < until)

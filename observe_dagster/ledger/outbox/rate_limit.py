@@ -18,13 +18,13 @@ LONGEST_REQUEST = timedelta(minutes=2)
 """A request without an answer for so long, for its process died, counts as answered then."""
 
 
-def wait_for_slot(answered: Sequence[datetime], *, limit: int, window: timedelta, now: datetime) -> timedelta:
+def seconds_until_allowed(answered: Sequence[datetime], *, limit: int, window: timedelta, now: datetime) -> timedelta:
     """How long to wait before another request: until fewer than `limit` answers lie in the window before now."""
     inside = sorted(at for at in answered if at + window > now)
     return timedelta() if len(inside) < limit else inside[-limit] + window - now
 
 
-class LedgerSlots:
+class LedgerRateLimiter:
     """The slots of one scope, such as one token, kept in the ledger; verbs raise LedgerError."""
 
     def __init__(self, ledger: Ledger, scope: str, *, limit: int, window: timedelta) -> None:
@@ -43,7 +43,7 @@ class LedgerSlots:
             db.execute(sa.delete(request_slot).where(columns.scope == self._scope, over))
             found = db.execute(sa.select(columns.completed_at).where(columns.scope == self._scope)).scalars()
             answered = [at or now for at in found]
-            wait = wait_for_slot(answered, limit=self._limit, window=self._window, now=now)
+            wait = seconds_until_allowed(answered, limit=self._limit, window=self._window, now=now)
             if wait > timedelta():
                 return wait
             taken = sa.insert(request_slot).values(scope=self._scope, started_at=now).returning(columns.id)

@@ -20,7 +20,9 @@ def receipt_of(db: sa.Connection, *, publisher: str, dedupe_key: str) -> Mapping
     return db.execute(statement).scalar_one_or_none()
 
 
-def shown_since(db: sa.Connection, *, publisher: str, ordering_keys: Collection[str], since: datetime) -> set[str]:
+def receipts_shown_since(
+    db: sa.Connection, *, publisher: str, ordering_keys: Collection[str], since: datetime
+) -> set[str]:
     """The ordering keys of which a receipt was shown to people since a time."""
     columns, shown_at = publication.c, publication.c.receipt[_SHOWN_AT].astext
     wanted = sa.bindparam(None, list(ordering_keys), type_=sa.ARRAY(sa.Text))
@@ -28,7 +30,7 @@ def shown_since(db: sa.Connection, *, publisher: str, ordering_keys: Collection[
     return set(db.execute(sa.select(columns.ordering_key).where(*chosen, shown_at >= _text(since))).scalars())
 
 
-def note_shown(db: sa.Connection, numbers: Collection[int], *, now: datetime) -> None:
+def mark_receipts_shown(db: sa.Connection, numbers: Collection[int], *, now: datetime) -> None:
     """Note on receipts that people were shown them."""
     noted = publication.c.receipt.concat(sa.cast({_SHOWN_AT: _text(now)}, Json))
     db.execute(sa.update(publication).where(publication.c.id.in_(list(numbers))).values(receipt=noted))

@@ -30,7 +30,7 @@ class LoggedQuery:
 _FIELDS = [query_log.c[name] for name in LoggedQuery.__slots__]
 
 
-def untold_queries(
+def unpublished_queries(
     db: sa.Connection, *, publisher: str, prefix: str, connections: Collection[str], since: datetime, limit: int
 ) -> list[LoggedQuery]:
     """The oldest statements on some connections that have no publication with the dedupe key `prefix` and their id."""
@@ -46,7 +46,7 @@ def untold_queries(
     return [LoggedQuery(**row) for row in db.execute(statement).mappings()]
 
 
-def untold_executions(
+def unpublished_executions(
     db: sa.Connection,
     *,
     publisher: str,

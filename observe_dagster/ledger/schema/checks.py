@@ -41,7 +41,7 @@ check_result = sa.Table(
     ),
 )
 
-check_standing = sa.Table(
+check_status = sa.Table(
     "check_standing",
     metadata,
     sa.Column("asset", sa.Text, primary_key=True),

@@ -31,7 +31,7 @@ _SHORTEST = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedAsset:
+class WatchedAsset:
     """An asset that others make, by its key with the parts joined by `/`, and what is expected of it."""
 
     asset_key: str
@@ -62,7 +62,7 @@ class EndedExecution:
     is_past: bool = False
 
 
-def observed_id(asset_key: str) -> str:
+def watched_id(asset_key: str) -> str:
     """The id of an observed asset: its key, with a slash even where it has one part, so that no pipeline has it."""
     return asset_key if "/" in asset_key else f"/{asset_key}"
 
@@ -72,15 +72,15 @@ def asset_key_of(pipeline_id: str) -> tuple[str, ...]:
     return tuple(pipeline_id.removeprefix("/").split("/"))
 
 
-def observe_asset(db: sa.Connection, wanted: ObservedAsset, *, now: datetime) -> PipelineRow:
+def upsert_watched_asset(db: sa.Connection, wanted: WatchedAsset, *, now: datetime) -> PipelineRow:
     """Find the asset, or write it and its rules anew where something differs."""
-    observe_assets(db, [wanted], now=now)
-    return find_pipeline(db, observed_id(wanted.asset_key))
+    upsert_watched_assets(db, [wanted], now=now)
+    return find_pipeline(db, watched_id(wanted.asset_key))
 
 
-def observe_assets(db: sa.Connection, wanted: Sequence[ObservedAsset], *, now: datetime) -> None:
+def upsert_watched_assets(db: sa.Connection, wanted: Sequence[WatchedAsset], *, now: datetime) -> None:
     """Write the assets and their rules anew where something differs; one query when nothing does."""
-    by_slug = {observed_id(asset.asset_key): asset for asset in wanted}
+    by_slug = {watched_id(asset.asset_key): asset for asset in wanted}
     columns = pipeline.c
     known = db.execute(sa.select(columns.slug, columns.content_hash).where(_among(by_slug), columns.active))
     hashes = {row.slug: row.content_hash for row in known}
@@ -94,9 +94,9 @@ def observe_assets(db: sa.Connection, wanted: Sequence[ObservedAsset], *, now: d
         retire_anomaly_checks(db, list(differing), now=now)
 
 
-def expect_too(db: sa.Connection, wanted: ObservedAsset, *, now: datetime) -> None:
+def add_expectations(db: sa.Connection, wanted: WatchedAsset, *, now: datetime) -> None:
     """Expect this of the asset beside what is expected of it already; writes nothing where it is."""
-    slug, said = observed_id(wanted.asset_key), wanted.expectations or Expectations()
+    slug, said = watched_id(wanted.asset_key), wanted.expectations or Expectations()
     added = said.model_dump(exclude_unset=True)
     found = db.execute(sa.select(pipeline).where(pipeline.c.slug == slug, pipeline.c.active)).mappings().one_or_none()
     if found is not None and all(found[name] == value for name, value in added.items()):
@@ -109,16 +109,16 @@ def expect_too(db: sa.Connection, wanted: ObservedAsset, *, now: datetime) -> No
     write_rules(db, {slug: wanted.rules}, now=now, only_add=found is not None)
 
 
-def stop_observing(db: sa.Connection, asset_keys: Sequence[str], *, now: datetime) -> None:
+def unwatch_assets(db: sa.Connection, asset_keys: Sequence[str], *, now: datetime) -> None:
     """Let the assets rest: their checks are skipped from now on, and their runs stay."""
-    slugs = [observed_id(key) for key in asset_keys]
+    slugs = [watched_id(key) for key in asset_keys]
     db.execute(sa.update(pipeline).where(_among(slugs)).values(active=False, updated_at=now))
     retire_anomaly_checks(db, slugs, now=now)
 
 
 def record_execution(db: sa.Connection, ended: EndedExecution) -> ExecutionRow:
     """Record the run and what it loaded, once; raises NotFoundError for an asset that is not observed."""
-    slug = observed_id(ended.asset_key)
+    slug = watched_id(ended.asset_key)
     number = db.execute(
         sa.select(pipeline.c.id).where(pipeline.c.slug == slug).with_for_update(key_share=True)
     ).scalar_one_or_none()
@@ -148,15 +148,15 @@ def _among(slugs: Collection[str]) -> sa.ColumnElement[bool]:
     return sa.and_(observed, sa.not_(pipeline.c.managed))
 
 
-def _name(asset: ObservedAsset) -> str:
-    return asset.name or observed_id(asset.asset_key).removeprefix("/")
+def _name(asset: WatchedAsset) -> str:
+    return asset.name or watched_id(asset.asset_key).removeprefix("/")
 
 
-def _expected(asset: ObservedAsset) -> dict[str, Any]:
+def _expected(asset: WatchedAsset) -> dict[str, Any]:
     return (asset.expectations or Expectations()).model_dump()
 
 
-def _content_hash(asset: ObservedAsset) -> str:
+def _content_hash(asset: WatchedAsset) -> str:
     rules = [rule.model_dump() for rule in asset.rules]
     canonical = json.dumps([_name(asset), _expected(asset), rules], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -209,23 +209,23 @@ def _is_json(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-class ObservedBook(LedgerSession):
+class WatchedAssetStore(LedgerSession):
     """The assets that others make; on the engine of its ledger, which closes it."""
 
-    def observe(self, assets: Sequence[ObservedAsset], *, now: datetime) -> None:
+    def upsert(self, assets: Sequence[WatchedAsset], *, now: datetime) -> None:
         """Find or begin to observe assets, and expect of each exactly this; one query when nothing differs."""
         with self.transaction() as db:
-            observe_assets(db, assets, now=now)
+            upsert_watched_assets(db, assets, now=now)
 
-    def expect_too(self, asset: ObservedAsset, *, now: datetime) -> None:
+    def add_expectations(self, asset: WatchedAsset, *, now: datetime) -> None:
         """Expect this of an asset beside what is expected of it already."""
         with self.transaction() as db:
-            expect_too(db, asset, now=now)
+            add_expectations(db, asset, now=now)
 
-    def stop(self, asset_keys: Sequence[str], *, now: datetime) -> None:
+    def unwatch(self, asset_keys: Sequence[str], *, now: datetime) -> None:
         """Observe the assets no longer; their checks say that they are skipped, and their runs stay."""
         with self.transaction() as db:
-            stop_observing(db, asset_keys, now=now)
+            unwatch_assets(db, asset_keys, now=now)
 
     def record(self, executions: Sequence[EndedExecution]) -> None:
         """Record whole runs, all or nothing; the same key is recorded once."""
@@ -234,7 +234,7 @@ class ObservedBook(LedgerSession):
             for ended in sorted(executions, key=lambda ended: ended.asset_key):
                 record_execution(db, ended)
 
-    def known(self, execution_keys: Sequence[str]) -> set[str]:
+    def known_execution_keys(self, execution_keys: Sequence[str]) -> set[str]:
         """Those of the keys whose executions are recorded."""
         with self.transaction() as db:
             return known_execution_keys(db, execution_keys)

@@ -324,7 +324,7 @@ def _same_place(a: Reader, b: Reader) -> bool:
     if a.engine != b.engine:
         return False
     try:
-        return a.place() == b.place()
+        return a.database_identity() == b.database_identity()
     except WarehouseError:
         return False
 

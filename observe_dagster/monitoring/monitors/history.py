@@ -10,7 +10,7 @@ from observe_dagster.records import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class MonitorHistory:
     """Earlier verdicts of one monitor, which the caller keeps.
 
     `history` has for each verdict with a value when it was measured (see `measured_at`), the value, and whether it was

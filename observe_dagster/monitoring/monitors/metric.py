@@ -6,7 +6,7 @@ from observe_dagster.checks.metric import Metered
 from observe_dagster.config.models.monitors import ColumnMetric, CustomMetric, MetricMonitor, TableMetric
 from observe_dagster.datatypes import Kind
 from observe_dagster.errors import WarehouseError
-from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.history import MonitorHistory
 from observe_dagster.monitoring.monitors.tables import columns_of, find_column
 from observe_dagster.records import Column
 from observe_dagster.warehouse import Reader
@@ -20,7 +20,7 @@ _TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def measure(slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime, memory: Memory) -> Metered:
+def measure(slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime, memory: MonitorHistory) -> Metered:
     """Ask the warehouse for the monitor's number; raises WarehouseError when it cannot be had."""
     metric = monitor.metric
     if isinstance(metric, CustomMetric):
@@ -35,7 +35,7 @@ def measure(slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime,
     return Metered(label=label, at=now, value=value, history=memory.history, missing=missing)
 
 
-def _table(metric: TableMetric, reader: Reader, now: datetime, memory: Memory) -> float | None:
+def _table(metric: TableMetric, reader: Reader, now: datetime, memory: MonitorHistory) -> float | None:
     table, measure_name = metric.table or "", metric.measure
     if measure_name == "column_count":
         return float(len(columns_of(reader, table)))
@@ -62,7 +62,7 @@ def _column(metric: ColumnMetric, reader: Reader, now: datetime) -> float | None
     return (now.timestamp() - value) / 60 if measure_name == "col_freshness_minutes" else float(value)
 
 
-def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, memory: Memory) -> Metered:
+def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, memory: MonitorHistory) -> Metered:
     label = f"value of {slug}"
     columns = reader.describe(metric.query)
     times = [column for column in columns if _kind(column) in _TIMES]
@@ -92,7 +92,7 @@ def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, memo
 
 
 def _series(
-    label: str, metric: CustomMetric, reader: Reader, time: str, value: str, *, now: datetime, memory: Memory
+    label: str, metric: CustomMetric, reader: Reader, time: str, value: str, *, now: datetime, memory: MonitorHistory
 ) -> Metered:
     rows = reader.rows(newest_statement(metric.query, time, value), limit=LONGEST_SERIES)
     flagged = {at for at, _, flag in memory.history if flag}

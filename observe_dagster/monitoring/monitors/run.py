@@ -11,7 +11,7 @@ from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor,
 from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.errors import WarehouseError
 from observe_dagster.monitoring.diff.compare import diff, outcome_of
-from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.history import MonitorHistory
 from observe_dagster.monitoring.monitors.metric import measure
 from observe_dagster.monitoring.monitors.tables import find_table
 from observe_dagster.monitoring.monitors.test import look_for_failures
@@ -20,7 +20,7 @@ from observe_dagster.warehouse import OpenOptions, Reader, Warehouse, open_wareh
 
 Open = Callable[[Connection], Warehouse]
 
-_NOTHING = Memory()
+_NOTHING = MonitorHistory()
 _DEFAULTS = OpenOptions()
 
 
@@ -29,7 +29,7 @@ def run_monitor(
     declared: DeclaredMonitor,
     *,
     now: datetime,
-    memory: Memory = _NOTHING,
+    memory: MonitorHistory = _NOTHING,
     options: OpenOptions = _DEFAULTS,
     open_: Open = open_warehouse,
 ) -> Outcome:
@@ -60,7 +60,7 @@ def _compare(project: Project, monitor: DiffMonitor, now: datetime, options: Ope
     return outcome_of(monitor.alert, result)
 
 
-def _observe(declared: DeclaredMonitor, reader: Reader, now: datetime, memory: Memory) -> Outcome:
+def _observe(declared: DeclaredMonitor, reader: Reader, now: datetime, memory: MonitorHistory) -> Outcome:
     monitor = declared.monitor
     if isinstance(monitor, MetricMonitor):
         return metric.judge(monitor, measure(declared.slug, monitor, reader, now=now, memory=memory))
@@ -68,7 +68,7 @@ def _observe(declared: DeclaredMonitor, reader: Reader, now: datetime, memory: M
         path = monitor.table or ""
         columns = find_table(reader, path)
         named = None if columns is None else tuple((column.name, column.native) for column in columns)
-        remembered = schema.Remembered.of(memory.evidence)
-        return schema.judge(schema.SeenSchema(table=path, columns=named), remembered, now=now)
+        remembered = schema.SchemaBaseline.of(memory.evidence)
+        return schema.judge(schema.ObservedSchema(table=path, columns=named), remembered, now=now)
     assert isinstance(monitor, DataTestMonitor)
     return test.judge(look_for_failures(declared.slug, monitor, reader))

@@ -20,7 +20,13 @@ def remote_run(
     execution_key: str,
 ) -> SyncResult:
     """Run the pipeline at Warehouse Sync; raises ObserveError."""
-    from observe_dagster.integrations.warehouse_sync import Access, RemoteRun, RemoteRunner, WarehouseSync, secrets_sent
+    from observe_dagster.integrations.warehouse_sync import (
+        RemoteRun,
+        RemoteRunner,
+        WarehouseSync,
+        WarehouseSyncSettings,
+        secrets_sent,
+    )
 
     config = context.op_execution_context.op_config
     if config.get("from") is not None or config.get("until") is not None or config.get("full_refresh"):
@@ -29,7 +35,7 @@ def remote_run(
             f"Pipeline {pipeline.id} runs at Warehouse Sync, which goes on from its last run: "
             "`from`, `until` and `full_refresh` cannot be asked for.",
         )
-    access = Access.from_environment()
+    access = WarehouseSyncSettings.from_environment()
     if access is None:
         raise SettingsError(
             f"Pipeline {pipeline.id} has engine mparticle: set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN."
@@ -58,9 +64,14 @@ def reconcile_remote(observe: ObserveResource) -> int:
     """Close the executions whose run at Warehouse Sync ended while nobody followed it; returns how many."""
     if all(pipeline.engine == "local" for pipeline in observe.project.pipelines):
         return 0
-    from observe_dagster.integrations.warehouse_sync import Access, RemoteRunner, WarehouseSync, secrets_sent
+    from observe_dagster.integrations.warehouse_sync import (
+        RemoteRunner,
+        WarehouseSync,
+        WarehouseSyncSettings,
+        secrets_sent,
+    )
 
-    access = Access.from_environment()
+    access = WarehouseSyncSettings.from_environment()
     if access is None:
         return 0
     there = WarehouseSync(access, secrets=secrets_sent(observe.project))

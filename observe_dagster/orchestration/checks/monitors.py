@@ -13,14 +13,14 @@ from observe_dagster.lineage import source_tables
 from observe_dagster.orchestration.checks.datafold.resource import run_at_datafold
 from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.specs import check_keys
-from observe_dagster.orchestration.instance.heartbeat import living_in_process_executor
+from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import MONITORS_JOB, safe_group, scoped
 from observe_dagster.orchestration.translator.specs import TableKeys, source_spec
 from observe_dagster.records import CheckResult, TableName
 
 if TYPE_CHECKING:
-    from observe_dagster.monitoring.monitors.history import Memory
+    from observe_dagster.monitoring.monitors.history import MonitorHistory
 
 _SEVERITIES = {"warn": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
 _MOST_REMEMBERED = 1000
@@ -120,7 +120,7 @@ def monitors_job(project: Project, keys: TableKeys, *, scope: str) -> Unresolved
     return dg.define_asset_job(
         scoped(MONITORS_JOB, scope),
         selection=dg.AssetSelection.checks(*checks),
-        executor_def=living_in_process_executor,
+        executor_def=heartbeat_in_process_executor,
         description="Runs the monitors that are selected for the run.",
     )
 
@@ -206,17 +206,17 @@ def _describe(declared: DeclaredMonitor) -> str:
     )
 
 
-def _memory(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey) -> "Memory":
-    from observe_dagster.monitoring.monitors.history import Memory
+def _memory(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey) -> "MonitorHistory":
+    from observe_dagster.monitoring.monitors.history import MonitorHistory
 
-    earlier = observe.ledger.verdicts.check_history(tuple(asset.path), declared.check_name, limit=_MOST_REMEMBERED)
+    earlier = observe.ledger.verdicts.history(tuple(asset.path), declared.check_name, limit=_MOST_REMEMBERED)
     samples = [
         (verdict.judged_at, verdict.value, verdict.flagged)
         for verdict in reversed(earlier)
         if verdict.value is not None
     ]
     accepted = next((verdict.evidence for verdict in earlier if "accepted" in verdict.evidence), None)
-    return Memory(history=samples, evidence=accepted, last_load=_last_load(observe, declared))
+    return MonitorHistory(history=samples, evidence=accepted, last_load=_last_load(observe, declared))
 
 
 def _last_load(observe: ObserveResource, declared: DeclaredMonitor) -> datetime | None:

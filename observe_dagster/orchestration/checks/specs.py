@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from observe_dagster.checks.thresholds import Allowance, freshness_allowance, timeliness_allowance
+from observe_dagster.checks.thresholds import Threshold, freshness_allowance, timeliness_allowance
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, VERIFY, anomaly_check_name
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Pipeline
 from observe_dagster.config.project import Project
@@ -45,12 +45,12 @@ def _checks(pipeline: Pipeline, project: Project) -> Iterator[tuple[str, str, st
         yield VERIFY, "diff", "What a run wrote must equal the source's rows of its range, column by column."
 
 
-def _pair(allowance: Allowance) -> str:
+def _pair(allowance: Threshold) -> str:
     plural = "" if allowance.number == 1 else "s"
     return f"{allowance.number} {allowance.datepart}{plural} (declared by the {allowance.level})"
 
 
-def _muted(allowance: Allowance) -> str:
+def _muted(allowance: Threshold) -> str:
     return f" Muted by the {allowance.muted_by}." if allowance.muted_by else ""
 
 

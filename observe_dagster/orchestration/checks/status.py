@@ -8,7 +8,7 @@ import dagster as dg
 
 from observe_dagster.orchestration.checks.plots import pictures
 from observe_dagster.orchestration.checks.results import check_evaluation
-from observe_dagster.orchestration.checks.unevaluated import Check, left_open
+from observe_dagster.orchestration.checks.unevaluated import Check, planned_but_unevaluated
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.records import CheckResult, Status
 
@@ -40,9 +40,9 @@ def judge_and_report(
     """
     results = _judged(observe, pipeline_ids)
     news = [result for result in _due(observe, results) if (result.asset, result.check_name) in known]
-    unseen = left_open(instance, known) | {check for check in known if check[0] in loaded}
+    unseen = planned_but_unevaluated(instance, known) | {check for check in known if check[0] in loaded}
     unseen -= {(result.asset, result.check_name) for result in news}
-    due = [*news, *_once_more(observe, pipeline_ids, results, unseen)]
+    due = [*news, *_results_to_report_again(observe, pipeline_ids, results, unseen)]
     told = {id(result) for result in due}
     observe.ledger.verdicts.record_results([result for result in results if id(result) not in told])
     reported = _report(instance, observe, due, deadline=deadline)
@@ -51,20 +51,20 @@ def judge_and_report(
 
 def _judged(observe: ObserveResource, pipeline_ids: Sequence[str]) -> list[CheckResult]:
     from observe_dagster.monitoring.anomalies import judge_executions
-    from observe_dagster.monitoring.timing import judge_standing
+    from observe_dagster.monitoring.timing import judge_timing
 
     now = observe.clock()
-    standing = judge_standing(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)
+    standing = judge_timing(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)
     return [*standing, *judge_executions(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)]
 
 
 def _due(observe: ObserveResource, results: Sequence[CheckResult]) -> list[CheckResult]:
     from observe_dagster.monitoring.timing import changed_or_stale
 
-    return changed_or_stale(results, observe.ledger.verdicts.standing_checks(), now=observe.clock())
+    return changed_or_stale(results, observe.ledger.verdicts.statuses(), now=observe.clock())
 
 
-def _once_more(
+def _results_to_report_again(
     observe: ObserveResource, pipeline_ids: Sequence[str], results: Sequence[CheckResult], checks: Collection[Check]
 ) -> list[CheckResult]:
     """How some checks stand, whether it is news or not."""
@@ -78,11 +78,11 @@ def _once_more(
 def _of_latest_runs(
     observe: ObserveResource, pipeline_ids: Sequence[str], checks: Collection[Check]
 ) -> list[CheckResult]:
-    from observe_dagster.ledger import observed_id
+    from observe_dagster.ledger import watched_id
     from observe_dagster.monitoring.anomalies import judge_executions
 
     declared: dict[tuple[str, ...], str] = {pipeline.table_key: pipeline.id for pipeline in observe.project.pipelines}
-    ids = {declared.get(asset) or observed_id("/".join(asset)) for asset, _ in checks} & set(pipeline_ids)
+    ids = {declared.get(asset) or watched_id("/".join(asset)) for asset, _ in checks} & set(pipeline_ids)
     return judge_executions(observe.project, observe.ledger, now=observe.clock(), pipeline_ids=ids, latest=True)
 
 

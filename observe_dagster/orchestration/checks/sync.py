@@ -11,7 +11,7 @@ from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.errors import ObserveError
 from observe_dagster.orchestration.checks.plots import pictures
 from observe_dagster.orchestration.checks.results import check_evaluation, check_result
-from observe_dagster.orchestration.checks.unevaluated import hidden_behind_others
+from observe_dagster.orchestration.checks.unevaluated import superseded_checks
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.records import CheckResult, Outcome, Status, SyncResult
 
@@ -32,7 +32,7 @@ def evaluate(
     results, drawn = _kept(observe, pipeline, names, synced=synced)
     for result in results:
         yield check_result(result, metadata=drawn.get(result))
-    hidden = hidden_behind_others(context.instance, keys, context.run.run_id)
+    hidden = superseded_checks(context.instance, keys, context.run.run_id)
     for result in results:
         if result.check_name in hidden:
             context.instance.report_runless_asset_event(check_evaluation(result, metadata=drawn.get(result)))
@@ -69,13 +69,13 @@ def _judged(
     now: datetime,
 ) -> Iterator[CheckResult]:
     from observe_dagster.monitoring.anomalies import judge_executions
-    from observe_dagster.monitoring.timing import judge_standing
+    from observe_dagster.monitoring.timing import judge_timing
 
     wanted = set(names)
     try:
         if wanted & _STANDING:
             yield from _named(
-                judge_standing(observe.project, observe.ledger, now=now, pipeline_ids=[pipeline.id]), wanted
+                judge_timing(observe.project, observe.ledger, now=now, pipeline_ids=[pipeline.id]), wanted
             )
         if wanted - _STANDING - {VERIFY}:
             results = judge_executions(

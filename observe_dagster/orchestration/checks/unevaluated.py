@@ -18,7 +18,7 @@ _MOST_RUNS = 200
 _ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def left_open(instance: dg.DagsterInstance, known: Collection[Check]) -> set[Check]:
+def planned_but_unevaluated(instance: dg.DagsterInstance, known: Collection[Check]) -> set[Check]:
     """The checks that the UI calls `execution failed`, because a run that lately ended badly never came to them."""
     since = datetime.now(UTC) - _LOOKS_BACK
     filters = dg.RunsFilter(statuses=_ENDED_BADLY, updated_after=since)
@@ -35,7 +35,7 @@ def left_open(instance: dg.DagsterInstance, known: Collection[Check]) -> set[Che
     }
 
 
-def hidden_behind_others(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], run_id: str) -> set[str]:
+def superseded_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], run_id: str) -> set[str]:
     """The names of the checks of which Dagster shows another execution than that of a run."""
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
     return {key.name for key, execution in latest.items() if execution.run_id != run_id}

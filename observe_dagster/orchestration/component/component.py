@@ -11,7 +11,7 @@ from observe_dagster.config import Project, SourceText, load_documents, project_
 from observe_dagster.errors import SpecError
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.component.json_schema import attributes_schema
-from observe_dagster.orchestration.projects import declare_together
+from observe_dagster.orchestration.projects import register_project
 
 
 class Attributes(BaseModel):
@@ -54,7 +54,7 @@ class WarehouseSync(dg.Component, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Make the assets, schedules and sensors of this document."""
         scope = context.component_path.get_relative_key(context.defs_module_path).removesuffix("[0]")
-        return build_definitions(self.project, observe=declare_together(scope, self.project), scope=scope)
+        return build_definitions(self.project, observe=register_project(scope, self.project), scope=scope)
 
 
 def _file_of(context: dg.ComponentLoadContext) -> Path:

@@ -31,7 +31,7 @@ TABLE_BYTES_KEY = "observe/table_bytes"
 _TABLE_NAME = "dagster/table_name"
 
 
-class Facts:
+class FactBuilder:
     """Makes facts of events; knows the tables of the project's pipelines and those of the selected other assets."""
 
     def __init__(

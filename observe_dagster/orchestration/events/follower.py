@@ -53,7 +53,7 @@ class _Stream:
             self._ahead.extend(record for record in records if record.storage_id not in self.seen)
         return self._ahead[0] if self._ahead else None
 
-    def hand_over(self) -> None:
+    def ack(self) -> None:
         """Pass the first event; it is forgotten when it was old already as it was read."""
         record = self._ahead.popleft()
         self.seen.add(record.storage_id)
@@ -115,7 +115,7 @@ class EventFollower:
                 return
             yield record
             given += 1
-            stream.hand_over()
+            stream.ack()
 
     def _after(self, kind: dg.DagsterEventType, floor: int, limit: int) -> Sequence[dg.EventLogRecord]:
         return self._records(kind, after=floor, limit=limit, ascending=True)

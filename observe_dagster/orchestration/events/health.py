@@ -9,11 +9,11 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
 
-from observe_dagster.alerts.events import FAULT, RUN, TICK, Verdict
+from observe_dagster.alerts.events import FAULT, RUN, TICK, HealthEvent
 from observe_dagster.config import redact, secrets_of
 from observe_dagster.config.models.alerts import secrets_of_channel
 from observe_dagster.config.project import Project
-from observe_dagster.ledger.alerts.store import Episode, Fault
+from observe_dagster.ledger.alerts.store import Alert, FaultedResource
 from observe_dagster.orchestration.translator.keys import (
     KIND_KEY,
     PIPELINE_KEY,
@@ -43,7 +43,7 @@ _SWITCHED_ON = {InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE}
 _RUN_IS_HEARD_WITHIN = timedelta(minutes=2)
 
 
-class Listener:
+class HealthEventReader:
     """Turns events and ticks into verdicts, with what is known of the assets they are about."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Listener:
         secrets.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))
         self._secrets = tuple(secrets)
 
-    def verdicts(self, record: dg.EventLogRecord) -> Iterator[Verdict]:
+    def verdicts(self, record: dg.EventLogRecord) -> Iterator[HealthEvent]:
         """What one event says."""
         entry, at = record.event_log_entry, datetime.fromtimestamp(record.timestamp, UTC)
         evaluation, materialization = entry.asset_check_evaluation, entry.asset_materialization
@@ -66,14 +66,16 @@ class Listener:
         elif materialization is not None:
             yield self._about(materialization.asset_key, RUN, RUN, Status.PASS, at=at, every=True)
         elif kind is dg.DagsterEventType.RUN_SUCCESS:
-            yield Verdict(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.PASS, at=at)
+            yield HealthEvent(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.PASS, at=at)
         elif kind is dg.DagsterEventType.RUN_FAILURE:
             yield from self._failed(entry, at)
 
-    def faults(self, faults: Iterable[Fault], episodes: Iterable[Episode], *, now: datetime) -> Iterator[Verdict]:
+    def faults(
+        self, faults: Iterable[FaultedResource], alerts: Iterable[Alert], *, now: datetime
+    ) -> Iterator[HealthEvent]:
         """What the ledger says is faulted, except where the run that failed with it is what people are told about."""
         keys = {pipeline.id: key for key, pipeline in self._pipelines.items()}
-        told = {episode.key for episode in episodes}
+        told = {alert.key for alert in alerts}
         for fault in faults:
             key = keys.get(fault.id) if fault.kind == "pipeline" else None
             subject = f"{fault.kind}:{fault.id}"
@@ -85,9 +87,11 @@ class Listener:
                 continue
             place: dict[str, Any] = {} if key is None else self._place(key)
             reason = self._hide(_line(" ".join(fault.errors)))
-            yield Verdict(subject=subject, check=FAULT, kind=FAULT, status=Status.FAIL, at=now, reason=reason, **place)
+            yield HealthEvent(
+                subject=subject, check=FAULT, kind=FAULT, status=Status.FAIL, at=now, reason=reason, **place
+            )
 
-    def ticks(self, *, since: datetime) -> list[Verdict]:
+    def ticks(self, *, since: datetime) -> list[HealthEvent]:
         """The sensors and schedules that are switched on and whose latest tick failed."""
         states = {
             state.selector_id: state
@@ -108,7 +112,7 @@ class Listener:
             if tick is not None and tick.is_failure and tick.timestamp >= since.timestamp()
         ]
 
-    def _evaluated(self, evaluation: dg.AssetCheckEvaluation, at: datetime, run_id: str) -> Verdict:
+    def _evaluated(self, evaluation: dg.AssetCheckEvaluation, at: datetime, run_id: str) -> HealthEvent:
         said = {name: value.value for name, value in evaluation.metadata.items()}
         status = said.get(STATUS_KEY)
         if status not in list(Status):
@@ -128,7 +132,7 @@ class Listener:
             **{name: _number(said, key) for name, key in _NUMBERS.items()},
         )
 
-    def _failed(self, entry: dg.EventLogEntry, at: datetime) -> Iterator[Verdict]:
+    def _failed(self, entry: dg.EventLogEntry, at: datetime) -> Iterator[HealthEvent]:
         run = self._instance.get_run_by_id(entry.run_id)
         tags = run.tags if run is not None else {}
         if tags.get(_WILL_RETRY) == "true":
@@ -145,7 +149,7 @@ class Listener:
                 check.asset_key, check.name, "check", Status.ERROR, page=page, **{**known, "every": False}
             )
         if not assets and not checks:
-            yield Verdict(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.FAIL, **known)
+            yield HealthEvent(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.FAIL, **known)
 
     def _unmade(self, run_id: str, run: dg.DagsterRun | None) -> tuple[list[dg.AssetKey], list[dg.AssetCheckKey]]:
         """The assets that the failing steps should have made; the checks of steps that make no asset.
@@ -174,14 +178,14 @@ class Listener:
         broken = [key for key, step in checks.items() if step in failed and step not in steps and key not in made]
         return unmade, broken
 
-    def _tick_failed(self, state: InstigatorState, tick: InstigatorTick) -> Verdict:
+    def _tick_failed(self, state: InstigatorState, tick: InstigatorTick) -> HealthEvent:
         kind = "sensor" if state.instigator_type is InstigatorType.SENSOR else "schedule"
         repository = state.origin.repository_origin
         location = repository.code_location_origin.location_name
         name = state.origin.instigator_name
         place = f"{quote(repository.repository_name)}@{quote(location, safe='')}"
         error = tick.error
-        return Verdict(
+        return HealthEvent(
             subject=f"{kind}:{name}@{location}",
             check=TICK,
             kind=TICK,
@@ -191,10 +195,10 @@ class Listener:
             page=f"/locations/{place}/{kind}s/{quote(name)}",
         )
 
-    def _about(self, key: dg.AssetKey, check: str, kind: str, status: Status, **facts: Any) -> Verdict:
+    def _about(self, key: dg.AssetKey, check: str, kind: str, status: Status, **facts: Any) -> HealthEvent:
         place = self._place(key)
         given = {name: value for name, value in facts.items() if value is not None}
-        return Verdict(subject=key.to_user_string(), check=check, kind=kind, status=status, **{**place, **given})
+        return HealthEvent(subject=key.to_user_string(), check=check, kind=kind, status=status, **{**place, **given})
 
     def _place(self, key: dg.AssetKey) -> dict[str, Any]:
         place: dict[str, Any] = {"asset": tuple(key.path), "page": _asset_page(key)}

@@ -4,7 +4,7 @@ import atexit
 import gc
 
 
-def keep_for_good() -> None:
+def freeze_heap() -> None:
     """Throw away what nobody uses any more, and have the collector pass over all that is left from now on.
 
     Loading makes objects by the million, and each of the many full collections while Dagster makes its own of them
@@ -13,10 +13,10 @@ def keep_for_good() -> None:
     gc.collect()
     gc.freeze()
     # Extension modules complain at exit of what the collector does not find.
-    atexit.unregister(let_go)
-    atexit.register(let_go)
+    atexit.unregister(unfreeze_heap)
+    atexit.register(unfreeze_heap)
 
 
-def let_go() -> None:
+def unfreeze_heap() -> None:
     """Have the collector look at everything again, so that a build whose place another one takes can be freed."""
     gc.unfreeze()

@@ -18,7 +18,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-ALIVE_TAG = ".dagster/observe_alive"
+HEARTBEAT_TAG = ".dagster/observe_alive"
 """Dagster's UI does not show tags that begin like this."""
 LOST_AFTER_TICKS = 4
 
@@ -29,7 +29,7 @@ _LOST = "The process of this run was killed or lost: it gives no sign of life an
 
 
 @contextmanager
-def signs_of_life(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
+def heartbeat(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
     """Say again and again that a run lives, for as long as the block runs."""
     over = threading.Event()
 
@@ -37,7 +37,7 @@ def signs_of_life(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
         for sign in itertools.count():
             wait = _SECONDS_BETWEEN_SIGNS
             try:
-                instance.add_run_tags(run_id, {ALIVE_TAG: str(sign)})
+                instance.add_run_tags(run_id, {HEARTBEAT_TAG: str(sign)})
             except Exception:  # noqa: BLE001 (the run may not be recorded yet, or Dagster's database be away)
                 wait = _SECONDS_AFTER_FAILURE
             if over.wait(wait):
@@ -52,7 +52,7 @@ def signs_of_life(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
         counting.join()
 
 
-class _LivingExecutor(dg.Executor):
+class _HeartbeatExecutor(dg.Executor):
     """Executes as another executor does, and says that the run lives."""
 
     def __init__(self, executor: dg.Executor) -> None:
@@ -72,17 +72,17 @@ class _LivingExecutor(dg.Executor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """Execute, and say that the run lives until it ends."""
-        with signs_of_life(plan_context.instance, plan_context.run_id):
+        with heartbeat(plan_context.instance, plan_context.run_id):
             yield from self._executor.execute(plan_context, execution_plan)
 
 
 def _living(context: dg.InitExecutorContext) -> dg.Executor:
     create = dg.in_process_executor.executor_creation_fn
     assert create is not None
-    return _LivingExecutor(create(context))
+    return _HeartbeatExecutor(create(context))
 
 
-living_in_process_executor = dg.ExecutorDefinition(
+heartbeat_in_process_executor = dg.ExecutorDefinition(
     name=dg.in_process_executor.name,
     config_schema=dg.in_process_executor.config_schema,  # pyright: ignore[reportArgumentType] (what it takes is wider)
     executor_creation_fn=_living,
@@ -98,7 +98,7 @@ def end_lost_runs(instance: dg.DagsterInstance, cursor: str | None) -> tuple[lis
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
     for record in instance.get_run_records(filters, limit=_MOST_RUNS):
         run = record.dagster_run
-        sign = run.tags.get(ALIVE_TAG)
+        sign = run.tags.get(HEARTBEAT_TAG)
         if sign is None:
             continue
         last, ticks = seen.get(run.run_id, (None, 0))

@@ -24,7 +24,7 @@ class RecordedPipeline(Protocol):
         ...
 
 
-def why_not_declared(pipeline: Pipeline) -> str | None:
+def blocked_by_config(pipeline: Pipeline) -> str | None:
     """The reason that lies in what is declared: a state that is not active."""
     if pipeline.state == "paused":
         return f"Pipeline {pipeline.id} is paused in its declaration; set state: active to run it."
@@ -33,7 +33,7 @@ def why_not_declared(pipeline: Pipeline) -> str | None:
     return None
 
 
-def why_not_recorded(pipeline: Pipeline, recorded: RecordedPipeline) -> str | None:
+def blocked_by_state(pipeline: Pipeline, recorded: RecordedPipeline) -> str | None:
     """The reason that lies in what happened: paused by hand, faulted, or running."""
     if recorded.paused_by_user:
         return f"Pipeline {pipeline.id} was paused by hand; `observe resume {pipeline.id}` lets it run again."

@@ -11,7 +11,7 @@ from observe_dagster.config.time.intervals import boundary, cron, latest_closed
 from observe_dagster.errors import NothingToSyncError, SyncError
 from observe_dagster.orchestration.assets.partitions import Windows, missing_windows
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.schedules.eligibility import why_not_declared, why_not_recorded
+from observe_dagster.orchestration.schedules.eligibility import blocked_by_config, blocked_by_state
 from observe_dagster.orchestration.translator.descriptions import describe_schedule
 from observe_dagster.orchestration.translator.keys import (
     LOGICAL_DATE_TAG,
@@ -84,7 +84,7 @@ def _tick(
         observe: ObserveResource = context.resources.observe
         now = max(observe.clock(), context.scheduled_execution_time.astimezone(UTC))
         recorded = observe.ledger.pipeline(pipeline.id)
-        reason = why_not_declared(pipeline) or why_not_recorded(pipeline, recorded)
+        reason = blocked_by_config(pipeline) or blocked_by_state(pipeline, recorded)
         reason = reason or _why_not_queued(context.instance, pipeline)
         if reason is not None:
             yield dg.SkipReason(reason)

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from observe_dagster.orchestration.instance.heartbeat import living_in_process_executor
+from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import PRUNE_JOB
 
@@ -10,7 +10,7 @@ _SUNDAY_AT_THREE = "0 3 * * 0"
 
 
 @dg.op(description="Delete old runs and verdicts; what goes on, is open or waits to be sent stays.")
-def delete_what_is_old(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
+def prune_ledger(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
     """Prune the ledger by its retention, and log what was deleted."""
     days = observe.settings.retention_days
     counts = observe.ledger.verdicts.prune(now=observe.clock(), retention_days=days)
@@ -22,12 +22,12 @@ def delete_what_is_old(context: dg.OpExecutionContext, observe: dg.ResourceParam
 
 @dg.job(
     name=PRUNE_JOB,
-    executor_def=living_in_process_executor,
+    executor_def=heartbeat_in_process_executor,
     description="Deletes from the ledger what is older than OBSERVE_RETENTION_DAYS.",
 )
 def prune_job() -> None:
     """Prune the ledger; a code location has this once, however many builds it is made of."""
-    delete_what_is_old()
+    prune_ledger()
 
 
 prune_schedule = dg.ScheduleDefinition(

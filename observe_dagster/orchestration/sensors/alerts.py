@@ -1,4 +1,4 @@
-"""The sensor that tells people: follows what happens, keeps the episodes, and delivers the messages."""
+"""The sensor that tells people: follows what happens, keeps the alerts, and delivers the messages."""
 
 from datetime import timedelta
 from time import monotonic
@@ -12,8 +12,8 @@ from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import scoped
 
 if TYPE_CHECKING:
-    from observe_dagster.alerts import Delivered, TakenIn
-    from observe_dagster.orchestration.events.health import Listener
+    from observe_dagster.alerts import Delivered, ProcessedEvents
+    from observe_dagster.orchestration.events.health import HealthEventReader
 
 ALERT_SENSOR = "alerts"
 BATCH = 200
@@ -51,14 +51,14 @@ def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTL
 
 def _listen(
     context: dg.SensorEvaluationContext, observe: ObserveResource, settle: timedelta
-) -> tuple["TakenIn", Exception | None]:
+) -> tuple["ProcessedEvents", Exception | None]:
     """Take in what stands and what happened, batch by batch; an error ends it, but keeps the batches before it."""
-    from observe_dagster.alerts import TakenIn
-    from observe_dagster.orchestration.events.health import FOLLOWED, Listener
+    from observe_dagster.alerts import ProcessedEvents
+    from observe_dagster.orchestration.events.health import FOLLOWED, HealthEventReader
 
-    listener = Listener(context.instance, observe.project, context.repository_def)
+    listener = HealthEventReader(context.instance, observe.project, context.repository_def)
     follower = EventFollower(context.instance, FOLLOWED, context.cursor, settle=settle)
-    until, taken, batches = monotonic() + FOLLOW_SECONDS, TakenIn(), 0
+    until, taken, batches = monotonic() + FOLLOW_SECONDS, ProcessedEvents(), 0
     try:
         while True:
             records = list(follower.take(limit=BATCH, seconds=until - monotonic()))
@@ -74,28 +74,30 @@ def _listen(
         return taken, error
 
 
-def _take_in_events(observe: ObserveResource, listener: "Listener", records: list[dg.EventLogRecord]) -> "TakenIn":
-    from observe_dagster.alerts import take_in
+def _take_in_events(
+    observe: ObserveResource, listener: "HealthEventReader", records: list[dg.EventLogRecord]
+) -> "ProcessedEvents":
+    from observe_dagster.alerts import process_events
 
     verdicts = [verdict for record in records for verdict in listener.verdicts(record)]
     alerting, base_url = observe.project.alerting, observe.settings.ui_url
-    return take_in(observe.ledger, verdicts, alerting, now=observe.clock(), base_url=base_url)
+    return process_events(observe.ledger, verdicts, alerting, now=observe.clock(), base_url=base_url)
 
 
-def _take_in_standing(observe: ObserveResource, listener: "Listener") -> "TakenIn":
-    from observe_dagster.alerts import FORGOTTEN_AFTER, take_in
+def _take_in_standing(observe: ObserveResource, listener: "HealthEventReader") -> "ProcessedEvents":
+    from observe_dagster.alerts import FORGOTTEN_AFTER, process_events
     from observe_dagster.alerts.events import FAULT, TICK
-    from observe_dagster.ledger.alerts.store import faults, open_episodes
+    from observe_dagster.ledger.alerts.store import faults, open_alerts
 
     now = observe.clock()
     with observe.ledger.transaction() as db:
-        faulted, episodes = faults(db), open_episodes(db)
-    verdicts = [*listener.faults(faulted, episodes, now=now), *listener.ticks(since=now - FORGOTTEN_AFTER)]
+        faulted, alerts = faults(db), open_alerts(db)
+    verdicts = [*listener.faults(faulted, alerts, now=now), *listener.ticks(since=now - FORGOTTEN_AFTER)]
     alerting, base_url = observe.project.alerting, observe.settings.ui_url
-    return take_in(observe.ledger, verdicts, alerting, now=now, base_url=base_url, whole=(FAULT, TICK))
+    return process_events(observe.ledger, verdicts, alerting, now=now, base_url=base_url, complete_kinds=(FAULT, TICK))
 
 
-def _summary(taken: "TakenIn", delivered: "Delivered", waiting: int, stopped: Exception | None) -> str:
+def _summary(taken: "ProcessedEvents", delivered: "Delivered", waiting: int, stopped: Exception | None) -> str:
     said = (
         f"{taken.opened} opened, {taken.resolved} resolved; "
         f"{delivered.sent} {'message' if delivered.sent == 1 else 'messages'} sent, {waiting} wait"

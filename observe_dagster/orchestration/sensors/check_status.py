@@ -14,7 +14,7 @@ _SECONDS_BETWEEN_TICKS = 60
 _SECONDS_PER_TICK = 40.0
 
 
-def standing_sensor(project: Project, *, scope: str) -> dg.SensorDefinition | None:
+def check_status_sensor(project: Project, *, scope: str) -> dg.SensorDefinition | None:
     """Make the sensor; None when no pipeline has a check."""
     known = {(pipeline.table_key, name) for pipeline in project.pipelines for name in check_names(pipeline, project)}
     if not known:

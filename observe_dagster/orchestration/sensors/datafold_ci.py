@@ -11,11 +11,11 @@ import dagster as dg
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.sensors.publishers import deliver_due, told
+from observe_dagster.orchestration.sensors.publishers import deliver_due, tick_summary
 from observe_dagster.orchestration.translator.keys import destination_key, scoped
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.datafold import Access, Branch, ChangedTable
+    from observe_dagster.integrations.datafold import Branch, ChangedTable, DatafoldSettings
 
 DATAFOLD_CI_SENSOR = "datafold_ci"
 QUIET = timedelta(minutes=1)
@@ -34,7 +34,7 @@ class _Built:
     at: float = 0.0
 
 
-def branch_sensor(*, scope: str = "", quiet: timedelta = QUIET) -> dg.SensorDefinition:
+def datafold_ci_sensor(*, scope: str = "", quiet: timedelta = QUIET) -> dg.SensorDefinition:
     """Make the sensor; where nothing says which pull request this deployment is of, it says so and does nothing."""
 
     @dg.sensor(
@@ -44,9 +44,9 @@ def branch_sensor(*, scope: str = "", quiet: timedelta = QUIET) -> dg.SensorDefi
         description="Tells Datafold's CI which tables this branch deployment built (DATAFOLD_CI_CONFIG_ID).",
     )
     def upload(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.datafold import Access, branch_of
+        from observe_dagster.integrations.datafold import DatafoldSettings, branch_of
 
-        access = Access.from_environment()
+        access = DatafoldSettings.from_environment()
         if access is None:
             return dg.SkipReason("Datafold's CI is off: DATAFOLD_API_KEY is not set.")
         branch = branch_of()
@@ -79,19 +79,21 @@ def _since(context: dg.SensorEvaluationContext, branch: "Branch", now: float) ->
     return since
 
 
-def _tell(observe: ObserveResource, access: "Access", branch: "Branch", built: _Built, *, quiet: timedelta) -> str:
-    from observe_dagster.integrations.datafold import PUBLISHER, BranchCi, Datafold, take_in
+def _tell(
+    observe: ObserveResource, access: "DatafoldSettings", branch: "Branch", built: _Built, *, quiet: timedelta
+) -> str:
+    from observe_dagster.integrations.datafold import PUBLISHER, BranchCi, Datafold, enqueue_upload
 
     made = 0
     settled = built.at + quiet.total_seconds() <= observe.clock().timestamp()
     if built.tables and settled:
         with observe.ledger.transaction() as db:
-            made = take_in(db, branch, built.tables, upto=built.upto, now=observe.clock())
+            made = enqueue_upload(db, branch, built.tables, upto=built.upto, now=observe.clock())
     with Datafold(access, folder=observe.settings.publish_dry_run) as there:
         tally = deliver_due(observe, BranchCi(there), seconds=DELIVER_SECONDS)
     tables = "1 table" if len(built.tables) == 1 else f"{len(built.tables)} tables"
     waits = "" if settled else " Waits until nothing was synced for a minute."
-    said = told(observe, PUBLISHER, made, tally)
+    said = tick_summary(observe, PUBLISHER, made, tally)
     return f"Pull request {branch.pr_num} built {tables}: {said}{waits}"
 
 

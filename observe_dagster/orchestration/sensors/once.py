@@ -9,7 +9,7 @@ from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import OnceSchedule
 from observe_dagster.config.project import Project, content_hash
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.schedules.eligibility import why_not_declared, why_not_recorded
+from observe_dagster.orchestration.schedules.eligibility import blocked_by_config, blocked_by_state
 from observe_dagster.orchestration.schedules.intervals import unfinished_run
 from observe_dagster.orchestration.translator.keys import (
     LOGICAL_DATE_TAG,
@@ -25,7 +25,7 @@ from observe_dagster.records import RunType
 _SECONDS_BETWEEN_TICKS = 30
 
 
-def once_sensor(
+def run_once_sensor(
     project: Project, checks: Mapping[str, Sequence[dg.AssetCheckKey]], *, job_name: str, scope: str
 ) -> dg.SensorDefinition | None:
     """Make the sensor that starts the pipelines that run once; None when there is no such pipeline.
@@ -62,9 +62,9 @@ def _due_once(
     recorded = {row.pipeline_id: row for row in observe.ledger.pipelines()}
     for pipeline in pipelines:
         row = recorded.get(pipeline.id)
-        if row is None or row.watermark is not None or why_not_declared(pipeline):
+        if row is None or row.watermark is not None or blocked_by_config(pipeline):
             continue
-        if why_not_recorded(pipeline, row) or row.created_at + pipeline.schedule.delay > now:
+        if blocked_by_state(pipeline, row) or row.created_at + pipeline.schedule.delay > now:
             continue
         if unfinished_run(instance, pipeline) is None:
             yield _request(pipeline, now, checks[pipeline.id])

@@ -18,13 +18,13 @@ from observe_dagster.orchestration.translator.specs import sources_of
 from observe_dagster.settings import Settings
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.watcher import Access
+    from observe_dagster.integrations.watcher import WatcherSettings
     from observe_dagster.ledger import PipelineRow
 if TYPE_CHECKING:
-    from observe_dagster.ledger.outbox.dispatcher import Tally, Vendor
+    from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, Vendor
 
 if TYPE_CHECKING:
-    from observe_dagster.orchestration.events.facts import Facts
+    from observe_dagster.orchestration.events.facts import FactBuilder
 
 MONTE_CARLO_SENSOR = "monte_carlo"
 DATASCALE_SENSOR = "datascale"
@@ -82,7 +82,7 @@ def _monte_carlo(scope: str, settle: timedelta, metadata_every: timedelta) -> dg
         with open_client(settings, folder=observe.settings.publish_dry_run) as client:
             tally = deliver_due(observe, open_vendor(client, observe.project, settings), seconds=DELIVER_SECONDS)
         show_receipts(context.instance, observe, "monte_carlo", _receipts_of_tables(facts), tally)
-        said = told(observe, "monte_carlo", made, tally, requests=True)
+        said = tick_summary(observe, "monte_carlo", made, tally, requests=True)
         return dg.SkipReason(" ".join([said, *notices]))
 
     return push
@@ -96,28 +96,28 @@ def _datascale(scope: str, settle: timedelta) -> dg.SensorDefinition:
         description="Puts the SQL of pipelines and the DDL of their tables to Datascale (DATASCALE_TOKEN).",
     )
     def put(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.datascale import open_client, open_vendor, pipeline_scripts, take_in
+        from observe_dagster.integrations.datascale import enqueue, open_client, open_vendor, pipeline_scripts
 
         settings = observe.settings.datascale
         if settings is None:
             return dg.SkipReason("Datascale is off: DATASCALE_TOKEN is not set.")
         with observe.ledger.transaction() as db:
-            made = take_in(db, pipeline_scripts(observe.project), now=observe.clock())
+            made = enqueue(db, pipeline_scripts(observe.project), now=observe.clock())
         facts = _facts(context, observe)
         made += _follow_for_datascale(context, observe, facts, settle)
         with open_client(settings, folder=observe.settings.publish_dry_run) as client:
             vendor = open_vendor(client, observe.ledger, settings, clock=observe.clock)
             tally = deliver_due(observe, vendor, seconds=DELIVER_SECONDS)
         show_receipts(context.instance, observe, "datascale", _receipts_of_scripts(observe, facts), tally)
-        return dg.SkipReason(told(observe, "datascale", made, tally, requests=True))
+        return dg.SkipReason(tick_summary(observe, "datascale", made, tally, requests=True))
 
     return put
 
 
-def _facts(context: dg.SensorEvaluationContext, observe: ObserveResource) -> "Facts":
-    from observe_dagster.orchestration.events.facts import Facts
+def _facts(context: dg.SensorEvaluationContext, observe: ObserveResource) -> "FactBuilder":
+    from observe_dagster.orchestration.events.facts import FactBuilder
 
-    return Facts(observe.project, context.repository_def, selection=observe.settings.publish_assets)
+    return FactBuilder(observe.project, context.repository_def, selection=observe.settings.publish_assets)
 
 
 def _batches(context: dg.SensorEvaluationContext, settle: timedelta) -> Iterator[list[dg.EventLogRecord]]:
@@ -135,32 +135,32 @@ def _batches(context: dg.SensorEvaluationContext, settle: timedelta) -> Iterator
 def _follow_for_monte_carlo(
     context: dg.SensorEvaluationContext,
     observe: ObserveResource,
-    facts: "Facts",
+    facts: "FactBuilder",
     settle: timedelta,
     metadata_every: timedelta,
 ) -> int:
-    from observe_dagster.integrations.monte_carlo import declared_resources, take_in
+    from observe_dagster.integrations.monte_carlo import declared_resources, enqueue
 
     assert observe.settings.monte_carlo is not None
     resources, made = declared_resources(observe.project, observe.settings.monte_carlo), 0
     for records in _batches(context, settle):
         told = [(str(record.storage_id), fact) for record in records for fact in facts.of(record)]
         with observe.ledger.transaction() as db:
-            made += take_in(db, told, resources, now=observe.clock(), metadata_every=metadata_every)
+            made += enqueue(db, told, resources, now=observe.clock(), metadata_every=metadata_every)
     return made
 
 
-def _sweep_for_monte_carlo(observe: ObserveResource, facts: "Facts") -> int:
+def _sweep_for_monte_carlo(observe: ObserveResource, facts: "FactBuilder") -> int:
     """Statements that nobody was told of, and column lineage that is a day old."""
     from observe_dagster.integrations.facts import QUERY_LOG, QueryLogEntry
-    from observe_dagster.integrations.monte_carlo import PUBLISHER, declared_resources, refresh_column_lineage, take_in
-    from observe_dagster.ledger.outbox.unpublished import untold_queries
+    from observe_dagster.integrations.monte_carlo import PUBLISHER, declared_resources, enqueue, refresh_column_lineage
+    from observe_dagster.ledger.outbox.unpublished import unpublished_queries
 
     assert observe.settings.monte_carlo is not None
     resources, now = declared_resources(observe.project, observe.settings.monte_carlo), observe.clock()
     logged = [name for name, resource in resources.of_connections.items() if resource.log_type is not None]
     with observe.ledger.transaction() as db:
-        found = untold_queries(
+        found = unpublished_queries(
             db,
             publisher=PUBLISHER,
             prefix=f"{QUERY_LOG}:",
@@ -183,14 +183,14 @@ def _sweep_for_monte_carlo(observe: ObserveResource, facts: "Facts") -> int:
             )
             for query in found
         ]
-        made = take_in(db, told, resources, now=now)
+        made = enqueue(db, told, resources, now=now)
         return made + refresh_column_lineage(db, [table.key for table in facts.tables], now=now)
 
 
 def _follow_for_datascale(
-    context: dg.SensorEvaluationContext, observe: ObserveResource, facts: "Facts", settle: timedelta
+    context: dg.SensorEvaluationContext, observe: ObserveResource, facts: "FactBuilder", settle: timedelta
 ) -> int:
-    from observe_dagster.integrations.datascale import table_script, take_in
+    from observe_dagster.integrations.datascale import enqueue, table_script
     from observe_dagster.integrations.facts import TableMetadata
 
     made = 0
@@ -208,7 +208,7 @@ def _follow_for_datascale(
             if fact.fields and fact.table.connection_id is not None
         }
         with observe.ledger.transaction() as db:
-            made += take_in(db, scripts.values(), now=observe.clock())
+            made += enqueue(db, scripts.values(), now=observe.clock())
     return made
 
 
@@ -227,12 +227,12 @@ def _without_query_logs(observe: ObserveResource) -> Iterator[str]:
         yield f"Monte Carlo takes no query logs of {providers}: those of {names} are not sent."
 
 
-def _receipts_of_tables(facts: "Facts") -> dict[str, dg.AssetKey]:
+def _receipts_of_tables(facts: "FactBuilder") -> dict[str, dg.AssetKey]:
     """The asset whose page shows a receipt, by what its table's publications are ordered by."""
     return {table.key: key for table, key in facts.assets.items()}
 
 
-def _receipts_of_scripts(observe: ObserveResource, facts: "Facts") -> dict[str, dg.AssetKey]:
+def _receipts_of_scripts(observe: ObserveResource, facts: "FactBuilder") -> dict[str, dg.AssetKey]:
     tables = {f"sql/table/{table.key}": key for table, key in facts.assets.items()}
     return tables | {f"sql/pipeline/{pipeline.id}": destination_key(pipeline) for pipeline in observe.project.pipelines}
 
@@ -262,33 +262,35 @@ def watcher_sensor(*, scope: str = "") -> dg.SensorDefinition:
         description="Tells a Watcher server about pipelines, executions, watermarks and lineage (WATCHER_URL).",
     )
     def report(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.watcher import Access
+        from observe_dagster.integrations.watcher import WatcherSettings
 
-        access = Access.from_environment()
+        access = WatcherSettings.from_environment()
         if access is None:
             return dg.SkipReason("Watcher is off: WATCHER_URL is not set.")
-        return dg.SkipReason(tell_watcher(observe, access, instance=context.instance))
+        return dg.SkipReason(push_to_watcher(observe, access, instance=context.instance))
 
     return report
 
 
-def tell_watcher(observe: ObserveResource, access: "Access", *, instance: dg.DagsterInstance | None = None) -> str:
+def push_to_watcher(
+    observe: ObserveResource, access: "WatcherSettings", *, instance: dg.DagsterInstance | None = None
+) -> str:
     """Put into the outbox what is new, deliver what is due, and say what was done.
 
     With `instance` the pages of assets show what was taken.
     """
-    from observe_dagster.integrations.watcher import PUBLISHER, Watcher, open_client, take_in
+    from observe_dagster.integrations.watcher import PUBLISHER, Watcher, enqueue, open_client
 
     project = observe.project
-    observed = [row for row in observe.ledger.pipelines(observed=True) if not row.managed]
+    observed = [row for row in observe.ledger.pipelines(watched=True) if not row.managed]
     platforms = {connection.id: connection.service_provider for connection in project.connections}
     with observe.ledger.transaction() as db:
-        made = take_in(db, project, lineage(project), platforms, observed=observed, now=observe.clock())
+        made = enqueue(db, project, lineage(project), platforms, observed=observed, now=observe.clock())
     with open_client(access, folder=observe.settings.publish_dry_run) as client:
         tally = deliver_due(observe, Watcher(client, observe.ledger), seconds=DELIVER_TO_WATCHER_SECONDS)
     if instance is not None:
         show_receipts(instance, observe, PUBLISHER, _assets(project, observed), tally)
-    return told(observe, PUBLISHER, made, tally)
+    return tick_summary(observe, PUBLISHER, made, tally)
 
 
 def _assets(project: Project, observed: "Sequence[PipelineRow]") -> dict[str, dg.AssetKey]:
@@ -317,7 +319,7 @@ def _written(pipeline: Pipeline, project: Project) -> Table:
     return Table(connection_id=connection.id, database=connection.database_name, schema=to.schema_, name=to.table)
 
 
-def deliver_due(observe: ObserveResource, vendor: "Vendor", *, seconds: float) -> "Tally":
+def deliver_due(observe: ObserveResource, vendor: "Vendor", *, seconds: float) -> "DeliveryReport":
     """Send what is due to a vendor, beginning no further request once the seconds are nearly over."""
     from observe_dagster.ledger.outbox.dispatcher import deliver
     from observe_dagster.ledger.outbox.outbox import Outbox
@@ -325,7 +327,9 @@ def deliver_due(observe: ObserveResource, vendor: "Vendor", *, seconds: float) -
     return deliver(Outbox(observe.ledger), vendor, clock=observe.clock, seconds=seconds)
 
 
-def told(observe: ObserveResource, publisher: str, made: int, tally: "Tally", *, requests: bool = False) -> str:
+def tick_summary(
+    observe: ObserveResource, publisher: str, made: int, tally: "DeliveryReport", *, requests: bool = False
+) -> str:
     """What was put in and sent, what waits and what was given up, in a sentence, with the notices after it."""
     from observe_dagster.ledger.outbox.outbox import Outbox
 

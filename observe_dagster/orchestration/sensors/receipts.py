@@ -15,7 +15,7 @@ import dagster as dg
 from observe_dagster.orchestration.resource import ObserveResource
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.outbox.dispatcher import Tally
+    from observe_dagster.ledger.outbox.dispatcher import DeliveryReport
     from observe_dagster.ledger.outbox.outbox import Publication
 
 RECEIPT_EVERY = timedelta(days=1)
@@ -28,7 +28,7 @@ def show_receipts(
     observe: ObserveResource,
     publisher: str,
     assets: Mapping[str, dg.AssetKey],
-    tally: "Tally",
+    tally: "DeliveryReport",
     *,
     seconds: float = RECEIPT_SECONDS,
 ) -> None:
@@ -36,7 +36,7 @@ def show_receipts(
 
     `assets` are those that may be shown, by the ordering keys of their publications.
     """
-    from observe_dagster.ledger.outbox.receipts import note_shown, shown_since
+    from observe_dagster.ledger.outbox.receipts import mark_receipts_shown, receipts_shown_since
 
     until, now = monotonic() + seconds, observe.clock()
     arrived = {
@@ -46,7 +46,7 @@ def show_receipts(
         return
     keys = [key for key, asset in assets.items() if asset in arrived]
     with observe.ledger.transaction() as db:
-        shown = shown_since(db, publisher=publisher, ordering_keys=keys, since=now - RECEIPT_EVERY)
+        shown = receipts_shown_since(db, publisher=publisher, ordering_keys=keys, since=now - RECEIPT_EVERY)
     for key in shown:
         arrived.pop(assets[key], None)
     noted: list[int] = []
@@ -56,7 +56,7 @@ def show_receipts(
         instance.report_runless_asset_event(_observation(asset, publisher, item, receipt, now.timestamp()))
         noted.append(item.id)
     with observe.ledger.transaction() as db:
-        note_shown(db, noted, now=now)
+        mark_receipts_shown(db, noted, now=now)
 
 
 def _observation(

@@ -14,7 +14,7 @@ from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import REMOTE_RUNS_SENSOR, destination_key, instant_text, scoped
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.warehouse_sync import Access, RemoteRun
+    from observe_dagster.integrations.warehouse_sync import RemoteRun, WarehouseSyncSettings
 
 
 RUN_KEY = "observe/warehouse_sync_run_id"
@@ -36,12 +36,12 @@ def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition |
         description="Records runs that were started at Warehouse Sync itself (MPARTICLE_WORKSPACE_ID).",
     )
     def pick_up(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.warehouse_sync import Access
+        from observe_dagster.integrations.warehouse_sync import WarehouseSyncSettings
 
-        access = Access.from_environment()
+        access = WarehouseSyncSettings.from_environment()
         if access is None:
             return dg.SkipReason("Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set.")
-        return dg.SkipReason(_pick_up(context, observe, access, pipelines))
+        return dg.SkipReason(_import_runs(context, observe, access, pipelines))
 
     return pick_up
 
@@ -52,13 +52,16 @@ def _after(last: str | None, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
     return [*pipelines[place:], *pipelines[:place]]
 
 
-def _pick_up(
-    context: dg.SensorEvaluationContext, observe: ObserveResource, access: "Access", pipelines: Sequence[Pipeline]
+def _import_runs(
+    context: dg.SensorEvaluationContext,
+    observe: ObserveResource,
+    access: "WarehouseSyncSettings",
+    pipelines: Sequence[Pipeline],
 ) -> str:
     from observe_dagster.integrations.warehouse_sync import RemoteRunner, WarehouseSync, secrets_sent
 
     def tell(pipeline: Pipeline, run: "RemoteRun") -> None:
-        tell_of(context.instance, pipeline, run)
+        report_remote_run(context.instance, pipeline, run)
 
     deadline, count, notices = monotonic() + _SECONDS_PER_TICK, 0, dict[str, None]()
     place: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"last": None, "seen": {}}
@@ -70,7 +73,7 @@ def _pick_up(
             if monotonic() > deadline:
                 break
             try:
-                made, seen[pipeline.id] = runner.pick_up(pipeline, tell, seen=seen.get(pipeline.id, 0))
+                made, seen[pipeline.id] = runner.import_runs(pipeline, tell, seen=seen.get(pipeline.id, 0))
                 count += made
             except PublishError as error:
                 unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe apply` creates it."
@@ -82,13 +85,13 @@ def _pick_up(
     return " ".join([f"Picked up {runs} started at Warehouse Sync.", *notices])
 
 
-def tell_of(instance: dg.DagsterInstance, pipeline: Pipeline, run: "RemoteRun") -> None:
+def report_remote_run(instance: dg.DagsterInstance, pipeline: Pipeline, run: "RemoteRun") -> None:
     """Report a materialization of a run that was started there, unless that is done."""
-    if run.id not in _told(instance, destination_key(pipeline)):
+    if run.id not in _reported_run_ids(instance, destination_key(pipeline)):
         instance.report_runless_asset_event(_materialization(pipeline, run))
 
 
-def _told(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[int]:
+def _reported_run_ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[int]:
     """The runs there that the asset's latest materializations are of."""
     for record in instance.fetch_materializations(key, limit=_LOOKED_AT).records:
         said = record.asset_materialization.metadata.get(RUN_KEY) if record.asset_materialization else None

@@ -18,7 +18,7 @@ from observe_dagster.warehouse.duckdb.source import describe
 from observe_dagster.warehouse.duckdb.statements import ROWS, LoadStatements, create_sync_run, qualified, stage_of
 from observe_dagster.warehouse.duckdb.types import WIDEST_DECIMAL, native_of
 from observe_dagster.warehouse.load.run_record import COLUMNS, check_deletes, committed_run, values_of
-from observe_dagster.warehouse.port.destination import nothing
+from observe_dagster.warehouse.port.destination import noop
 from observe_dagster.warehouse.port.load import DELETED_AT, SYNC_RUN_TABLE, Load
 from observe_dagster.warehouse.port.source import Format, RowStream
 
@@ -113,7 +113,7 @@ class DuckDBDestination:
             self.session.driver.unregister(ROWS)
         return int(self.session.fetch(f"SELECT count(*) FROM {statements.staged}")[0][0])
 
-    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = nothing) -> Counts:
+    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = noop) -> Counts:
         """Merge the staged rows and record the run, in one transaction."""
         statements = LoadStatements(load)
         with self.session.transaction():
@@ -139,7 +139,7 @@ class DuckDBDestination:
             on_commit()
         return counts
 
-    def discard_stage(self, load: Load) -> None:
+    def drop_stage(self, load: Load) -> None:
         """Remove what was staged, if anything."""
         self.session.execute(f"DROP TABLE IF EXISTS {stage_of(load)}")
 

@@ -43,7 +43,7 @@ class DuckDBReader:
             self._knows_json = True
         return DuckDBExpressions()
 
-    def place(self) -> str:
+    def database_identity(self) -> str:
         """What tells whether two sessions see the same tables by the same names."""
         return str(self._session.path.resolve())
 

@@ -43,7 +43,7 @@ class DuckDBSession:
         self.path = Path(connection.config.path).expanduser()
         self._prepare_path(writes=writes)
         self.driver = self._open(options.lock_wait_seconds, writes=writes)
-        self._memory_limit, self._sparing = connection.config.memory_limit, options.sparing
+        self._memory_limit, self._sparing = connection.config.memory_limit, options.limit_memory
         alone = not writes and not connection.config.external_access
         (cores,) = self.driver.execute("SELECT current_setting('threads')").fetchone() or (1,)
         self._threads = min(int(cores), MOST_THREADS)

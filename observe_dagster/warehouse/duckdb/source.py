@@ -8,7 +8,7 @@ import duckdb
 
 from observe_dagster.records import Column
 from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession, literal, quoted
-from observe_dagster.warehouse.duckdb.types import carrier_of, data_type_of
+from observe_dagster.warehouse.duckdb.types import arrow_transport_type, data_type_of
 from observe_dagster.warehouse.port.source import Format, RowStream, Selection
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class DuckDBSource:
         self.session.require_one_statement(query)
         return describe(self.session, f"DESCRIBE SELECT * FROM (\n{query}\n) AS model")
 
-    def settled_until(self) -> datetime:
+    def commit_horizon(self) -> datetime:
         """Now: one process writes a DuckDB file, and while it does, no other reads."""
         return datetime.now(UTC)
 
@@ -44,7 +44,7 @@ class DuckDBSource:
         del settle_seconds
         self.session.execute("BEGIN TRANSACTION READ ONLY")
 
-    def greatest(self, query: str, iterator: str) -> int | None:
+    def max_value(self, query: str, iterator: str) -> int | None:
         """The greatest whole number in a SELECT's iterator column."""
         self.session.require_one_statement(query)
         (greatest,) = self.session.fetch(f"SELECT max({quoted(iterator)}) FROM (\n{query}\n) AS model")[0]
@@ -54,7 +54,7 @@ class DuckDBSource:
         """How many rows a selection has."""
         return int(self.session.fetch(f"SELECT count(*) FROM {_rows(selection)}")[0][0])
 
-    def finds_nothing(self, selection: Selection) -> bool:
+    def known_empty(self, selection: Selection) -> bool:
         """Never told: a query would have to be run for it, which costs as much as reading."""
         del selection
         return False
@@ -117,7 +117,7 @@ def describe(session: DuckDBSession, text: str) -> tuple[Column, ...]:
 def _field(column: Column, row_format: Format) -> str:
     if row_format == "native_arrow":
         return quoted(column.name)
-    carrier = "VARCHAR" if column.data_type is None else carrier_of(column.data_type)
+    carrier = "VARCHAR" if column.data_type is None else arrow_transport_type(column.data_type)
     return f"CAST({quoted(column.name)} AS {carrier})"
 
 

@@ -84,8 +84,8 @@ def native_of(data_type: DataType) -> str | None:
     return f"DECIMAL({precision},{scale})" if precision <= WIDEST_DECIMAL else None
 
 
-def carrier_of(data_type: DataType) -> str:
+def arrow_transport_type(data_type: DataType) -> str:
     """What a value is cast to before it travels to another engine."""
     if data_type.kind is Kind.ARRAY and data_type.element is not None:
-        return f"{carrier_of(data_type.element)}[]"
+        return f"{arrow_transport_type(data_type.element)}[]"
     return "VARCHAR" if data_type.kind in _AS_TEXT else _NATIVE[data_type.kind]

@@ -11,7 +11,7 @@ from observe_dagster.warehouse.port.query_log import QueryRecorder
 from observe_dagster.warehouse.port.source import Format, RowStream
 
 
-def nothing() -> None:
+def noop() -> None:
     """Do nothing."""
 
 
@@ -46,7 +46,7 @@ class Destination(Protocol):
         """Put a stream's rows beside the table, outside any reader's sight; return how many arrived."""
         ...
 
-    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = nothing) -> Counts:
+    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = noop) -> Counts:
         """Merge the staged rows and record the run, in one transaction; `on_commit` is called right before it ends.
 
         Raises WatermarkConflictError when another run has committed since planning, LimitExceededError when too much
@@ -54,7 +54,7 @@ class Destination(Protocol):
         """
         ...
 
-    def discard_stage(self, load: Load) -> None:
+    def drop_stage(self, load: Load) -> None:
         """Remove what was staged, if anything."""
         ...
 

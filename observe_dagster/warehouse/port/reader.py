@@ -32,7 +32,7 @@ class Reader(Protocol):
         """The engine's SQL for comparing values, ready to be used in this session."""
         ...
 
-    def place(self) -> str:
+    def database_identity(self) -> str:
         """What tells whether two sessions see the same tables by the same names."""
         ...
 

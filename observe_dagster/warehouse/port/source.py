@@ -63,7 +63,7 @@ class Source(Protocol):
         """The columns a SELECT would give; raises WarehouseError when the engine rejects it."""
         ...
 
-    def settled_until(self) -> datetime:
+    def commit_horizon(self) -> datetime:
         """The instant before which no open transaction can still commit a row stamped with its own time."""
         ...
 
@@ -71,7 +71,7 @@ class Source(Protocol):
         """Fix what the session sees; with `settle_seconds`, first wait for the transactions open now to end."""
         ...
 
-    def greatest(self, query: str, iterator: str) -> int | None:
+    def max_value(self, query: str, iterator: str) -> int | None:
         """The greatest whole number in a SELECT's iterator column."""
         ...
 
@@ -79,7 +79,7 @@ class Source(Protocol):
         """How many rows a selection has."""
         ...
 
-    def finds_nothing(self, selection: Selection) -> bool:
+    def known_empty(self, selection: Selection) -> bool:
         """Whether a selection has no rows, where that costs next to nothing to tell; false where it is not known."""
         ...
 

@@ -23,7 +23,7 @@ class OpenOptions:
 
     lock_wait_seconds: float = 300.0
     batch_rows: int = 65_536
-    sparing: bool = True
+    limit_memory: bool = True
     queries: QueryRecorder = field(default_factory=QueryRecorder)
 
 

@@ -11,7 +11,7 @@ from observe_dagster.errors import UnsupportedTypeError, WarehouseError, Waterma
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
 from observe_dagster.warehouse.load.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
 from observe_dagster.warehouse.load.run_record import check_deletes, committed_run
-from observe_dagster.warehouse.port.destination import nothing
+from observe_dagster.warehouse.port.destination import noop
 from observe_dagster.warehouse.port.load import SYNC_RUN_TABLE, Load
 from observe_dagster.warehouse.port.source import Format, RowStream
 from observe_dagster.warehouse.postgres.names import LONGEST_NAME, qualified, stage_name, stage_prefix
@@ -19,7 +19,7 @@ from observe_dagster.warehouse.postgres.run_record import add_run, create_sync_r
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import describe
 from observe_dagster.warehouse.postgres.statements import LoadStatements
-from observe_dagster.warehouse.postgres.types import carrier_of, native_of
+from observe_dagster.warehouse.postgres.types import arrow_transport_type, native_of
 from observe_dagster.warehouse.postgres.unstorable import marked
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class PostgresDestination:
         self.session.execute(statements.create_stage(as_table=self._staged_as_table))
         return self._copy_in(load, stream) if copied else self._ingest(load, stream)
 
-    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = nothing) -> Counts:
+    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = noop) -> Counts:
         """Merge the staged rows and record the run, in one transaction."""
         types = self._staged_types(load, "pgcopy") if load.unstaged else self._stage_types(load)
         statements = self._statements(load, types)
@@ -131,7 +131,7 @@ class PostgresDestination:
             on_commit()
         return counts
 
-    def discard_stage(self, load: Load) -> None:
+    def drop_stage(self, load: Load) -> None:
         """Remove what was staged, if anything."""
         self._drop_stages(load)
 
@@ -182,7 +182,9 @@ class PostgresDestination:
     def _staged_types(self, load: Load, row_format: Format) -> tuple[str, ...]:
         if row_format == "pgcopy":
             return tuple(column.native for column in load.staged)
-        return tuple("text" if column.data_type is None else carrier_of(column.data_type) for column in load.staged)
+        return tuple(
+            "text" if column.data_type is None else arrow_transport_type(column.data_type) for column in load.staged
+        )
 
     def _stage_types(self, load: Load) -> tuple[str, ...]:
         rows = self.session.fetch(

@@ -39,7 +39,7 @@ class PostgresReader:
         """PostgreSQL's SQL for comparing values."""
         return PostgresExpressions()
 
-    def place(self) -> str:
+    def database_identity(self) -> str:
         """What tells whether two sessions see the same tables by the same names."""
         return str(self.rows(_PLACE)[0][0])
 

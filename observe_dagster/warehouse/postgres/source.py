@@ -13,7 +13,7 @@ from observe_dagster.records import Column
 from observe_dagster.warehouse.load.infinity import POSTGRES_TO_ARROW, remapped
 from observe_dagster.warehouse.port.source import Format, RowStream, Selection
 from observe_dagster.warehouse.postgres.session import PostgresSession, literal, raw
-from observe_dagster.warehouse.postgres.types import data_type_of, travels_as_text
+from observe_dagster.warehouse.postgres.types import data_type_of, sent_as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +59,7 @@ class PostgresSource:
         """The columns a SELECT would give; raises WarehouseError when PostgreSQL rejects it."""
         return describe(self.session, f"SELECT * FROM (\n{query}\n) AS model LIMIT 0")
 
-    def settled_until(self) -> datetime:
+    def commit_horizon(self) -> datetime:
         """The start of the oldest open transaction of this database, or the server's clock.
 
         A row stamped by the server with its transaction's time is at or after that, if it is not visible yet.
@@ -83,7 +83,7 @@ class PostgresSource:
         self.session.execute(f"BEGIN {_SNAPSHOT}")
         self._snapshot = str(self.session.fetch("SELECT pg_export_snapshot()")[0][0])
 
-    def greatest(self, query: str, iterator: str) -> int | None:
+    def max_value(self, query: str, iterator: str) -> int | None:
         """The greatest whole number in a SELECT's iterator column."""
         statement = sql.SQL("SELECT max({})::text FROM (\n{}\n) AS model").format(sql.Identifier(iterator), raw(query))
         (greatest,) = self.session.ask(self.session.text(statement))[0]
@@ -94,7 +94,7 @@ class PostgresSource:
         statement = sql.SQL("SELECT count(*) FROM {}").format(self._rows(selection))
         return int(self.session.fetch(statement)[0][0])
 
-    def finds_nothing(self, selection: Selection) -> bool:
+    def known_empty(self, selection: Selection) -> bool:
         """Whether a selection has no rows; asked only where the planner expects that to be cheap, as with an index."""
         text = self.session.text(sql.SQL("SELECT FROM {}").format(self._rows(selection)))
         ((plan,),) = self.session.ask(f"EXPLAIN (FORMAT JSON) {text}")
@@ -264,7 +264,7 @@ def _carried(column: Column, position: int) -> sql.Composable:
         return sql.SQL("{}::text AS {}").format(field, alias)
     array = data_type.kind is Kind.ARRAY
     kind = data_type.element.kind if array and data_type.element is not None else data_type.kind
-    if travels_as_text(data_type) or kind is Kind.TEXT:
+    if sent_as_text(data_type) or kind is Kind.TEXT:
         return sql.SQL("{}::{} AS {}").format(field, sql.SQL("text[]" if array else "text"), alias)
     if kind is Kind.BIGINT and not array:
         return sql.SQL("{}::int8 AS {}").format(field, alias)

@@ -69,17 +69,17 @@ def native_of(data_type: DataType) -> str:
     return _NATIVE[data_type.kind]
 
 
-def carrier_of(data_type: DataType) -> str:
+def arrow_transport_type(data_type: DataType) -> str:
     """The type a column of Arrow rows is staged as: text where Arrow carries text."""
     if data_type.kind is Kind.ARRAY and data_type.element is not None:
-        return f"{carrier_of(data_type.element)}[]"
+        return f"{arrow_transport_type(data_type.element)}[]"
     if data_type.kind in _AS_TEXT:
         return "text"
     return native_of(data_type)
 
 
-def travels_as_text(data_type: DataType) -> bool:
+def sent_as_text(data_type: DataType) -> bool:
     """Tell whether values of a type, or an array's elements, are text in Arrow rows."""
     if data_type.kind is Kind.ARRAY and data_type.element is not None:
-        return travels_as_text(data_type.element)
+        return sent_as_text(data_type.element)
     return data_type.kind in _AS_TEXT

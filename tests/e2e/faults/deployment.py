@@ -22,7 +22,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from observe_dagster.ledger import Ledger
-from observe_dagster.orchestration.instance.heartbeat import ALIVE_TAG, LOST_AFTER_TICKS, end_lost_runs
+from observe_dagster.orchestration.instance.heartbeat import HEARTBEAT_TAG, LOST_AFTER_TICKS, end_lost_runs
 from observe_dagster.records import RunStatus
 from tests.e2e.faults.faulty import PASSWORD, url_of
 from tests.e2e.faults.proxy import proxies
@@ -105,7 +105,7 @@ class Deployment:
         executions = ledger.open_executions(PIPELINE)
         runs = {run.run_id: run for run in self.runs()}
         mine = runs.pop(executions[0].dagster_run_id or "", None) if executions else None
-        if mine is None or ALIVE_TAG not in mine.tags or not all(other.is_finished for other in runs.values()):
+        if mine is None or HEARTBEAT_TAG not in mine.tags or not all(other.is_finished for other in runs.values()):
             return None
         return mine
 

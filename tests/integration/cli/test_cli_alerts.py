@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from inline_snapshot import snapshot
 
-from observe_dagster.alerts import Verdict, deliver, take_in
+from observe_dagster.alerts import HealthEvent, deliver, process_events
 from observe_dagster.alerts.notifier import AppriseNotifier
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Ledger
@@ -34,18 +34,18 @@ def receiver(workspace, monkeypatch):
 
 @pytest.fixture
 def told(ledger_url, receiver):
-    """One episode that is over, and one that is open and could not be told."""
+    """One alert that is over, and one that is open and could not be told."""
     receiver.answers = [200, 404]
     alerting = Alerting.model_validate({"channels": [{"id": "team", "url": receiver.url()}]})
     known = {"check": "freshness", "kind": "freshness", "reason": "Too old."}
     verdicts = [
-        Verdict(subject="lake/orders", status=Status.FAIL, at=NOON, **known),
-        Verdict(subject="lake/orders", status=Status.PASS, at=NOON.replace(hour=13), **known),
-        Verdict(subject="lake/planes", status=Status.WARN, severity="warn", at=NOON.replace(hour=14), **known),
+        HealthEvent(subject="lake/orders", status=Status.FAIL, at=NOON, **known),
+        HealthEvent(subject="lake/orders", status=Status.PASS, at=NOON.replace(hour=13), **known),
+        HealthEvent(subject="lake/planes", status=Status.WARN, severity="warn", at=NOON.replace(hour=14), **known),
     ]
     with Ledger.open(ledger_url) as ledger:
         for verdict in verdicts:
-            take_in(ledger, [verdict], alerting, now=verdict.at)
+            process_events(ledger, [verdict], alerting, now=verdict.at)
             deliver(Outbox(ledger), alerting, AppriseNotifier(), clock=lambda at=verdict.at: at, seconds=10)
 
 
@@ -61,7 +61,7 @@ A message to team of 2024-03-01T13:00:00Z was given up: Failed to send JSON POST
 """)
 
 
-def test_all_episodes_are_listed_the_newest_first(workspace, told):
+def test_all_alerts_are_listed_the_newest_first(workspace, told):
     found = workspace.json("alerts", "list", "--all")
 
     assert [(alert["subject"], alert["status"]) for alert in found["alerts"]] == snapshot(

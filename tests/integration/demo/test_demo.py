@@ -26,7 +26,7 @@ from observe_dagster.demo.timeline import Pace
 from observe_dagster.embedded import start_embedded, stop_embedded
 from observe_dagster.errors import SettingsError
 from observe_dagster.ledger import Ledger, migrate
-from observe_dagster.ledger.outbox.enqueue import Draft, enqueue
+from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue
 from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.settings import Settings
 
@@ -104,7 +104,7 @@ def test_the_demo_moves_everything_finds_every_fault_once_and_can_be_run_again(s
     tells_the_neighbours(said, settings.home / "example" / "requests")
     with open_ledger() as ledger, ledger.transaction() as db:
         names = {"publisher": "monte_carlo", "kind": "query_log", "ordering_key": "query/of/others"}
-        enqueue(db, Draft(**names, record={}), now=datetime.now(UTC))
+        enqueue(db, NewPublication(**names, record={}), now=datetime.now(UTC))
 
     said = demo(settings, Pace(days=10, hourly_days=2, fault_days=1))
 

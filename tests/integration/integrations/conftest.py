@@ -7,9 +7,9 @@ import pytest
 
 from observe_dagster.embedded import create_database
 from observe_dagster.integrations.http import Client
-from observe_dagster.integrations.monte_carlo import MonteCarlo, Resource, Resources, take_in
+from observe_dagster.integrations.monte_carlo import MonteCarlo, Resource, Resources, enqueue
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.dispatcher import Tally, deliver
+from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, deliver
 from observe_dagster.ledger.outbox.outbox import Outbox
 from tests.conftest import Clock
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
@@ -58,16 +58,16 @@ def tell(ledger: Ledger, clock: Clock) -> Callable[..., int]:
 
     def take(*facts: object, **more: object) -> int:
         with ledger.transaction() as db:
-            return take_in(db, [(str(next(numbers)), fact) for fact in facts], RESOURCES, now=clock(), **more)
+            return enqueue(db, [(str(next(numbers)), fact) for fact in facts], RESOURCES, now=clock(), **more)
 
     return take
 
 
 @pytest.fixture
-def push(outbox: Outbox, gateway: FakeMonteCarlo, clock: Clock) -> Callable[..., Tally]:
+def push(outbox: Outbox, gateway: FakeMonteCarlo, clock: Clock) -> Callable[..., DeliveryReport]:
     """One round of delivery."""
 
-    def once(*, wire_format: str = "sdk", seconds: float = 20.0, key: dict[str, str] = KEY) -> Tally:
+    def once(*, wire_format: str = "sdk", seconds: float = 20.0, key: dict[str, str] = KEY) -> DeliveryReport:
         with Client(gateway.url, key, system="Monte Carlo", timeout=2.0) as client:
             vendor = MonteCarlo(client, RESOURCES, wire_format=wire_format)
             return deliver(outbox, vendor, clock=clock, seconds=seconds)

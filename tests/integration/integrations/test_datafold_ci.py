@@ -14,7 +14,7 @@ from observe_dagster.errors import SettingsError
 from observe_dagster.integrations.datafold import Branch, branch_of, changed_table
 from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.sensors.datafold_ci import branch_sensor
+from observe_dagster.orchestration.sensors.datafold_ci import datafold_ci_sensor
 from observe_dagster.settings import Settings
 from tests.fakes.datafold import FakeDatafold
 
@@ -87,7 +87,7 @@ class Deployment:
     def tick(self, **options: object) -> str:
         resources = {"observe": self.observe}
         with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=resources) as context:
-            data = branch_sensor(**options).evaluate_tick(context)
+            data = datafold_ci_sensor(**options).evaluate_tick(context)
         self.cursor = data.cursor
         assert data.skip_message is not None
         return data.skip_message

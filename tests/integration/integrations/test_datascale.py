@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from observe_dagster.integrations.datascale import LIMIT, WINDOW, Datascale, take_in
+from observe_dagster.integrations.datascale import LIMIT, WINDOW, Datascale, enqueue
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record
 from observe_dagster.integrations.http import Client
-from observe_dagster.ledger.outbox.dispatcher import Tally, deliver
+from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, deliver
 from observe_dagster.ledger.outbox.outbox import Publication
-from observe_dagster.ledger.outbox.rate_limit import LONGEST_REQUEST, LedgerSlots, wait_for_slot
+from observe_dagster.ledger.outbox.rate_limit import LONGEST_REQUEST, LedgerRateLimiter, seconds_until_allowed
 from tests.fakes.datascale import TOKEN, FakeDatascale, FixedWindow, SlidingWindow, TokenBucket, respond
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -38,7 +38,7 @@ def tell(ledger, clock):
 
     def take(*scripts: SqlContent) -> int:
         with ledger.transaction() as db:
-            return take_in(db, scripts, now=clock())
+            return enqueue(db, scripts, now=clock())
 
     return take
 
@@ -47,8 +47,8 @@ def tell(ledger, clock):
 def push(ledger, outbox, datascale, clock):
     """One round of delivery."""
 
-    def once(*, headers: dict[str, str] = BEARER, most_scripts: int = 50) -> Tally:
-        slots = LedgerSlots(ledger, "token", limit=LIMIT, window=WINDOW)
+    def once(*, headers: dict[str, str] = BEARER, most_scripts: int = 50) -> DeliveryReport:
+        slots = LedgerRateLimiter(ledger, "token", limit=LIMIT, window=WINDOW)
         with Client(datascale.url, headers, system="Datascale", timeout=2.0) as client:
             vendor = Datascale(client, slots, clock=clock, most_scripts=most_scripts)
             return deliver(outbox, vendor, clock=clock, seconds=20)
@@ -139,7 +139,7 @@ def test_a_failure_with_status_200_is_one_by_its_code(tell, ledger, outbox, cloc
         return httpx.Response(200, json={"success": False, "error": "no", "code": code})
 
     with Client("http://datascale", BEARER, system="Datascale", transport=httpx.MockTransport(answer)) as client:
-        slots = LedgerSlots(ledger, "token", limit=LIMIT, window=WINDOW)
+        slots = LedgerRateLimiter(ledger, "token", limit=LIMIT, window=WINDOW)
         deliver(outbox, Datascale(client, slots, clock=clock), clock=clock, seconds=20)
 
     assert outbox.counts("datascale") == {state: 1}
@@ -150,7 +150,7 @@ def test_the_documents_success_with_its_comma_too_many_is_understood(tell, ledge
     text = '{\n  "success": true,\n  "message": "Successfully ingested 3 assets [1 added, 2 modified]",\n}'
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text=text))
     with Client("http://datascale", BEARER, system="Datascale", transport=transport) as client:
-        slots = LedgerSlots(ledger, "token", limit=LIMIT, window=WINDOW)
+        slots = LedgerRateLimiter(ledger, "token", limit=LIMIT, window=WINDOW)
         deliver(outbox, Datascale(client, slots, clock=clock), clock=clock, seconds=20)
 
     (sent,) = outbox.items("datascale", states=["sent"])
@@ -176,8 +176,8 @@ def test_a_hundred_requests_are_made_and_the_rest_waits_for_the_window(tell, pus
 
 
 def test_processes_that_share_a_token_share_its_slots(ledger, clock):
-    one, other = (LedgerSlots(ledger, "token", limit=3, window=WINDOW) for _ in range(2))
-    elsewhere = LedgerSlots(ledger, "another", limit=3, window=WINDOW)
+    one, other = (LedgerRateLimiter(ledger, "token", limit=3, window=WINDOW) for _ in range(2))
+    elsewhere = LedgerRateLimiter(ledger, "another", limit=3, window=WINDOW)
 
     taken = [one.take(now=clock()), other.take(now=clock()), one.take(now=clock())]
     one.answered(taken[0], now=clock.advance(seconds=10))
@@ -200,7 +200,7 @@ class SimulatedSlots:
 
     def take(self, *, now: datetime) -> int | timedelta:
         self.answers = [at for at in self.answers if at + WINDOW > now]
-        return wait_for_slot(self.answers, limit=LIMIT, window=WINDOW, now=now) or 1
+        return seconds_until_allowed(self.answers, limit=LIMIT, window=WINDOW, now=now) or 1
 
     def answered(self, slot: int, *, now: datetime) -> None:
         self.answers.append(now)

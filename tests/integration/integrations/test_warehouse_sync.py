@@ -17,17 +17,17 @@ from observe_dagster.errors import (
     SyncError,
 )
 from observe_dagster.integrations.warehouse_sync import (
-    Access,
     RemoteRunner,
     WarehouseSync,
-    carried_out,
+    WarehouseSyncSettings,
+    apply_changes,
     planned,
     secrets_sent,
 )
 from observe_dagster.integrations.warehouse_sync.client import PAGE_SIZE
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor, tell_of
+from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor, report_remote_run
 from observe_dagster.orchestration.translator.keys import SYNC_JOB
 from observe_dagster.records import RunStatus, RunType
 from observe_dagster.settings import Settings
@@ -44,12 +44,12 @@ class Remote:
         self.api, self.ledger, self.project, self.clock = api, ledger, project, clock
         self.waits = []
         ledger.synchronise(project, now=clock())
-        access = Access.from_environment(api.environment)
+        access = WarehouseSyncSettings.from_environment(api.environment)
         self.there = WarehouseSync(access, secrets=secrets_sent(project))
 
     def apply(self, **options):
         changes = planned(self.project, self.there, **options)
-        return [*carried_out(changes, self.there, self.ledger)]
+        return [*apply_changes(changes, self.there, self.ledger)]
 
     @property
     def runner(self):
@@ -318,7 +318,9 @@ def test_an_answer_that_is_no_list_is_not_taken_for_an_empty_workspace(remote):
 
 
 def test_a_wrong_token_is_refused_without_showing_it(remote, clock):
-    access = Access(workspace_id=remote.api.workspace, token="wrong-token-77", url=f"{remote.api.url}/platform/v2")
+    access = WarehouseSyncSettings(
+        workspace_id=remote.api.workspace, token="wrong-token-77", url=f"{remote.api.url}/platform/v2"
+    )
     there = WarehouseSync(access)
 
     with pytest.raises(RefusedCredentialsError) as raised:
@@ -335,9 +337,11 @@ def test_an_error_that_repeats_a_secret_is_masked(remote):
             raise Refused(400, {"statusCode": 400, "errors": [{"message": raise_with}]})
 
     with Echoing() as api:
-        there = WarehouseSync(Access.from_environment(api.environment), secrets=secrets_sent(remote.project))
+        there = WarehouseSync(
+            WarehouseSyncSettings.from_environment(api.environment), secrets=secrets_sent(remote.project)
+        )
         with pytest.raises(PublishError) as raised:
-            list(carried_out(planned(remote.project, there), there, remote.ledger))
+            list(apply_changes(planned(remote.project, there), there, remote.ledger))
 
     assert PASSWORD not in str(raised.value)
 
@@ -471,7 +475,7 @@ def test_a_crash_after_people_were_told_tells_them_no_second_time(remote, sensor
         pass
 
     def die(pipeline, run):
-        tell_of(sensor.instance, pipeline, run)
+        report_remote_run(sensor.instance, pipeline, run)
         raise Killed
 
     with pytest.raises(Killed):

@@ -8,11 +8,11 @@ import pytest
 from observe_dagster import build_watcher_sensor, observe_resource
 from observe_dagster.config import project_from_attributes
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
-from observe_dagster.integrations.watcher import PUBLISHER, Access
+from observe_dagster.integrations.watcher import PUBLISHER, WatcherSettings
 from observe_dagster.ledger import EndedExecution
 from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.sensors.publishers import tell_watcher, watcher_sensor
+from observe_dagster.orchestration.sensors.publishers import push_to_watcher, watcher_sensor
 from observe_dagster.records import Counts, RunType
 from observe_dagster.settings import Settings
 from tests.fakes.watcher import FakeWatcher
@@ -72,7 +72,7 @@ class Reporting:
 
     def tick(self, instance=None):
         try:
-            return tell_watcher(self.observe, Access(url=self.server.url), instance=instance)
+            return push_to_watcher(self.observe, WatcherSettings(url=self.server.url), instance=instance)
         finally:
             self.observe.close()
 
@@ -240,7 +240,9 @@ def test_the_sensor_says_that_it_is_off_without_a_server(reporting, monkeypatch)
 
 
 def test_a_proxys_authorization_is_not_shown():
-    access = Access.from_environment({"WATCHER_URL": "http://w.example/", "WATCHER_AUTHORIZATION": "Bearer proxy-7788"})
+    access = WatcherSettings.from_environment(
+        {"WATCHER_URL": "http://w.example/", "WATCHER_AUTHORIZATION": "Bearer proxy-7788"}
+    )
 
     assert access.url == "http://w.example"
     assert "proxy-7788" not in repr(access)

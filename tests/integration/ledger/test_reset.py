@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from observe_dagster.ledger import ExecutionRow, Ledger
-from observe_dagster.ledger.alerts.store import Episode, add_episode, open_episodes
-from observe_dagster.ledger.outbox.enqueue import Draft, enqueue
-from observe_dagster.ledger.reset import forget, forget_publications
+from observe_dagster.ledger.alerts.store import Alert, add_alert, open_alerts
+from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue
+from observe_dagster.ledger.reset import delete_publications, reset_pipelines
 from observe_dagster.records import Counts, Status
 from tests.integration.ledger.declared_project import NOW
 from tests.integration.ledger.judged import verdict
@@ -16,8 +16,8 @@ LATER = NOW + timedelta(days=1)
 ASSET = "lake/analytics/flights"
 
 
-def episode(subject: str) -> Episode:
-    return Episode(
+def alert(subject: str) -> Alert:
+    return Alert(
         subject=subject, check_name="columns", severity="error", description="x", opened_at=NOW, last_seen_at=NOW
     )
 
@@ -42,17 +42,17 @@ def test_nothing_is_left_of_what_it_did_and_all_of_what_others_did(
         ]
     )
     with declared.transaction() as db:
-        add_episode(db, episode(ASSET))
-        add_episode(db, episode("lake/analytics/weather"))
+        add_alert(db, alert(ASSET))
+        add_alert(db, alert("lake/analytics/weather"))
 
     with declared.transaction() as db:
-        forget(db, ["flights-hourly"], [ASSET], now=LATER)
+        reset_pipelines(db, ["flights-hourly"], [ASSET], now=LATER)
 
-    assert declared.verdicts.standing_checks() == []
+    assert declared.verdicts.statuses() == []
     assert query("SELECT count(*) FROM observe.check_result") == [(0,)]
     assert query("SELECT execution_key FROM observe.pipeline_execution") == [("flights-daily",)]
     with declared.transaction() as db:
-        assert [left.subject for left in open_episodes(db)] == ["lake/analytics/weather"]
+        assert [left.subject for left in open_alerts(db)] == ["lake/analytics/weather"]
     forgotten, other = declared.pipeline("flights-hourly"), declared.pipeline("flights-daily")
     assert (forgotten.created_at, forgotten.watermark, forgotten.errors) == (LATER, None, ())
     assert (other.created_at, other.watermark) == (NOW, "10")
@@ -60,7 +60,7 @@ def test_nothing_is_left_of_what_it_did_and_all_of_what_others_did(
     assert query(f"SELECT {columns} FROM observe.pipeline WHERE slug = 'flights-hourly'") == [
         (None, None, None, False, "idle", None)
     ]
-    fresh = {standing.pipeline_id: standing.last_insert for standing in declared.verdicts.standings(now=LATER)}
+    fresh = {standing.pipeline_id: standing.last_insert for standing in declared.verdicts.timing_inputs(now=LATER)}
     assert fresh["flights-hourly"] is None
 
 
@@ -69,8 +69,10 @@ def test_publications_about_some_things_are_forgotten_and_no_others(
 ) -> None:
     with ledger.transaction() as db:
         for key in ("lake/flights", "lineage:lake/flights", "lake/weather"):
-            enqueue(db, Draft(publisher="monte_carlo", kind="table_metadata", ordering_key=key, record={}), now=NOW)
+            enqueue(
+                db, NewPublication(publisher="monte_carlo", kind="table_metadata", ordering_key=key, record={}), now=NOW
+            )
 
-        forget_publications(db, ["lake/flights", "lineage:lake/flights"])
+        delete_publications(db, ["lake/flights", "lineage:lake/flights"])
 
     assert query("SELECT ordering_key FROM observe.publication") == [("lake/weather",)]

@@ -11,7 +11,7 @@ from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expecta
 from observe_dagster.config.project import Project
 from observe_dagster.ledger import EndedExecution, Ledger
 from observe_dagster.monitoring.anomalies import judge_executions
-from observe_dagster.monitoring.timing import changed_or_stale, judge_standing
+from observe_dagster.monitoring.timing import changed_or_stale, judge_timing
 from observe_dagster.records import CheckResult, Counts, RunType, Status
 from tests.integration.ledger.declared_project import pipeline, project
 
@@ -66,7 +66,7 @@ class Watched:
 
     def standing(self, after: timedelta) -> list[CheckResult]:
         """Judge freshness and timeliness at a time."""
-        return judge_standing(self.project, self.ledger, now=START + after)
+        return judge_timing(self.project, self.ledger, now=START + after)
 
     def statuses(self, after: timedelta) -> list[tuple[str, Status]]:
         """What is said at a time."""
@@ -170,7 +170,7 @@ def test_each_run_that_ended_is_judged_once_and_the_last_one_stands(watched: Wat
     ]
     watched.ledger.verdicts.record_results(results)
     assert [result.execution_id for result in watched.standing(4 * HOUR)] == [good]
-    assert [found.execution_id for found in watched.ledger.verdicts.check_history(KEY, "timeliness")] == [good, late]
+    assert [found.execution_id for found in watched.ledger.verdicts.history(KEY, "timeliness")] == [good, late]
 
 
 def test_a_run_in_progress_does_not_hide_that_the_last_one_was_late(watched: Watched) -> None:
@@ -334,7 +334,7 @@ def test_only_what_changed_or_is_a_day_old_is_told(watched: Watched) -> None:
 
     def told(after: timedelta) -> list[Status]:
         results, now = watched.standing(after), START + after
-        chosen = changed_or_stale(results, watched.ledger.verdicts.standing_checks(), now=now)
+        chosen = changed_or_stale(results, watched.ledger.verdicts.statuses(), now=now)
         watched.ledger.verdicts.record_results(results)
         return [result.outcome.status for result in chosen]
 
@@ -352,5 +352,5 @@ def test_a_late_run_and_the_good_one_after_it_are_both_told(watched: Watched) ->
     watched.run(2 * HOUR, took=20 * MINUTE)
     watched.run(3 * HOUR)
     now = START + 4 * HOUR
-    chosen = changed_or_stale(watched.standing(4 * HOUR), watched.ledger.verdicts.standing_checks(), now=now)
+    chosen = changed_or_stale(watched.standing(4 * HOUR), watched.ledger.verdicts.statuses(), now=now)
     assert [result.outcome.status for result in chosen] == [Status.FAIL, Status.PASS]

@@ -278,7 +278,7 @@ def test_two_locations_on_one_ledger_leave_one_another_alone(locate):
 
     again = declaring.ledger
     assert again.pipeline("orders-hourly") == first
-    known = {row.pipeline_id: row.active for row in again.pipelines(observed=True)}
+    known = {row.pipeline_id: row.active for row in again.pipelines(watched=True)}
     assert known == {"orders-hourly": True, "dbt/orders": True, "/customers": True}
     assert (here.said(), there.said()) == (
         {"dbt/orders:freshness": "pass"},

@@ -81,14 +81,14 @@ def test_nothing_is_written_before_the_snapshot_either(shop) -> None:
         open_warehouse(shop).source(OpenOptions()) as source,
         pytest.raises(WarehouseError, match=r"read-only|read-write mode"),
     ):
-        source.greatest("SELECT notes_that_it_ran() AS n", "n")
+        source.max_value("SELECT notes_that_it_ran() AS n", "n")
     assert untouched(shop)
 
 
 def test_a_second_statement_is_refused_by_postgresql_however_it_came_through(shop) -> None:
     warehouse = open_warehouse(shop)
     with warehouse.source(OpenOptions()) as source:
-        for ask in (source.describe, lambda sql: source.greatest(sql, "n")):
+        for ask in (source.describe, lambda sql: source.max_value(sql, "n")):
             with pytest.raises(WarehouseError, match="multiple commands"):
                 ask(SEVERAL)
     with warehouse.reader(OpenOptions()) as reader:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from observe_dagster.alerts import Change, Verdict, compose, decide, due_again
+from observe_dagster.alerts import Change, HealthEvent, compose, due_reminders, transitions
 from observe_dagster.alerts.message import span
-from observe_dagster.alerts.routing import channels_for, channels_told
+from observe_dagster.alerts.routing import channels_for, notified_channels
 from observe_dagster.config.models.alerts import Alerting, MessageTemplate
 from observe_dagster.records import Status
 
@@ -17,7 +17,7 @@ NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 UI = "https://dagster.example"
 
 
-def failing(subject: str = "lake/analytics/flights", check: str = "freshness", **facts: Any) -> Verdict:
+def failing(subject: str = "lake/analytics/flights", check: str = "freshness", **facts: Any) -> HealthEvent:
     known: dict[str, Any] = {
         "kind": check,
         "asset": tuple(subject.split("/")),
@@ -25,16 +25,16 @@ def failing(subject: str = "lake/analytics/flights", check: str = "freshness", *
         "owners": ("team:data",),
         "page": f"/assets/{subject}?view=checks&checkDetail={check}",
     }
-    return Verdict(subject=subject, check=check, status=Status.FAIL, at=NOON, **{**known, **facts})
+    return HealthEvent(subject=subject, check=check, status=Status.FAIL, at=NOON, **{**known, **facts})
 
 
-def opened(*verdicts: Verdict) -> list[Change]:
-    return decide([], verdicts)
+def opened(*verdicts: HealthEvent) -> list[Change]:
+    return transitions([], verdicts)
 
 
-def resolved(verdict: Verdict, *, reason: str = "") -> Change:
+def resolved(verdict: HealthEvent, *, reason: str = "") -> Change:
     over = replace(verdict, status=Status.PASS, at=verdict.at + timedelta(hours=3, minutes=5), reason=reason)
-    return decide([], [verdict, over])[1]
+    return transitions([], [verdict, over])[1]
 
 
 def test_an_alert_names_the_asset_the_numbers_the_owner_and_where_to_look():
@@ -63,7 +63,9 @@ def test_a_message_says_what_is_wrong_first_and_what_is_over_last():
         resolved(failing("lake/analytics/planes"), reason="Loaded 2 minutes ago."),
         *opened(late),
         *opened(failing(check="anomaly_total_rows", kind="anomaly", value=12, lower=900, upper=1100.5)),
-        *due_again([opened(failing("ops/x"))[0].episode], now=NOON + timedelta(days=1), repeat_every=timedelta(days=1)),
+        *due_reminders(
+            [opened(failing("ops/x"))[0].alert], now=NOON + timedelta(days=1), repeat_every=timedelta(days=1)
+        ),
     ]
     message = compose(changes, MessageTemplate(), base_url=None)
 
@@ -162,7 +164,7 @@ def alerting(*routes: dict[str, Any], **more: Any) -> Alerting:
 def test_a_route_matches_when_every_condition_is_met(conditions: dict[str, Any], meets: bool):
     (change,) = opened(failing(tags={"tier": "gold"}, group="flights"))
 
-    assert channels_for(change.episode, alerting({**conditions, "channels": "a"}, default="b")) == (
+    assert channels_for(change.alert, alerting({**conditions, "channels": "a"}, default="b")) == (
         ("a",) if meets else ("b",)
     )
 
@@ -171,17 +173,17 @@ def test_the_first_route_that_matches_decides_and_may_mute():
     (change,) = opened(failing())
     muted = alerting({"asset": "lake/*", "channels": []}, {"channels": "a"})
 
-    assert channels_for(change.episode, muted) == ()
+    assert channels_for(change.alert, muted) == ()
 
 
 def test_without_a_default_every_channel_is_told():
     (change,) = opened(failing())
 
-    assert channels_for(change.episode, alerting()) == ("a", "b", "c")
+    assert channels_for(change.alert, alerting()) == ("a", "b", "c")
 
 
 def test_what_becomes_of_an_alert_is_told_to_those_who_know_of_it():
     (change,) = opened(failing())
-    known = replace(change.episode, details={**change.episode.details, "channels": ["c", "gone"]})
+    known = replace(change.alert, details={**change.alert.details, "channels": ["c", "gone"]})
 
-    assert channels_told(known, alerting()) == ("c",)
+    assert notified_channels(known, alerting()) == ("c",)

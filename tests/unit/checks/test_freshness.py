@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from observe_dagster.checks import Allowance, Status
+from observe_dagster.checks import Status, Threshold
 from observe_dagster.checks.dateparts import add
 from observe_dagster.checks.freshness import Freshness, Loads, judge
 
@@ -19,7 +19,7 @@ TICK = timedelta(microseconds=1)
 
 
 def declare(number=2, datepart="hour", *, muted_by=None, **said):
-    allowance = Allowance(number=number, datepart=datepart, level="pipeline", muted_by=muted_by)
+    allowance = Threshold(number=number, datepart=datepart, level="pipeline", muted_by=muted_by)
     return Freshness(name="flights", allowance=allowance, **said)
 
 
@@ -90,7 +90,7 @@ def test_a_column_far_in_the_future_is_warned_of():
         (declare(paused=True), "flights is paused, so its freshness is not judged."),
         (declare(muted_by="pipeline"), "The freshness check of flights is muted by its pipeline."),
         (declare(muted_by="pipeline type"), "The freshness check of flights is muted by its pipeline type."),
-        (Freshness(name="flights", allowance=Allowance()), "No freshness is declared for flights."),
+        (Freshness(name="flights", allowance=Threshold()), "No freshness is declared for flights."),
     ],
 )
 def test_what_is_not_judged_says_why(declared, reason):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observe_dagster.checks.schema import Remembered, Schema, SeenSchema, difference, judge
+from observe_dagster.checks.schema import ObservedSchema, Schema, SchemaBaseline, difference, judge
 from observe_dagster.records import Outcome, Status
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -16,12 +16,12 @@ schemas = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["integer",
 )
 
 
-def after(seen: Schema | None, remembered: Remembered | None, now: datetime = NOW) -> Outcome:
-    return judge(SeenSchema(table="a.b", columns=seen), remembered, now=now)
+def after(seen: Schema | None, remembered: SchemaBaseline | None, now: datetime = NOW) -> Outcome:
+    return judge(ObservedSchema(table="a.b", columns=seen), remembered, now=now)
 
 
-def again(outcome: Outcome) -> Remembered | None:
-    return Remembered.of(json.loads(json.dumps(dict(outcome.evidence))))
+def again(outcome: Outcome) -> SchemaBaseline | None:
+    return SchemaBaseline.of(json.loads(json.dumps(dict(outcome.evidence))))
 
 
 def test_every_kind_of_change_is_told():
@@ -59,8 +59,8 @@ def test_a_table_that_is_gone_keeps_what_was_accepted():
 
 
 def test_evidence_of_something_else_is_no_memory():
-    assert Remembered.of(None) is None
-    assert Remembered.of({"transient": True}) is None
+    assert SchemaBaseline.of(None) is None
+    assert SchemaBaseline.of({"transient": True}) is None
 
 
 @given(schemas)

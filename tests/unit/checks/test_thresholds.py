@@ -2,7 +2,7 @@
 
 import pytest
 
-from observe_dagster.checks import Allowance, freshness_allowance, timeliness_allowance
+from observe_dagster.checks import Threshold, freshness_allowance, timeliness_allowance
 from observe_dagster.config.models.pipeline import Expectations
 
 KINDS = {"freshness": freshness_allowance, "timeliness": timeliness_allowance}
@@ -16,19 +16,19 @@ def declared(kind, number=None, datepart=None, *, mute=False):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_pipelines_own_pair_comes_before_its_types(kind):
     found = KINDS[kind](declared(kind, 2, "hour"), declared(kind, 1, "day"))
-    assert found == Allowance(number=2, datepart="hour", level="pipeline")
+    assert found == Threshold(number=2, datepart="hour", level="pipeline")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pipeline_without_a_pair_has_its_types(kind):
     found = KINDS[kind](declared(kind), declared(kind, 1, "day"))
-    assert found == Allowance(number=1, datepart="day", level="pipeline type")
+    assert found == Threshold(number=1, datepart="day", level="pipeline type")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_any_pair_nothing_is_allowed_or_forbidden(kind):
-    assert KINDS[kind](declared(kind)) == Allowance()
-    assert KINDS[kind](declared(kind), declared(kind)) == Allowance()
+    assert KINDS[kind](declared(kind)) == Threshold()
+    assert KINDS[kind](declared(kind), declared(kind)) == Threshold()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,4 +43,4 @@ def test_a_mute_on_either_level_is_a_mute(kind, own, inherited, by):
 
 @pytest.mark.parametrize(("kind", "other"), [("freshness", timeliness_allowance), ("timeliness", freshness_allowance)])
 def test_freshness_and_timeliness_do_not_mix(kind, other):
-    assert other(declared(kind, 2, "hour", mute=True)) == Allowance()
+    assert other(declared(kind, 2, "hour", mute=True)) == Threshold()

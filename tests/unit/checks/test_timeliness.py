@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from observe_dagster.checks import Allowance, Status
+from observe_dagster.checks import Status, Threshold
 from observe_dagster.checks.timeliness import Run, Timeliness, judge
 
 NOW = datetime(2024, 5, 6, 12, tzinfo=UTC)
@@ -15,7 +15,7 @@ TICK = timedelta(microseconds=1)
 
 
 def declare(number=30, datepart="minute", *, muted_by=None, **said):
-    allowance = Allowance(number=number, datepart=datepart, level="pipeline type", muted_by=muted_by)
+    allowance = Threshold(number=number, datepart=datepart, level="pipeline type", muted_by=muted_by)
     return Timeliness(name="flights", allowance=allowance, **said)
 
 
@@ -102,7 +102,7 @@ def test_one_sentence_says_what_the_run_did_and_what_is_allowed(run, reason):
         (declare(active=False), Run(started_at=NOW), "flights is inactive, so its runs are not judged."),
         (declare(paused=True), Run(due_at=minutes_ago(900)), "flights is paused, so no run is expected."),
         (declare(muted_by="pipeline type"), Run(), "The timeliness check of flights is muted by its pipeline type."),
-        (Timeliness(name="flights", allowance=Allowance()), Run(), "No timeliness is declared for flights."),
+        (Timeliness(name="flights", allowance=Threshold()), Run(), "No timeliness is declared for flights."),
         (declare(), Run(), "flights has no run and none is due."),
     ],
 )

@@ -13,10 +13,10 @@ from observe_dagster.cli import main
 from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import PublishError, RefusedCredentialsError
 from observe_dagster.integrations.datafold import (
-    Access,
     ChangedTable,
     DataDiff,
     Datafold,
+    DatafoldSettings,
     NotAtDatafoldError,
     Phase,
     PullRequest,
@@ -47,7 +47,7 @@ def api():
 
 @pytest.fixture
 def there(api):
-    client = Datafold(Access.from_environment(api.environment))
+    client = Datafold(DatafoldSettings.from_environment(api.environment))
     yield client
     client.close()
 
@@ -196,7 +196,7 @@ def test_a_request_with_a_mistake_is_not_made(made, said):
 
 
 def test_the_key_is_in_no_repr_and_no_error(api):
-    access = Access(api_key="df-wrong-key-31", host=api.url)
+    access = DatafoldSettings(api_key="df-wrong-key-31", host=api.url)
     there = Datafold(access)
 
     with pytest.raises(RefusedCredentialsError) as raised:

@@ -118,8 +118,8 @@ def test_what_arrow_has_no_words_for_travels_as_text(module: object, kind: Kind)
     text = "text" if module is postgres else "VARCHAR"
     assert module.carrier_of(DataType(kind=kind)) == text
     assert module.carrier_of(_array(DataType(kind=kind))) == f"{text}[]"
-    assert postgres.travels_as_text(_array(DataType(kind=kind)))
-    assert not postgres.travels_as_text(DataType(kind=Kind.INTEGER))
+    assert postgres.sent_as_text(_array(DataType(kind=kind)))
+    assert not postgres.sent_as_text(DataType(kind=Kind.INTEGER))
 
 
 def test_duckdbs_own_spelling_of_every_type_is_one_that_is_known() -> None:

@@ -133,9 +133,9 @@ def _run(there: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outc
 
 
 def _open() -> "Datafold | None":
-    from observe_dagster.integrations.datafold import Access, Datafold
+    from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
 
-    access = Access.from_environment()
+    access = DatafoldSettings.from_environment()
     return None if access is None else Datafold(access)
 
 

@@ -18,10 +18,10 @@ _NO_KEY = "DATAFOLD_API_KEY is not set; a monitor with engine datafold needs it.
 
 def run_at_datafold(declared: DeclaredMonitor) -> Outcome:
     """Run a monitor at Datafold and wait for its verdict; what goes wrong makes it an `error`."""
-    from observe_dagster.integrations.datafold import Access, Datafold, run_monitor
+    from observe_dagster.integrations.datafold import Datafold, DatafoldSettings, run_monitor
 
     slug, number = declared.slug, declared.monitor.id
-    access = Access.from_environment()
+    access = DatafoldSettings.from_environment()
     if access is None:
         return Outcome(status=Status.ERROR, reason=_NO_KEY)
     if number is None:
@@ -54,12 +54,12 @@ class DatafoldResource(dg.ConfigurableResource["DatafoldResource"]):
     @property
     def client(self) -> "Datafold":
         """The client with all of Datafold's verbs."""
-        from observe_dagster.integrations.datafold import Access, Datafold
+        from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
 
         if self._client is None:
             if not self.api_key:
                 raise SettingsError("The resource datafold has no api_key.")
-            self._client = Datafold(Access(api_key=self.api_key, host=self.host.rstrip("/")))
+            self._client = Datafold(DatafoldSettings(api_key=self.api_key, host=self.host.rstrip("/")))
         return self._client
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

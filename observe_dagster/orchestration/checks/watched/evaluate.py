@@ -11,7 +11,7 @@ from observe_dagster.errors import ObserveError
 from observe_dagster.orchestration.checks.plots import pictures
 from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.watched.expectations import Watched, as_observed, watched_ids
-from observe_dagster.orchestration.checks.watched.recorder import Learner
+from observe_dagster.orchestration.checks.watched.recorder import ExecutionRecorder
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.records import CheckResult, Outcome, Status
 
@@ -37,9 +37,9 @@ def evaluate_watched(
 
 def _learn(instance: dg.DagsterInstance, observe: ObserveResource, asked: Watched) -> None:
     """The sensor may not have come by yet: make the assets known, and learn what happened last."""
-    learner, deadline = Learner(instance, observe), time.monotonic() + _SECONDS_TO_LEARN
+    learner, deadline = ExecutionRecorder(instance, observe), time.monotonic() + _SECONDS_TO_LEARN
     for key, watch in asked.items():
-        observe.ledger.observed.expect_too(as_observed(key, watch), now=observe.clock())
+        observe.ledger.watched.add_expectations(as_observed(key, watch), now=observe.clock())
     ran = observe.ledger.latest_executions().keys()
     for key, watch in asked.items():
         if not ran & set(watched_ids([key])):
@@ -51,11 +51,11 @@ def _judged(
     observe: ObserveResource, asked: Watched, selected: Collection[dg.AssetCheckKey], now: datetime
 ) -> list[CheckResult]:
     from observe_dagster.monitoring.anomalies import judge_executions
-    from observe_dagster.monitoring.timing import judge_standing
+    from observe_dagster.monitoring.timing import judge_timing
 
     ids = watched_ids(asked.keys())
     judged = (
-        *judge_standing(observe.project, observe.ledger, now=now, pipeline_ids=ids),
+        *judge_timing(observe.project, observe.ledger, now=now, pipeline_ids=ids),
         *judge_executions(observe.project, observe.ledger, now=now, pipeline_ids=ids, latest=True),
     )
     found = {dg.AssetCheckKey(dg.AssetKey(result.asset), result.check_name): result for result in judged}

@@ -20,7 +20,7 @@ _MOST_ROWS = 2**63 - 1
 _LONGEST = 100 * 366 * 24 * 3600
 
 
-class Reader:
+class ExecutionReader:
     """Turns materializations into executions; asks only once when a step of a run began."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:

@@ -10,20 +10,20 @@ from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, ano
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger import ObservedAsset
+    from observe_dagster.ledger import WatchedAsset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class AssetExpectations:
     """What is expected of one asset; `+` adds what another check expects of the same."""
 
     expectations: Expectations = field(default_factory=Expectations)
     rules: tuple[AnomalyDetectionRule, ...] = ()
 
-    def __add__(self, other: "Watch") -> "Watch":
+    def __add__(self, other: "AssetExpectations") -> "AssetExpectations":
         said = {**self.expectations.model_dump(exclude_unset=True), **other.expectations.model_dump(exclude_unset=True)}
         rules = {rule.metric_field: rule for rule in (*self.rules, *other.rules)}
-        return Watch(expectations=Expectations(**said), rules=tuple(rules.values()))
+        return AssetExpectations(expectations=Expectations(**said), rules=tuple(rules.values()))
 
     def as_json(self) -> dict[str, Any]:
         """What `of_json` reads."""
@@ -51,19 +51,19 @@ class Watch:
         return max((rule.lookback_days for rule in self.rules), default=0)
 
 
-Watched = Mapping[dg.AssetKey, Watch]
+Watched = Mapping[dg.AssetKey, AssetExpectations]
 """What is expected of each asset."""
 
 
 def watched_ids(keys: Collection[dg.AssetKey]) -> list[str]:
     """What the ledger calls these assets."""
-    from observe_dagster.ledger import observed_id
+    from observe_dagster.ledger import watched_id
 
-    return [observed_id(key.to_user_string()) for key in keys]
+    return [watched_id(key.to_user_string()) for key in keys]
 
 
-def as_observed(key: dg.AssetKey, watch: Watch) -> "ObservedAsset":
+def as_observed(key: dg.AssetKey, watch: AssetExpectations) -> "WatchedAsset":
     """What the ledger is to know of an asset."""
-    from observe_dagster.ledger import ObservedAsset
+    from observe_dagster.ledger import WatchedAsset
 
-    return ObservedAsset(asset_key=key.to_user_string(), expectations=watch.expectations, rules=watch.rules)
+    return WatchedAsset(asset_key=key.to_user_string(), expectations=watch.expectations, rules=watch.rules)

@@ -8,8 +8,8 @@ from time import monotonic
 
 import dagster as dg
 
-from observe_dagster.orchestration.checks.watched.executions import Reader, execution_key
-from observe_dagster.orchestration.checks.watched.expectations import Watch, Watched, as_observed
+from observe_dagster.orchestration.checks.watched.executions import ExecutionReader, execution_key
+from observe_dagster.orchestration.checks.watched.expectations import AssetExpectations, Watched, as_observed
 from observe_dagster.orchestration.events.follower import SETTLE, EventFollower
 from observe_dagster.orchestration.resource import ObserveResource
 
@@ -22,7 +22,7 @@ _FOLLOWED = (dg.DagsterEventType.ASSET_MATERIALIZATION,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class RecordedBatch:
     """What one tick learned: `known` are the assets whose past is learned, `gone` those watched no longer.
 
     `loaded` are the assets that were materialized since the last tick.
@@ -34,16 +34,16 @@ class Learned:
     gone: frozenset[dg.AssetKey]
 
 
-class Learner:
+class ExecutionRecorder:
     """Records what the event log says about watched assets; recording an event again changes nothing."""
 
     def __init__(self, instance: dg.DagsterInstance, observe: ObserveResource) -> None:
         self._instance, self._observe = instance, observe
-        self._read = Reader(instance)
+        self._read = ExecutionReader(instance)
 
     def tick(
         self, context: dg.SensorEvaluationContext, watched: Watched, *, deadline: float, settle: timedelta = SETTLE
-    ) -> Learned:
+    ) -> RecordedBatch:
         """Learn what happened since the last tick, and the past of assets that are new, as far as the time allows.
 
         The context's cursor passes what was recorded.
@@ -62,7 +62,7 @@ class Learner:
                 known |= {key} if whole else set()
         kept = {"follower": follower.cursor, "known": sorted(list(key.path) for key in known)}
         context.update_cursor(json.dumps(kept))
-        return Learned(executions=count, loaded=frozenset(loaded), known=frozenset(known), gone=frozenset(gone))
+        return RecordedBatch(executions=count, loaded=frozenset(loaded), known=frozenset(known), gone=frozenset(gone))
 
     def latest(self, keys: Collection[dg.AssetKey]) -> int:
         """Learn the latest materialization of each asset."""
@@ -70,13 +70,15 @@ class Learner:
         latest = (found.asset_entry.last_materialization_record for found in records)
         return self._record((record for record in latest if record is not None), is_past=False)
 
-    def past(self, key: dg.AssetKey, watch: Watch, *, deadline: float) -> tuple[int, bool]:
+    def past(self, key: dg.AssetKey, watch: AssetExpectations, *, deadline: float) -> tuple[int, bool]:
         """Learn the executions that an asset's checks look back to, the oldest first; and whether that is all.
 
         Only the last of them is left to be judged.
         """
         *earlier, last = self._past_records(key, watch) or (None,)
-        known = self._observe.ledger.observed.known([execution_key(record) for record in earlier if record])
+        known = self._observe.ledger.watched.known_execution_keys(
+            [execution_key(record) for record in earlier if record]
+        )
         unknown = [record for record in earlier if record and execution_key(record) not in known]
         count = 0
         for batch in _batches(unknown, _AT_ONCE):
@@ -87,9 +89,9 @@ class Learner:
 
     def _declare(self, watched: Watched, gone: Collection[dg.AssetKey]) -> None:
         ledger, now = self._observe.ledger, self._observe.clock()
-        ledger.observed.observe([as_observed(key, watch) for key, watch in watched.items()], now=now)
+        ledger.watched.upsert([as_observed(key, watch) for key, watch in watched.items()], now=now)
         if gone:
-            ledger.observed.stop([key.to_user_string() for key in gone], now=now)
+            ledger.watched.unwatch([key.to_user_string() for key in gone], now=now)
 
     def _follow(self, follower: EventFollower, watched: Watched, *, deadline: float) -> list[dg.AssetKey]:
         """Record what is new; returns the asset of each execution."""
@@ -102,7 +104,7 @@ class Learner:
             if len(records) < _BATCH or monotonic() > deadline:
                 return loaded
 
-    def _past_records(self, key: dg.AssetKey, watch: Watch) -> Sequence[dg.EventLogRecord]:
+    def _past_records(self, key: dg.AssetKey, watch: AssetExpectations) -> Sequence[dg.EventLogRecord]:
         """The oldest first."""
         since = (self._observe.clock() - timedelta(days=watch.lookback_days)).timestamp()
         wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=since)
@@ -113,7 +115,7 @@ class Learner:
     def _record(self, records: Iterable[dg.EventLogRecord], *, is_past: bool) -> int:
         executions = [self._read.execution(record, is_past=is_past) for record in records]
         if executions:
-            self._observe.ledger.observed.record(executions)
+            self._observe.ledger.watched.record(executions)
         return len(executions)
 
 

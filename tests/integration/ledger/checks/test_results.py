@@ -43,7 +43,7 @@ def test_a_standing_check_that_says_the_same_every_minute_is_kept_once_a_day(dec
     book = declared.verdicts
     for minute in range(0, 26 * 60, 30):
         book.record_results([verdict("freshness", Status.PASS, at=NOW + minute * MINUTE)])
-    kept = [found.judged_at - NOW for found in book.check_history(ASSET, "freshness")]
+    kept = [found.judged_at - NOW for found in book.history(ASSET, "freshness")]
     assert kept == [timedelta(days=1), timedelta(0)]
 
 
@@ -51,10 +51,10 @@ def test_a_change_is_kept_and_the_standing_says_since_when(declared: Ledger) -> 
     book = declared.verdicts
     for minute, status in enumerate([Status.PASS, Status.FAIL, Status.FAIL, Status.PASS]):
         book.record_results([verdict("freshness", status, at=NOW + minute * MINUTE)])
-    (standing,) = book.standing_checks()
+    (standing,) = book.statuses()
     assert (standing.asset, standing.check_name, standing.pipeline_id) == (ASSET, "freshness", "flights-hourly")
     assert (standing.status, standing.since) == (Status.PASS, NOW + 3 * MINUTE)
-    history = book.check_history(ASSET, "freshness")
+    history = book.history(ASSET, "freshness")
     assert [found.status for found in history] == [Status.PASS, Status.FAIL, Status.PASS]
 
 
@@ -63,16 +63,16 @@ def test_what_is_measured_on_a_schedule_is_kept_each_time(declared: Ledger) -> N
     for minute in range(3):
         book.record_results([verdict("metric", Status.PASS, at=NOW + minute * MINUTE, value=float(minute))])
     book.record_results([verdict("metric", Status.PASS, at=NOW + 2 * MINUTE, value=2.0)])
-    assert [found.value for found in book.check_history(ASSET, "metric")] == [2.0, 1.0, 0.0]
-    assert [found.value for found in book.check_history(ASSET, "metric", limit=1, before=NOW + MINUTE)] == [0.0]
+    assert [found.value for found in book.history(ASSET, "metric")] == [2.0, 1.0, 0.0]
+    assert [found.value for found in book.history(ASSET, "metric", limit=1, before=NOW + MINUTE)] == [0.0]
 
 
 def test_a_failing_measurement_is_flagged_and_so_no_part_of_its_own_baseline(declared: Ledger) -> None:
     declared.verdicts.record_results([verdict("metric", Status.FAIL)])
-    assert [found.flagged for found in declared.verdicts.check_history(ASSET, "metric")] == [True]
+    assert [found.flagged for found in declared.verdicts.history(ASSET, "metric")] == [True]
 
 
-def test_a_late_table_is_logged_once_per_episode_until_it_recovers(declared: Ledger, query: Query) -> None:
+def test_a_late_table_is_logged_once_per_alert_until_it_recovers(declared: Ledger, query: Query) -> None:
     def log() -> list[tuple[Any, ...]]:
         return query(
             "SELECT freshness_number, recovered_at IS NOT NULL FROM observe.freshness_pipeline_log ORDER BY id"
@@ -120,7 +120,7 @@ def test_an_anomaly_is_written_once_and_flags_are_added_to_those_that_are_there(
         ruled.verdicts.record_results(results)
     assert ruled.execution(number).anomaly_flags == {"total_rows": True, "duration_seconds": True}
     assert query("SELECT count(*), min(violation_value) FROM observe.anomaly_detection_result") == [(2, 1.0)]
-    assert len(ruled.verdicts.check_history(ASSET, "anomaly_total_rows")) == 1
+    assert len(ruled.verdicts.history(ASSET, "anomaly_total_rows")) == 1
 
 
 def test_a_run_that_is_judged_again_and_passes_is_no_anomaly_any_more(
@@ -131,7 +131,7 @@ def test_a_run_that_is_judged_again_and_passes_is_no_anomaly_any_more(
     ruled.verdicts.record_results([verdict("anomaly", Status.PASS, at=NOW + MINUTE, execution_id=number)])
     assert ruled.execution(number).anomaly_flags is None
     assert query("SELECT count(*) FROM observe.anomaly_detection_result") == [(0,)]
-    (found,) = ruled.verdicts.check_history(ASSET, "anomaly_total_rows")
+    (found,) = ruled.verdicts.history(ASSET, "anomaly_total_rows")
     assert (found.status, found.flagged) == (Status.PASS, False)
 
 
@@ -139,9 +139,9 @@ def test_an_older_runs_verdict_does_not_change_how_the_check_stands(ruled: Ledge
     older, newer = ended("run-1"), ended("run-2")
     ruled.verdicts.record_results([verdict("anomaly", Status.PASS, judged_at=NOW, execution_id=newer)])
     ruled.verdicts.record_results([verdict("anomaly", Status.FAIL, judged_at=NOW - MINUTE, execution_id=older)])
-    (standing,) = ruled.verdicts.standing_checks()
+    (standing,) = ruled.verdicts.statuses()
     assert (standing.status, standing.execution_id) == (Status.PASS, newer)
-    assert len(ruled.verdicts.check_history(ASSET, "anomaly_total_rows")) == 2
+    assert len(ruled.verdicts.history(ASSET, "anomaly_total_rows")) == 2
 
 
 def test_unflagging_takes_back_what_was_found_and_leaves_the_other_flags(
@@ -157,7 +157,7 @@ def test_unflagging_takes_back_what_was_found_and_leaves_the_other_flags(
     assert ruled.verdicts.unflag("flights-hourly", number, ["total_rows", "inserts"]) == ("total_rows",)
     assert ruled.execution(number).anomaly_flags == {"total_rows": False, "duration_seconds": True}
     assert query("SELECT count(*) FROM observe.anomaly_detection_result") == [(1,)]
-    assert [one.flagged for one in ruled.verdicts.check_history(ASSET, "anomaly_total_rows")] == [False]
+    assert [one.flagged for one in ruled.verdicts.history(ASSET, "anomaly_total_rows")] == [False]
     ruled.verdicts.record_results(found)
     assert ruled.execution(number).anomaly_flags == {"total_rows": False, "duration_seconds": True}
 
@@ -179,7 +179,7 @@ def test_unflagging_what_is_not_there_says_what_is_missing(
 
 def test_a_verdict_on_an_asset_that_nobody_declared_is_kept_too(ledger: Ledger) -> None:
     ledger.verdicts.record_results([verdict("metric", Status.PASS)])
-    assert [found.pipeline_id for found in ledger.verdicts.standing_checks(ASSET)] == [None]
+    assert [found.pipeline_id for found in ledger.verdicts.statuses(ASSET)] == [None]
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ def test_an_anomaly_check_that_is_no_longer_declared_rests(
 ) -> None:
     ruled.verdicts.record_results([verdict("anomaly", Status.FAIL, execution_id=ended("run-1"))])
     ruled.synchronise(changed, now=NOW + MINUTE)
-    (standing,) = ruled.verdicts.standing_checks()
+    (standing,) = ruled.verdicts.statuses()
     assert (standing.status, standing.since) == (Status.SKIPPED, NOW + MINUTE)
 
 
 def test_recording_nothing_is_fine(ledger: Ledger) -> None:
     ledger.verdicts.record_results([])
-    assert ledger.verdicts.standing_checks() == []
+    assert ledger.verdicts.statuses() == []

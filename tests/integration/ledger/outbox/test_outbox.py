@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.enqueue import Draft, enqueue, enqueue_all
+from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue, enqueue_all
 from observe_dagster.ledger.outbox.outbox import LONGEST_WAIT, Outbox, Publication, wait_before
 from tests.integration.ledger.declared_project import NOW
 
@@ -30,7 +30,11 @@ def put(ledger: Ledger):
     def add(*items: str, **more: str) -> list[bool]:
         with ledger.transaction() as db:
             return [
-                enqueue(db, Draft(publisher="p", kind="k", ordering_key=key, record={"text": text}, **more), now=NOW)
+                enqueue(
+                    db,
+                    NewPublication(publisher="p", kind="k", ordering_key=key, record={"text": text}, **more),
+                    now=NOW,
+                )
                 for key, _, text in (item.partition(":") for item in items)
             ]
 
@@ -64,7 +68,9 @@ def test_the_next_of_a_key_follows_once_the_one_before_is_sent(outbox, put):
 @pytest.mark.parametrize("count", [400, 12_000])
 def test_a_burst_into_a_table_without_statistics_is_claimed_without_comparing_all_with_all(outbox, ledger, count):
     keys = [f"warehouse/analytics/a_schema_of_some_length/table_{number}" for number in range(count)]
-    drafts = (Draft(publisher="p", kind="k", ordering_key=key, record={}, after=["before", "else"]) for key in keys)
+    drafts = (
+        NewPublication(publisher="p", kind="k", ordering_key=key, record={}, after=["before", "else"]) for key in keys
+    )
     with ledger.transaction() as db:
         assert enqueue_all(db, drafts, now=NOW) == count
     asked: list[tuple[str, object]] = []
@@ -95,7 +101,7 @@ def test_another_publishers_items_are_left_alone(outbox, put):
 
 def test_a_transaction_that_fails_puts_nothing_in(outbox, ledger):
     with contextlib.suppress(RuntimeError), ledger.transaction() as db:
-        enqueue(db, Draft(publisher="p", kind="k", ordering_key="a", record={}), now=NOW)
+        enqueue(db, NewPublication(publisher="p", kind="k", ordering_key="a", record={}), now=NOW)
         raise RuntimeError
 
     assert claim(outbox) == []

@@ -40,7 +40,7 @@ def test_declaring_pipelines_leaves_observed_assets_alone_and_lists_do_not_show_
     ledger.synchronise(project(), now=NOW)
     assert ledger.synchronise(project(), now=NOW).deactivated == ()
     assert [row.pipeline_id for row in ledger.pipelines()] == ["flights-daily", "flights-hourly"]
-    assert "dbt/orders" in [row.pipeline_id for row in ledger.pipelines(observed=True)]
+    assert "dbt/orders" in [row.pipeline_id for row in ledger.pipelines(watched=True)]
     assert ledger.pipeline("dbt/orders").active
 
 
@@ -48,7 +48,7 @@ def test_an_asset_of_one_part_is_not_the_pipeline_of_that_name(ledger: Ledger) -
     ledger.observe_asset("flights-hourly", now=NOW)
     ledger.synchronise(project(), now=NOW)
     assert ledger.pipeline("flights-hourly").managed
-    (standing,) = ledger.verdicts.standings(["/flights-hourly"], now=NOW)
+    (standing,) = ledger.verdicts.timing_inputs(["/flights-hourly"], now=NOW)
     assert (standing.asset, standing.managed) == (("flights-hourly",), False)
 
 

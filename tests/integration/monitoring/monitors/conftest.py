@@ -11,7 +11,7 @@ import pytest
 
 from observe_dagster.config import Project, project_from_attributes
 from observe_dagster.embedded import create_database
-from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.history import MonitorHistory
 from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import Outcome
 
@@ -82,8 +82,8 @@ def declare(engine, postgres_database, duckdb_file) -> Callable[[dict[str, Any]]
 def judge(declare) -> Judge:
     """Run a monitor that is declared on the spot."""
 
-    def run(now: datetime = NOW, memory: Memory | None = None, **monitor: Any) -> Outcome:
+    def run(now: datetime = NOW, memory: MonitorHistory | None = None, **monitor: Any) -> Outcome:
         project = declare(monitor)
-        return run_monitor(project, project.monitor("watched"), now=now, memory=memory or Memory())
+        return run_monitor(project, project.monitor("watched"), now=now, memory=memory or MonitorHistory())
 
     return run

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from observe_dagster.config import SourceText, load_documents
-from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.history import MonitorHistory
 from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import Status
 from tests.integration.monitoring.monitors.conftest import NOW
@@ -51,7 +51,7 @@ def test_an_example_of_the_page_runs(number, engine, postgres_database, duckdb_f
 
     project = load_documents(sources, environment={"URL": postgres_database})
 
-    memory = Memory(last_load=NOW - timedelta(hours=1))
+    memory = MonitorHistory(last_load=NOW - timedelta(hours=1))
     outcomes = {each.slug: run_monitor(project, each, now=NOW, memory=memory) for each in project.monitors}
     said = {slug: outcome.reason for slug, outcome in outcomes.items()}
     assert outcomes

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from observe_dagster.config import project_from_attributes
-from observe_dagster.monitoring.monitors.history import Memory
+from observe_dagster.monitoring.monitors.history import MonitorHistory
 from observe_dagster.monitoring.monitors.run import run_monitor
 from observe_dagster.records import Outcome, Status
 from tests.integration.monitoring.monitors.conftest import NOW
@@ -51,7 +51,7 @@ class Watched:
                 db.execute(statement)
 
     def judge(self, now: datetime = NOW) -> Outcome:
-        memory = Memory(evidence=self.evidence)
+        memory = MonitorHistory(evidence=self.evidence)
         outcome = run_monitor(self.project, self.project.monitor("watched"), now=now, memory=memory)
         if "accepted" in outcome.evidence:
             self.evidence = json.loads(json.dumps(outcome.evidence))

@@ -110,7 +110,7 @@ def test_a_metric_remembers_what_it_was_the_last_time(shop: Shop) -> None:
         ]
     )
     assert second.metadata["observe/value"].value == 9
-    (kept, _) = shop.ledger.verdicts.check_history(("lake", "analytics", "orders"), "rows")
+    (kept, _) = shop.ledger.verdicts.history(("lake", "analytics", "orders"), "rows")
     assert (kept.status.value, kept.value, kept.pipeline_id) == ("fail", 9.0, "orders-hourly")
 
 

@@ -123,7 +123,7 @@ def test_a_sync_is_verified_against_its_source(shop: Shop) -> None:
 
 def test_verdicts_of_a_run_are_kept_in_the_ledger(watched: Shop) -> None:
     hours(watched, 1)
-    standing = watched.observe.ledger.verdicts.standing_checks()
+    standing = watched.observe.ledger.verdicts.statuses()
     assert {(check.check_name, check.status.value) for check in standing} == {
         ("freshness", "pass"),
         ("timeliness", "pass"),
@@ -134,7 +134,7 @@ def test_verdicts_of_a_run_are_kept_in_the_ledger(watched: Shop) -> None:
 def test_times_are_those_of_the_run(watched: Shop) -> None:
     watched.now = datetime(2024, 3, 1, 14, 10, tzinfo=UTC)
     hours(watched, 1)
-    history = watched.observe.ledger.verdicts.check_history(("lake", "analytics", "orders"), "freshness")
+    history = watched.observe.ledger.verdicts.history(("lake", "analytics", "orders"), "freshness")
     assert [verdict.evaluated_at.hour for verdict in history] == [15]
 
 

@@ -7,11 +7,11 @@ import dagster as dg
 import pytest
 
 from observe_dagster.orchestration.instance.heartbeat import (
-    ALIVE_TAG,
+    HEARTBEAT_TAG,
     LOST_AFTER_TICKS,
     end_lost_runs,
-    living_in_process_executor,
-    signs_of_life,
+    heartbeat,
+    heartbeat_in_process_executor,
 )
 
 
@@ -20,7 +20,7 @@ def nothing() -> None:
     """Do nothing."""
 
 
-@dg.job(executor_def=living_in_process_executor)
+@dg.job(executor_def=heartbeat_in_process_executor)
 def living_job() -> None:
     """A job whose runs say that they live."""
     nothing()
@@ -50,25 +50,25 @@ def status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunSta
 def test_a_run_says_that_it_lives(instance):
     run = started(instance)
 
-    with signs_of_life(instance, run.run_id):
+    with heartbeat(instance, run.run_id):
         pass
 
-    assert instance.get_run_by_id(run.run_id).tags[ALIVE_TAG] == "0"
+    assert instance.get_run_by_id(run.run_id).tags[HEARTBEAT_TAG] == "0"
 
 
 def test_a_run_of_the_executor_says_that_it_lives(instance):
     with dg.execute_job(dg.reconstructable(living_job), instance) as result:
         assert result.success
-        assert ALIVE_TAG in instance.get_run_by_id(result.run_id).tags
+        assert HEARTBEAT_TAG in instance.get_run_by_id(result.run_id).tags
 
 
 def test_a_run_that_is_not_recorded_yet_is_no_trouble(instance):
-    with signs_of_life(instance, "00000000-0000-0000-0000-000000000000"):
+    with heartbeat(instance, "00000000-0000-0000-0000-000000000000"):
         pass
 
 
 def test_a_run_that_stands_still_for_some_ticks_is_ended_as_failed(instance):
-    run = started(instance, **{ALIVE_TAG: "7"})
+    run = started(instance, **{HEARTBEAT_TAG: "7"})
     cursor = None
     for _ in range(LOST_AFTER_TICKS):
         lost, cursor = end_lost_runs(instance, cursor)
@@ -89,7 +89,7 @@ def test_a_run_that_stands_still_for_some_ticks_is_ended_as_failed(instance):
 def test_a_run_that_goes_on_counting_is_left_alone(instance):
     run, cursor = started(instance), None
     for sign in range(3 * LOST_AFTER_TICKS):
-        instance.add_run_tags(run.run_id, {ALIVE_TAG: str(sign // LOST_AFTER_TICKS)})
+        instance.add_run_tags(run.run_id, {HEARTBEAT_TAG: str(sign // LOST_AFTER_TICKS)})
         lost, cursor = end_lost_runs(instance, cursor)
         assert lost == []
     assert status(instance, run) is dg.DagsterRunStatus.STARTED

@@ -213,8 +213,8 @@ def test_two_sensors_at_once_do_no_harm(shop: Shop, on_disk: dg.DagsterInstance)
     for thread in threads:
         thread.join()
     assert len(said) == 2
-    assert len(shop.ledger.verdicts.standing_checks()) == 3
-    history_ = shop.ledger.verdicts.check_history(("lake", "analytics", "orders"), "anomaly_total_rows")
+    assert len(shop.ledger.verdicts.statuses()) == 3
+    history_ = shop.ledger.verdicts.history(("lake", "analytics", "orders"), "anomaly_total_rows")
     assert [verdict.status.value for verdict in history_] == ["learning"]
     assert set(told(shop, "freshness")) == {"pass"}
     before = len(history(shop, "freshness"))

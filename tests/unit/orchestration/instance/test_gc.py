@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from observe_dagster.orchestration.instance.gc import keep_for_good, let_go
+from observe_dagster.orchestration.instance.gc import freeze_heap, unfreeze_heap
 
 
 class Build:
@@ -17,13 +17,13 @@ def test_what_is_kept_is_passed_over_until_it_is_let_go():
     try:
         build = Build()
         watched = weakref.ref(build)
-        keep_for_good()
+        freeze_heap()
         assert gc.get_freeze_count() > 0
         del build
         gc.collect()
         assert watched() is not None
 
-        let_go()
+        unfreeze_heap()
         gc.collect()
         assert watched() is None
     finally:
@@ -35,7 +35,7 @@ def test_what_nobody_uses_is_not_kept():
         build = Build()
         watched = weakref.ref(build)
         del build
-        keep_for_good()
+        freeze_heap()
         assert watched() is None
     finally:
         gc.unfreeze()
