@@ -41,7 +41,7 @@ class HealthEvent:
     pipeline_id: str | None = None
     run_id: str | None = None
     page: str | None = None
-    every: bool = False
+    notify_each: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

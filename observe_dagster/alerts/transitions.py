@@ -119,6 +119,6 @@ def _worst(alert: Alert) -> str:
 
 
 def _told_again(before: Alert, verdict: HealthEvent) -> Event | None:
-    if verdict.every and verdict.run_id != before.details.get("run_id"):
+    if verdict.notify_each and verdict.run_id != before.details.get("run_id"):
         return Event.FAILED_AGAIN
     return Event.ESCALATED if _RANK[verdict.severity] > _RANK[_worst(before)] else None

@@ -39,7 +39,7 @@ class _Stream:
     def as_json(self) -> list[Any]:
         return [self.floor, sorted(self.seen)]
 
-    def look_again(self) -> None:
+    def poll_again(self) -> None:
         """Ask the log once more, even where it had no more to give."""
         self._dry = False
 
@@ -105,7 +105,7 @@ class EventFollower:
         """Give up to `limit` events; asks for no further one once `seconds` are over."""
         until, given = monotonic() + seconds, 0
         for stream in self._streams.values():
-            stream.look_again()
+            stream.poll_again()
         while given < limit and monotonic() <= until:
             waiting = [(record, stream) for stream in self._streams.values() if (record := stream.next()) is not None]
             if not waiting:
