@@ -19,6 +19,7 @@
     │   ├── SchemaChangedError    schema_change: freeze, or a change that cannot be followed
     │   ├── NullIteratorError     null_iterator: fail
     │   ├── WatermarkConflictError  another run committed in between
+    │   ├── StillCommittingError  an earlier attempt's commit has not ended yet
     │   ├── LockLostError         the connection to the ledger was lost, and another run took over
     │   └── PipelineFaultedError
     ├── DeliveryError             a message did not arrive at its channel
@@ -190,6 +191,17 @@ class WatermarkConflictError(SyncError):
             pipeline_id,
             f"Pipeline {pipeline_id} was planned from watermark {expected} but the destination is at {found}: "
             "another run committed in between. Nothing was committed; run it again.",
+            transient=True,
+        )
+
+
+class StillCommittingError(SyncError):
+    """A commit of the pipeline has not ended yet in its destination, so that nobody knows what the next run reads."""
+
+    def __init__(self, pipeline_id: str) -> None:
+        super().__init__(
+            pipeline_id,
+            f"The destination still works on an earlier commit of pipeline {pipeline_id}; the run goes on after it.",
             transient=True,
         )
 

@@ -11,8 +11,8 @@ from benchmarks.support.contest import NAMES, TYPES, Move, Task
 from benchmarks.support.stage import PIPELINE, Stage
 
 _DRIVERS = {
-    "postgres": ("observe_dagster.warehouse.postgres",),
-    "duckdb": ("adbc_driver_postgresql.dbapi", "pyarrow.compute", "observe_dagster.warehouse.duckdb"),
+    "postgres": ("observe_dagster.warehouse.postgres.engine",),
+    "duckdb": ("adbc_driver_postgresql.dbapi", "pyarrow.compute", "observe_dagster.warehouse.duckdb.engine"),
 }
 _SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

@@ -3,25 +3,24 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.datatypes import DataType, Kind, parse_data_type, widens
 from observe_dagster.errors import SchemaChangedError, SyncError
 from observe_dagster.records import Column, SchemaChange
-from observe_dagster.warehouse.port.load import DELETED_AT, LoadColumn
+from observe_dagster.warehouse.dialects import Dialect
+from observe_dagster.warehouse.port.load import DELETED_AT, LoadColumn, LoadSchema
 
-_A_TO_Z = re.compile("[A-Z]+")
 _TEXT_LIMIT = re.compile(r"character varying\((\d+)\)")
 
 
 class TypeNames(Protocol):
     """The part of a destination that names types."""
 
-    engine: str
+    dialect: Dialect
 
-    def native_type(self, column: Column, *, source_engine: str) -> str:
+    def native_type(self, column: Column, *, source: Dialect) -> str:
         """The type a new column gets."""
         ...
 
@@ -30,56 +29,43 @@ class TypeNames(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnPlan:
-    """Which source columns are read, what is written, and how the table changes first."""
-
-    staged: tuple[Column, ...]
-    columns: tuple[LoadColumn, ...]
-    added: tuple[LoadColumn, ...]
-    widened: tuple[LoadColumn, ...]
-    changes: tuple[SchemaChange, ...]
-    iterator_position: int | None
-    iterator_column: str | None
-
-
 def plan_columns(
     pipeline: Pipeline,
     source: Sequence[Column],
     existing: Sequence[Column] | None,
     *,
     names: TypeNames,
-    source_engine: str,
+    dialect: Dialect,
     previous: Mapping[str, str] | None,
-) -> ColumnPlan:
-    """Plan the columns of one run.
+) -> tuple[LoadSchema, tuple[SchemaChange, ...]]:
+    """Plan the columns of one run, and list how they differ from the table's and from the last run's.
 
-    `existing` is the table as it stands, None before the first run; `previous` are the source's columns (name to
-    type) of the last run, None if not known. Raises UnsupportedTypeError, SchemaChangedError, or SyncError when the
-    pipeline names a column that is not there.
+    `dialect` is the source's. `existing` is the table as it stands, None before the first run; `previous` are the
+    source's columns (name to type) of the last run, None if not known. Raises UnsupportedTypeError,
+    SchemaChangedError, or SyncError when the pipeline names a column that is not there.
     """
     transformation, iterator = pipeline.field_transformation, pipeline.sync_mode.iterator_field
     _require_known(pipeline, source, iterator)
     staged = tuple(column for column in source if column.name not in transformation.drop or column.name == iterator)
-    wanted = _wanted(pipeline, staged, names=names, source_engine=source_engine)
-    _require_targets(pipeline, wanted, engine=names.engine)
+    written = _written(pipeline, staged, names=names, source=dialect)
+    _require_targets(pipeline, written, names.dialect)
     position = next((i for i, column in enumerate(staged) if column.name == iterator), None)
-    columns, added, widened, changes = _against_table(pipeline, wanted, existing, names)
+    columns, added, widened, changes = _against_table(pipeline, written, existing, names)
     removed = _removed(pipeline, source, previous)
     _refuse(pipeline, [*changes, *removed])
     _require_kept(pipeline, columns)
     iterator_column = next(
         (column.name for column in columns if position is not None and column.position == position), None
     )
-    return ColumnPlan(
+    schema = LoadSchema(
         staged=staged,
         columns=columns,
         added=added,
         widened=widened,
-        changes=(*changes, *removed),
         iterator_position=position,
         iterator_column=iterator_column,
     )
+    return schema, (*changes, *removed)
 
 
 def _require_known(pipeline: Pipeline, source: Sequence[Column], iterator: str | None) -> None:
@@ -94,11 +80,11 @@ def _require_known(pipeline: Pipeline, source: Sequence[Column], iterator: str |
             )
 
 
-def _wanted(
-    pipeline: Pipeline, staged: Sequence[Column], *, names: TypeNames, source_engine: str
+def _written(
+    pipeline: Pipeline, staged: Sequence[Column], *, names: TypeNames, source: Dialect
 ) -> tuple[LoadColumn, ...]:
     transformation = pipeline.field_transformation
-    wanted: list[LoadColumn] = []
+    written: list[LoadColumn] = []
     for position, column in enumerate(staged):
         if column.name in transformation.drop:
             continue
@@ -106,17 +92,17 @@ def _wanted(
         cast = transformation.cast.get(name)
         data_type = column.data_type if cast is None else parse_data_type(cast)
         native = (
-            names.native_type(column, source_engine=source_engine)
+            names.native_type(column, source=source)
             if cast is None or data_type is None
             else names.native_of(data_type, column=name)
         )
-        wanted.append(LoadColumn(name=name, native=native, data_type=data_type, position=position))
+        written.append(LoadColumn(name=name, native=native, data_type=data_type, position=position))
     for name, value in transformation.constant.items():
         cast = transformation.cast.get(name)
         data_type = _type_of_constant(value) if cast is None else parse_data_type(cast)
         native = names.native_of(data_type, column=name)
-        wanted.append(LoadColumn(name=name, native=native, data_type=data_type, position=None, constant=value))
-    return tuple(wanted)
+        written.append(LoadColumn(name=name, native=native, data_type=data_type, position=None, constant=value))
+    return tuple(written)
 
 
 def _type_of_constant(value: object) -> DataType:
@@ -129,15 +115,15 @@ def _type_of_constant(value: object) -> DataType:
     return DataType(kind=Kind.DOUBLE if isinstance(value, float) else Kind.TEXT)
 
 
-def _require_targets(pipeline: Pipeline, wanted: Sequence[LoadColumn], *, engine: str) -> None:
-    known = [column.name for column in wanted]
-    folded = [_folded(name, engine) for name in known]
-    if twice := [name for name in known if folded.count(_folded(name, engine)) > 1]:
+def _require_targets(pipeline: Pipeline, written: Sequence[LoadColumn], dialect: Dialect) -> None:
+    known = [column.name for column in written]
+    folded = [dialect.fold(name) for name in known]
+    if twice := [name for name in known if folded.count(dialect.fold(name)) > 1]:
         raise SyncError(
             pipeline.id, f"The destination would get two columns named {twice[0]!r}; rename or drop one of them."
         )
     destination = pipeline.destination
-    if destination.write_mode == "mirror" and _folded(DELETED_AT, engine) in folded:
+    if destination.write_mode == "mirror" and dialect.fold(DELETED_AT) in folded:
         raise SyncError(
             pipeline.id, f"A mirror keeps the column {DELETED_AT!r} for itself; rename or drop the source's."
         )
@@ -150,18 +136,18 @@ def _require_targets(pipeline: Pipeline, wanted: Sequence[LoadColumn], *, engine
 
 
 def _against_table(
-    pipeline: Pipeline, wanted: Sequence[LoadColumn], existing: Sequence[Column] | None, names: TypeNames
+    pipeline: Pipeline, written: Sequence[LoadColumn], existing: Sequence[Column] | None, names: TypeNames
 ) -> tuple[tuple[LoadColumn, ...], tuple[LoadColumn, ...], tuple[LoadColumn, ...], list[SchemaChange]]:
     if existing is None:
-        return tuple(wanted), (), (), []
-    table = {_folded(column.name, names.engine): column for column in existing}
+        return tuple(written), (), (), []
+    table = {names.dialect.fold(column.name): column for column in existing}
     columns: list[LoadColumn] = []
     added: list[LoadColumn] = []
     widened: list[LoadColumn] = []
     changes: list[SchemaChange] = []
     policy = pipeline.destination.schema_change
-    for column in wanted:
-        held = table.get(_folded(column.name, names.engine))
+    for column in written:
+        held = table.get(names.dialect.fold(column.name))
         if held is None:
             action = {"evolve": "altered", "freeze": "refused", "discard": "discarded"}[policy]
             changes.append(_change(column.name, "added", None, column.native, action))
@@ -261,11 +247,6 @@ def _in_words(change: SchemaChange) -> str:
 
 def _change(column: str, change: str, old: str | None, new: str | None, action: str) -> SchemaChange:
     return SchemaChange(column=column, change=change, old_type=old, new_type=new, action=action)
-
-
-def _folded(name: str, engine: str) -> str:
-    """A name in the form in which the engine compares names: DuckDB takes only A to Z as a to z."""
-    return _A_TO_Z.sub(lambda letters: letters[0].lower(), name) if engine == "duckdb" else name
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

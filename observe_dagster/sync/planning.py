@@ -15,11 +15,11 @@ from observe_dagster.errors import (
     SyncError,
     WarehouseError,
 )
-from observe_dagster.records import Column, SyncRange, TableName
-from observe_dagster.sync.columns import ColumnPlan, plan_columns
+from observe_dagster.records import Column, SchemaChange, SyncRange, TableName
+from observe_dagster.sync.columns import plan_columns
 from observe_dagster.sync.ranges import from_text, to_text
 from observe_dagster.warehouse.port.destination import Destination
-from observe_dagster.warehouse.port.load import Load
+from observe_dagster.warehouse.port.load import LoadPlan, LoadRules, LoadRun, LoadSchema, LoadTarget
 from observe_dagster.warehouse.port.source import Selection, Source
 
 _WHOLE_NUMBERS = (Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.DECIMAL)
@@ -32,7 +32,6 @@ class Job:
 
     pipeline: Pipeline
     data_model: DataModel
-    source_engine: str
     range: SyncRange
     execution_key: str
     expected_watermark: str | None
@@ -52,9 +51,9 @@ class TransferPlan:
 
     range: SyncRange
     described: tuple[Column, ...]
-    columns: ColumnPlan
+    changes: tuple[SchemaChange, ...]
     selection: Selection
-    load: Load
+    load: LoadPlan
 
 
 def plan_transfer(job: Job, source: Source, destination: Destination) -> TransferPlan | None:
@@ -71,22 +70,22 @@ def plan_transfer(job: Job, source: Source, destination: Destination) -> Transfe
         job = replace(job, range=_up_to_greatest(job, source))
     described = _describe(job, source)
     existing = destination.table_columns(job.table)
-    columns = plan_columns(
+    schema, changes = plan_columns(
         job.pipeline,
         described,
         existing,
         names=destination,
-        source_engine=job.source_engine,
+        dialect=source.dialect,
         previous=job.previous_columns,
     )
-    selection = _selection(job, columns)
+    selection = _selection(job, schema)
     _guard(job, source, selection)
     return TransferPlan(
         range=job.range,
         described=described,
-        columns=columns,
+        changes=changes,
         selection=selection,
-        load=_load(job, columns, existing),
+        load=_load(job, schema, existing),
     )
 
 
@@ -167,21 +166,21 @@ def _iterator_type(job: Job, column: Column) -> IteratorDataType | None:
     )
 
 
-def _bound(job: Job, columns: ColumnPlan, watermark: str | None) -> Bound | None:
-    if columns.iterator_position is None or watermark is None:
+def _bound(job: Job, schema: LoadSchema, watermark: str | None) -> Bound | None:
+    if schema.iterator_position is None or watermark is None:
         return None
-    data_type = _iterator_type(job, columns.staged[columns.iterator_position])
+    data_type = _iterator_type(job, schema.staged[schema.iterator_position])
     return None if data_type is None else bound(watermark, data_type, job.pipeline.sync_mode.iterator_timezone)
 
 
-def _selection(job: Job, columns: ColumnPlan) -> Selection:
+def _selection(job: Job, schema: LoadSchema) -> Selection:
     mode = job.pipeline.sync_mode
     return Selection(
         sql=job.data_model.sql,
-        columns=columns.staged,
+        columns=schema.staged,
         iterator=mode.iterator_field,
-        read_from=_bound(job, columns, job.range.read_from),
-        read_until=_bound(job, columns, job.range.read_until),
+        read_from=_bound(job, schema, job.range.read_from),
+        read_until=_bound(job, schema, job.range.read_until),
         include_null_iterator=isinstance(mode, IncrementalSync) and mode.null_iterator != "fail",
     )
 
@@ -198,7 +197,7 @@ def _guard(job: Job, source: Source, selection: Selection) -> None:
                 "Nothing was read; raise the limit, or read the range in parts with --from and --until.",
             )
     if isinstance(mode, IncrementalSync) and mode.null_iterator == "fail":
-        field = '"' + mode.iterator_field.replace('"', '""') + '"'
+        field = source.dialect.quote(mode.iterator_field)
         nulls = f"SELECT * FROM (\n{job.data_model.sql}\n) AS model WHERE {field} IS NULL"  # noqa: S608 (a quoted name)
         rows = source.count(Selection(sql=nulls, columns=()))
         if rows:
@@ -207,37 +206,35 @@ def _guard(job: Job, source: Source, selection: Selection) -> None:
             )
 
 
-def _load(job: Job, columns: ColumnPlan, existing: tuple[Column, ...] | None) -> Load:
+def _load(job: Job, schema: LoadSchema, existing: tuple[Column, ...] | None) -> LoadPlan:
     mode, destination = job.pipeline.sync_mode, job.pipeline.destination
     appends_again = destination.write_mode == "append" and not job.range.moves_watermark
-    if appends_again and columns.iterator_column is None:
+    if appends_again and schema.iterator_column is None:
         raise SyncError(
             job.pipeline.id,
             "To append a range again, what it holds is removed first; "
             f"keep {mode.iterator_field!r} in the destination.",
         )
-    lagged = isinstance(mode, IncrementalSync) and job.range.read_from != job.range.start
-    return Load(
-        pipeline_id=job.pipeline.id,
-        execution_key=job.execution_key,
-        table=job.table,
-        write_mode="replace" if job.range.full_refresh else destination.write_mode,
-        range=job.range,
-        expected_watermark=job.expected_watermark,
-        watermark=job.range.end if job.range.moves_watermark else None,
-        staged=columns.staged,
-        columns=columns.columns,
-        primary_key=destination.primary_key,
-        existing=existing,
-        added=columns.added,
-        widened=columns.widened,
-        iterator_position=columns.iterator_position,
-        iterator_column=columns.iterator_column,
-        reject_null_iterator=isinstance(mode, IncrementalSync) and mode.null_iterator == "reject",
-        late_before=_bound(job, columns, job.range.start) if lagged else None,
-        delete_from=_bound(job, columns, job.range.read_from) if appends_again else None,
-        delete_until=_bound(job, columns, job.range.read_until) if appends_again else None,
-        soft_delete_field=destination.soft_delete_field,
-        max_delete_percent=destination.max_delete_percent,
-        previous_table_rows=job.previous_table_rows,
+    incremental = isinstance(mode, IncrementalSync)
+    lagged = incremental and job.range.read_from != job.range.start
+    return LoadPlan(
+        run=LoadRun(
+            pipeline_id=job.pipeline.id,
+            execution_key=job.execution_key,
+            range=job.range,
+            expected_watermark=job.expected_watermark,
+            watermark=job.range.end if job.range.moves_watermark else None,
+        ),
+        target=LoadTarget(table=job.table, existing=existing, previous_rows=job.previous_table_rows),
+        schema=schema,
+        rules=LoadRules(
+            write_mode="replace" if job.range.full_refresh else destination.write_mode,
+            primary_key=destination.primary_key,
+            reject_null_iterator=incremental and mode.null_iterator == "reject",
+            soft_delete_field=destination.soft_delete_field,
+            max_delete_percent=destination.max_delete_percent,
+            late_before=_bound(job, schema, job.range.start) if lagged else None,
+            delete_from=_bound(job, schema, job.range.read_from) if appends_again else None,
+            delete_until=_bound(job, schema, job.range.read_until) if appends_again else None,
+        ),
     )

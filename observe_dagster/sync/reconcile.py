@@ -11,6 +11,7 @@ from observe_dagster.errors import ConnectionFailedError, LedgerConflictError, N
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import CommittedRun, TableName
 from observe_dagster.warehouse import OpenOptions, open_warehouse
+from observe_dagster.warehouse.port.load import CommitOutcome, Committed, NotCommitted, Running
 
 _SHORTEST = timedelta(microseconds=1)
 _WAIT_SECONDS = 30.0
@@ -18,34 +19,37 @@ _ABANDONED = "The process that ran this ended before it could finish; nothing of
 
 
 def close_abandoned(project: Project, ledger: Ledger, pipeline_id: str, *, clock: Clock) -> list[ExecutionRow]:
-    """Close a pipeline's open executions; leaves them open while the destination cannot be asked."""
+    """Close a pipeline's open executions; leaves them open while the destination cannot be asked or still commits."""
     abandoned = ledger.open_executions(pipeline_id)
     if not abandoned:
         return []
     try:
-        found = _committed(project, pipeline_id, abandoned)
+        outcomes = _outcomes(project, pipeline_id, abandoned)
     except ConnectionFailedError:
         return []
     closed: list[ExecutionRow] = []
     for execution in abandoned:
+        outcome = outcomes[execution.execution_key]
+        if isinstance(outcome, Running):
+            continue
+        committed = outcome.run if isinstance(outcome, Committed) else None
         try:
-            closed.append(_close(ledger, execution, found.get(execution.execution_key), clock=clock))
+            closed.append(_close(ledger, execution, committed, clock=clock))
         except LedgerConflictError:
             # Its process lost the lock and not its life: it has ended the execution itself in the meantime.
             closed.append(ledger.execution(execution.id))
     return closed
 
 
-def _committed(project: Project, pipeline_id: str, executions: list[ExecutionRow]) -> dict[str, CommittedRun]:
+def _outcomes(project: Project, pipeline_id: str, executions: list[ExecutionRow]) -> dict[str, CommitOutcome]:
     try:
         target = project.pipeline(pipeline_id).destination
     except NotFoundError:
-        return {}
+        return {row.execution_key: NotCommitted() for row in executions}
     table = TableName(schema=target.schema_, table=target.table)
     warehouse = open_warehouse(project.connection(target.connection_id))
     with warehouse.destination(OpenOptions(lock_wait_seconds=_WAIT_SECONDS)) as destination:
-        runs = {row.execution_key: destination.committed(row.execution_key, table) for row in executions}
-    return {key: run for key, run in runs.items() if run is not None}
+        return {row.execution_key: destination.outcome(pipeline_id, row.execution_key, table) for row in executions}
 
 
 def _close(ledger: Ledger, execution: ExecutionRow, committed: CommittedRun | None, *, clock: Clock) -> ExecutionRow:

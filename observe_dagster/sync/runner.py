@@ -18,6 +18,7 @@ from observe_dagster.errors import (
     ConnectionFailedError,
     ObserveError,
     PipelineFaultedError,
+    StillCommittingError,
     SyncError,
     WarehouseError,
 )
@@ -31,6 +32,7 @@ from observe_dagster.sync.reconcile import close_abandoned
 from observe_dagster.sync.run import Run
 from observe_dagster.sync.transfer import TransferResult, transfer
 from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
+from observe_dagster.warehouse.port.load import Committed, NotCommitted, Running
 
 _SOURCE_COLUMNS = "source_columns"
 _TABLE_BYTES = "table_bytes"
@@ -142,17 +144,18 @@ class SyncRunner:
             except ConnectionFailedError:
                 self._start(run, started, None)
                 raise
-            committed = destination.committed(run.execution_key, run.table)
+            outcome = destination.outcome(run.pipeline.id, run.execution_key, run.table)
+            if isinstance(outcome, Running):
+                raise StillCommittingError(run.pipeline.id)
             run.attempting.commit_in_doubt = False
-            if committed is not None and started:
-                return self._found_committed(run, started[0], committed)
+            if isinstance(outcome, Committed) and started:
+                return self._found_committed(run, started[0], outcome.run)
             last = destination.last_commit(run.pipeline.id, run.table)
             planned = self._start(run, started, last)
             source = sessions.enter_context(warehouse.source(options))
             job = Job(
                 pipeline=run.pipeline,
                 data_model=self.project.data_model(run.pipeline.data_model_id),
-                source_engine=warehouse.engine,
                 range=planned,
                 execution_key=run.execution_key,
                 expected_watermark=None if last is None else last.watermark,
@@ -176,7 +179,8 @@ class SyncRunner:
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
         try:
             with target.destination(options) as destination:
-                return destination.committed(run.execution_key, run.table) is not None
+                outcome = destination.outcome(run.pipeline.id, run.execution_key, run.table)
+                return not isinstance(outcome, NotCommitted)
         except WarehouseError:
             return True
 

@@ -11,13 +11,9 @@ from observe_dagster.errors import (
     WarehouseError,
 )
 from observe_dagster.records import Column, Counts, SchemaChange, SyncRange
-from observe_dagster.sync.planning import (
-    Job,
-    TransferPlan,
-    plan_transfer,
-)
+from observe_dagster.sync.planning import Job, TransferPlan, plan_transfer
 from observe_dagster.warehouse.port.destination import Destination
-from observe_dagster.warehouse.port.load import Load
+from observe_dagster.warehouse.port.load import LoadPlan, Staged
 from observe_dagster.warehouse.port.source import Format, RowStream, Selection, Source
 
 Progress = Callable[[int, int], None]
@@ -52,17 +48,18 @@ def transfer(
     if plan is None:
         return _nothing_settled(job, source)
 
-    def commit(staged: Load) -> Counts:
-        return destination.commit(staged, now=clock(), on_commit=on_commit)
+    def commit(staged: Staged | None) -> Counts:
+        destination.prepare(plan.load, staged)
+        return destination.commit(plan.load, staged, now=clock(), on_commit=on_commit)
 
     counts = _move(job, plan, source, destination, commit=commit, on_progress=on_progress)
     return TransferResult(
         range=plan.range,
         counts=counts,
-        watermark=plan.load.watermark,
+        watermark=plan.load.run.watermark,
         source_columns=plan.described,
-        columns=tuple(Column(name=c.name, native=c.native, data_type=c.data_type) for c in plan.columns.columns),
-        schema_changes=plan.columns.changes,
+        columns=tuple(Column(name=c.name, native=c.native, data_type=c.data_type) for c in plan.load.schema.columns),
+        schema_changes=plan.changes,
         notes=tuple(source.notes),
         table_bytes=_table_bytes(job, destination),
     )
@@ -94,13 +91,13 @@ def _move(
     source: Source,
     destination: Destination,
     *,
-    commit: Callable[[Load], Counts],
+    commit: Callable[[Staged | None], Counts],
     on_progress: Progress,
 ) -> Counts:
     load, selection = plan.load, plan.selection
     row_format: Format = next(name for name in source.formats if name in destination.formats)
     if _changes_nothing_when_empty(load, selection) and source.known_empty(selection):
-        return commit(replace(load, unstaged=True))
+        return commit(None)
     try:
         stream = source.read(selection, row_format, batch_rows=job.batch_rows)
         try:
@@ -113,32 +110,31 @@ def _move(
             stream.release()
         if arrived != stream.sent:
             raise InterruptedTransferError(job.pipeline.connection_id, sent=stream.sent, arrived=arrived)
-        return commit(replace(load, rows=arrived, bytes=stream.bytes))
-    except BaseException:
+        return commit(Staged(rows=arrived, bytes=stream.bytes))
+    finally:
         with suppress(WarehouseError):
             destination.drop_stage(load)
-        raise
 
 
-def _changes_nothing_when_empty(load: Load, selection: Selection) -> bool:
+def _changes_nothing_when_empty(load: LoadPlan, selection: Selection) -> bool:
     """Whether a run that reads no row leaves the table as it is, and is one that may well read none."""
-    deletes = load.write_mode in ("replace", "mirror") or load.delete_from is not None or load.delete_until is not None
-    return load.existing is not None and not deletes and selection.read_from is not None
+    deletes = load.rules.write_mode in ("replace", "mirror") or load.rules.deletes_range
+    return load.target.existing is not None and not deletes and selection.read_from is not None
 
 
 def _reporting(stream: RowStream, on_progress: Progress) -> RowStream:
     if stream.blocks is not None:
-        stream.blocks = _told(stream, stream.blocks, on_progress)
+        stream.blocks = _observed(stream, stream.blocks, on_progress)
     if stream.batches is not None:
-        stream.batches = _told(stream, stream.batches, on_progress)
+        stream.batches = _observed(stream, stream.batches, on_progress)
     return stream
 
 
 _Rows = TypeVar("_Rows")
 
 
-def _told(stream: RowStream, rows: Iterator[_Rows], on_progress: Progress) -> Iterator[_Rows]:
-    """Report progress, and keep what ends the stream: a driver that takes the rows would report it in other words."""
+def _observed(stream: RowStream, rows: Iterator[_Rows], on_progress: Progress) -> Iterator[_Rows]:
+    """Report progress, and keep the error that ends the stream: the destination's driver would raise one of its own."""
     try:
         for block in rows:
             yield block

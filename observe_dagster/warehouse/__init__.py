@@ -1,23 +1,23 @@
 """Engines: one adapter each behind a small set of protocols."""
 
+from observe_dagster.warehouse.dialects import Dialect
+from observe_dagster.warehouse.port.capabilities import Capabilities
 from observe_dagster.warehouse.port.destination import Destination
-from observe_dagster.warehouse.port.load import Load, LoadColumn
 from observe_dagster.warehouse.port.query_log import QueryRecorder
 from observe_dagster.warehouse.port.reader import Reader
-from observe_dagster.warehouse.port.source import RowStream, Selection, Source
+from observe_dagster.warehouse.port.source import Source
 from observe_dagster.warehouse.port.warehouse import OpenOptions, Warehouse
-from observe_dagster.warehouse.registry import open_warehouse
+from observe_dagster.warehouse.registry import dialect_of, open_warehouse
 
 __all__ = [
+    "Capabilities",
     "Destination",
-    "Load",
-    "LoadColumn",
+    "Dialect",
     "OpenOptions",
     "QueryRecorder",
     "Reader",
-    "RowStream",
-    "Selection",
     "Source",
     "Warehouse",
+    "dialect_of",
     "open_warehouse",
 ]

@@ -1,10 +1,9 @@
 """Judges the SQL of monitors before it runs: queries, filters, and the templates of tests."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from observe_dagster.config.models.monitors import StandardTest, Variable, table_parts
-from observe_dagster.config.models.monitors.test import Scalar
 from observe_dagster.config.sql.select import SelectFault, read_select
 from observe_dagster.config.yaml.suggest import did_you_mean
 
@@ -35,15 +34,10 @@ def filter_fault(text: str, dialect: str) -> SelectFault | None:
     return None
 
 
-def literal(value: Scalar, *, quote: bool) -> str:
-    """A variable's value as it stands in the SQL."""
-    return "'" + str(value).replace("'", "''") + "'" if quote else str(value)
-
-
-def variable_sql(variable: Variable) -> str:
+def variable_sql(variable: Variable, string: Callable[[str], str]) -> str:
     """A variable as it stands in the SQL: a list becomes its values with commas between them."""
     values = variable.value if isinstance(variable.value, tuple) else (variable.value,)
-    return ", ".join(literal(value, quote=variable.quote) for value in values)
+    return ", ".join(string(str(value)) if variable.quote else str(value) for value in values)
 
 
 def template_fault(query: str, test: StandardTest) -> str | None:
@@ -60,21 +54,33 @@ def template_fault(query: str, test: StandardTest) -> str | None:
     return None
 
 
-def template_queries(query: str, test: StandardTest) -> Iterator[str]:
-    """The queries of a `custom_template`: one for each column of each table, or for each table without `{column}`."""
-    variables = {name: variable_sql(variable) for name, variable in test.variables.items()}
+def template_queries(
+    query: str, test: StandardTest, *, quote: Callable[..., str], string: Callable[[str], str]
+) -> Iterator[str]:
+    """The queries of a `custom_template`: one for each column of each table, or for each table without `{column}`.
+
+    `quote` and `string` are how the engine writes names and texts.
+    """
+    variables = {name: variable_sql(variable, string) for name, variable in test.variables.items()}
     by_column = "{column}" in query
     for checked in test.tables or (None,):
         columns = checked.columns if checked is not None and by_column else ("",)
         for column in columns:
             names = {
                 **variables,
-                "table": quoted(*table_parts(checked.path or "")) if checked is not None else "",
-                "column": quoted(column),
+                "table": quote(*table_parts(checked.path or "")) if checked is not None else "",
+                "column": quote(column),
             }
             yield _PLACE.sub(lambda match, names=names: names.get(match[1], match[0]), query)
 
 
-def quoted(*parts: str) -> str:
-    """A quoted, qualified name."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+def quoted(dialect: str, *parts: str) -> str:
+    """A quoted, qualified name in a dialect of sqlglot's."""
+    from sqlglot import exp
+
+    return ".".join(exp.to_identifier(part, quoted=True).sql(dialect) for part in parts)
+
+
+def string(text: str) -> str:
+    """A text, as most dialects write it: good enough to be parsed, not to be run."""
+    return "'" + text.replace("'", "''") + "'"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -31,7 +32,14 @@ from observe_dagster.config.models.monitors import (
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import DeclaredMonitor
 from observe_dagster.config.sql.select import DEFAULT_SCHEMAS, SelectFault, same_name
-from observe_dagster.config.validation.monitor_sql import filter_fault, query_fault, template_fault, template_queries
+from observe_dagster.config.validation.monitor_sql import (
+    filter_fault,
+    query_fault,
+    quoted,
+    string,
+    template_fault,
+    template_queries,
+)
 from observe_dagster.config.yaml.nodes import Path
 from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.errors import Problem
@@ -255,7 +263,8 @@ class _Reading:
     def _template(self, query: str, test: StandardTest) -> None:
         said = template_fault(query, test)
         if said is None and self._dialect in ENGINES and not self.problems:
-            faults = (query_fault(text, self._dialect) for text in template_queries(query, test))
+            queries = template_queries(query, test, quote=partial(quoted, self._dialect), string=string)
+            faults = (query_fault(text, self._dialect) for text in queries)
             said = next((f"{fault.message}, once the names are filled in" for fault in faults if fault), None)
         if said is not None:
             self.wrong(("query",), said)

@@ -8,9 +8,8 @@ from observe_dagster.checks.diff import Alignment
 from observe_dagster.config.models.diff import ColumnRule, ColumnTolerance, DataDiffConfig, DiffDataset
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column
-from observe_dagster.warehouse import Reader
+from observe_dagster.warehouse import Dialect, Reader
 from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain, domain_of, is_number, is_whole
-from observe_dagster.warehouse.diff.statements import quoted
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 
@@ -31,7 +30,7 @@ def dataset_of(declared: DiffDataset, reader: Reader) -> Dataset:
     if table is None:
         query = (declared.query or "").strip().rstrip(";").rstrip()
     else:
-        query = f"SELECT * FROM {quoted(*table)}"  # noqa: S608 (a quoted name)
+        query = f"SELECT * FROM {reader.dialect.quote(*table)}"  # noqa: S608 (a quoted name)
         if declared.filter is not None:
             query += f" WHERE (\n{declared.filter}\n)"
     return Dataset(reader=reader, query=query, columns=reader.describe(query), table=table)
@@ -56,27 +55,26 @@ def keys_are_unique(dataset: Dataset, keys: Sequence[str]) -> bool:
     if dataset.table is None:
         return False
     *above, table = dataset.table
-    asked = dataset.reader.expressions().unique_keys(above[-1] if above else None, table)
-    wanted = {key.lower() for key in keys} if dataset.reader.engine == "duckdb" else set(keys)
-    return any(
-        {name.lower() if dataset.reader.engine == "duckdb" else name for name in names} <= wanted
-        for (names,) in dataset.reader.rows(asked)
-    )
+    query = dataset.reader.expressions().unique_keys(above[-1] if above else None, table)
+    fold = dataset.reader.dialect.fold
+    matched = set(map(fold, keys))
+    return any(set(map(fold, names)) <= matched for (names,) in dataset.reader.rows(query))
 
 
 def compared(
-    config: DataDiffConfig, aligned: Alignment, *, engine: str | None
+    config: DataDiffConfig, aligned: Alignment, *, dialect: Dialect | None
 ) -> tuple[tuple[ComparedColumn, ...], tuple[ComparedColumn, ...]]:
-    """The keys and the columns as they are compared; `engine` is the one that sees both sides, None if none does."""
-    keys = tuple(_paired(a, b, engine) for a, b in aligned.keys)
-    columns = tuple(_declared(config, _paired(a, b, engine)) for a, b in aligned.columns)
+    """The keys and the columns as they are compared; `dialect` is that of whoever sees both sides, if one does."""
+    keys = tuple(_paired(a, b, dialect) for a, b in aligned.keys)
+    columns = tuple(_declared(config, _paired(a, b, dialect)) for a, b in aligned.columns)
     return keys, columns
 
 
-def _paired(a: Column, b: Column, engine: str | None) -> ComparedColumn:
-    domain = domain_of(a, b, across=engine is None)
-    # DuckDB's decimals of two scales have no common type that holds every value of both.
-    portable = engine is None or (engine == "duckdb" and domain is Domain.DECIMAL and a.native != b.native)
+def _paired(a: Column, b: Column, dialect: Dialect | None) -> ComparedColumn:
+    domain = domain_of(a, b, across=dialect is None)
+    limited = dialect is not None and dialect.capabilities.widest_decimal_digits is not None
+    # Decimals of two scales may then have no common type that holds every value of both.
+    portable = dialect is None or (limited and domain is Domain.DECIMAL and a.native != b.native)
     return ComparedColumn(a=a, b=b, domain=domain, portable=portable)
 
 

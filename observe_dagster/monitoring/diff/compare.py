@@ -122,12 +122,12 @@ class _Comparison:
             config,
             self._a.columns,
             self._b.columns,
-            folded="duckdb" in (self._a.reader.engine, self._b.reader.engine),
+            folded=any(side.reader.dialect.ignores_case for side in datasets),
         )
-        engine = None if self._across else self._a.reader.engine
-        self._keys, self._columns = compared(config, self._aligned, engine=engine)
+        dialect = None if self._across else self._a.reader.dialect
+        self._keys, self._columns = compared(config, self._aligned, dialect=dialect)
         # Only engines of one kind have one fast hash.
-        self._portable = self._a.reader.engine != self._b.reader.engine
+        self._portable = self._a.reader.dialect is not self._b.reader.dialect
         self._unique = {side: self._is_unique(side) for side in _SIDES}
         self._spool: TextIO | None = None
 
@@ -321,7 +321,7 @@ class _Found:
 
 
 def _same_place(a: Reader, b: Reader) -> bool:
-    if a.engine != b.engine:
+    if a.dialect is not b.dialect:
         return False
     try:
         return a.database_identity() == b.database_identity()

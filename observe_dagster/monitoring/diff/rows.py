@@ -7,7 +7,6 @@ value, and one for each row that only one side has.
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
@@ -16,7 +15,17 @@ from observe_dagster.config.models.diff import DataDiffConfig, DiffDataset
 from observe_dagster.config.project import Project
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column, RunType, SyncRange, TableName
-from observe_dagster.warehouse import Load, LoadColumn, OpenOptions, RowStream, open_warehouse
+from observe_dagster.warehouse import OpenOptions, open_warehouse
+from observe_dagster.warehouse.port.load import (
+    LoadColumn,
+    LoadPlan,
+    LoadRules,
+    LoadRun,
+    LoadSchema,
+    LoadTarget,
+    Staged,
+)
+from observe_dagster.warehouse.port.source import RowStream
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,37 +62,39 @@ def write_rows(
     sides = (_named(config.dataset_a), _named(config.dataset_b))
     stream.batches = _batches(spool, stream, [*sides, now])
     with warehouse.destination(options) as destination:
-        load = Load(
-            pipeline_id="observe_diff",
-            execution_key=f"diff-{uuid.uuid4()}",
-            table=table,
-            write_mode="append",
-            range=SyncRange(
-                start=None,
-                end=None,
-                read_from=None,
-                read_until=None,
-                logical_date=now,
-                run_type=RunType.MANUAL,
-                moves_watermark=False,
+        plan = LoadPlan(
+            run=LoadRun(
+                pipeline_id="observe_diff",
+                execution_key=f"diff-{uuid.uuid4()}",
+                range=SyncRange(
+                    start=None,
+                    end=None,
+                    read_from=None,
+                    read_until=None,
+                    logical_date=now,
+                    run_type=RunType.MANUAL,
+                    moves_watermark=False,
+                ),
             ),
-            expected_watermark=None,
-            watermark=None,
-            staged=columns,
-            columns=tuple(
-                LoadColumn(
-                    name=column.name,
-                    native=destination.native_of(_COLUMNS[column.name], column=column.name),
-                    data_type=column.data_type,
-                    position=position,
-                )
-                for position, column in enumerate(columns)
+            target=LoadTarget(table=table, existing=destination.table_columns(table)),
+            schema=LoadSchema(
+                staged=columns,
+                columns=tuple(
+                    LoadColumn(
+                        name=column.name,
+                        native=destination.native_of(_COLUMNS[column.name], column=column.name),
+                        data_type=column.data_type,
+                        position=position,
+                    )
+                    for position, column in enumerate(columns)
+                ),
             ),
-            primary_key=(),
-            existing=destination.table_columns(table),
+            rules=LoadRules(write_mode="append"),
         )
-        arrived = destination.stage(load, stream)
-        destination.commit(replace(load, rows=arrived, bytes=stream.bytes), now=now)
+        staged = Staged(rows=destination.stage(plan, stream), bytes=stream.bytes)
+        destination.prepare(plan, staged)
+        destination.commit(plan, staged, now=now)
+        destination.drop_stage(plan)
     return str(table)
 
 

@@ -9,20 +9,19 @@ whole rows are matched, however often each is there. A mirror's rows that are go
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
 from observe_dagster.config.models.diff import DataDiffConfig
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import IncrementalSync, IteratorDataType
 from observe_dagster.config.project import Project
-from observe_dagster.config.time.bounds import Bound, bound
+from observe_dagster.config.time.bounds import bound
 from observe_dagster.datatypes import Kind, parse_data_type
 from observe_dagster.errors import WarehouseError
 from observe_dagster.monitoring.diff.compare import DiffResult, diff, outcome_of
 from observe_dagster.records import Column, Outcome, Status, SyncRange, TableName
-from observe_dagster.warehouse import OpenOptions, open_warehouse
+from observe_dagster.warehouse import Dialect, OpenOptions, open_warehouse
 from observe_dagster.warehouse.diff.comparison import Expressions
-from observe_dagster.warehouse.diff.statements import quoted, string
 from observe_dagster.warehouse.port.load import DELETED_AT
 
 _MOMENTS: dict[Kind, IteratorDataType] = {
@@ -61,7 +60,8 @@ def verify_sync(
         given = reader.describe(f"SELECT * FROM (\n{model}\n) AS model")  # noqa: S608 (a declared query, read-only)
         expressions = reader.expressions()
     with target.reader(opening) as reader:
-        held = reader.describe(f"SELECT * FROM {quoted(table.schema, table.table)}")  # noqa: S608 (a quoted name)
+        dialect = reader.dialect
+        held = reader.describe(f"SELECT * FROM {dialect.table(table)}")  # noqa: S608 (a quoted name)
     written = _written(pipeline, given, held)
     config = DataDiffConfig.model_validate(
         {
@@ -72,7 +72,7 @@ def verify_sync(
             },
             "dataset_b": {
                 "connection_id": pipeline.destination.connection_id,
-                "query": _target_query(pipeline, synced, table, held, written),
+                "query": _target_query(pipeline, synced, held, written, dialect),
             },
         }
     )
@@ -95,12 +95,13 @@ def _source_query(
     asked: tuple[str, Expressions],
 ) -> str:
     model, expressions = asked
+    quoted = expressions.dialect.quote
     casts = pipeline.field_transformation.cast
     fields = [
         f"{_cast(quoted(name), casts.get(target), expressions)} AS {quoted(target)}" for target, name in written.items()
     ]
     iterator = pipeline.sync_mode.iterator_field
-    tests = _bounds(pipeline, synced, given, iterator)
+    tests = _bounds(pipeline, synced, given, iterator, expressions.dialect)
     keys = [quoted(written[key]) for key in pipeline.destination.primary_key if key in written]
     tests += [f"{key} IS NOT NULL" for key in keys]
     rows = f"(\n{model}\n) AS model{_where(tests)}"
@@ -112,17 +113,24 @@ def _source_query(
 
 
 def _target_query(
-    pipeline: Pipeline, synced: SyncRange, table: TableName, held: Sequence[Column], written: dict[str, str]
+    pipeline: Pipeline,
+    synced: SyncRange,
+    held: Sequence[Column],
+    written: dict[str, str],
+    dialect: Dialect,
 ) -> str:
     iterator = next((target for target, name in written.items() if name == pipeline.sync_mode.iterator_field), None)
-    tests = _bounds(pipeline, synced, held, iterator)
+    table = TableName(schema=pipeline.destination.schema_, table=pipeline.destination.table)
+    tests = _bounds(pipeline, synced, held, iterator, dialect)
     if pipeline.destination.write_mode == "mirror":
-        tests.append(f"{quoted(DELETED_AT)} IS NULL")
-    fields = ", ".join(quoted(target) for target in written)
-    return f"SELECT {fields} FROM {quoted(table.schema, table.table)}{_where(tests)}"  # noqa: S608 (names are quoted)
+        tests.append(f"{dialect.quote(DELETED_AT)} IS NULL")
+    fields = ", ".join(map(dialect.quote, written))
+    return f"SELECT {fields} FROM {dialect.table(table)}{_where(tests)}"  # noqa: S608 (names are quoted)
 
 
-def _bounds(pipeline: Pipeline, synced: SyncRange, columns: Sequence[Column], iterator: str | None) -> list[str]:
+def _bounds(
+    pipeline: Pipeline, synced: SyncRange, columns: Sequence[Column], iterator: str | None, dialect: Dialect
+) -> list[str]:
     column = next((column for column in columns if iterator is not None and column.name == iterator), None)
     if column is None:
         return []
@@ -133,17 +141,10 @@ def _bounds(pipeline: Pipeline, synced: SyncRange, columns: Sequence[Column], it
         return []
     ends = ((">=", synced.read_from), ("<", synced.read_until))
     return [
-        f"{quoted(column.name)} {sign} {_literal(bound(value, data_type, zone))}"
+        f"{dialect.quote(column.name)} {sign} {dialect.literal(bound(value, data_type, zone))}"
         for sign, value in ends
         if value is not None
     ]
-
-
-def _literal(value: Bound) -> str:
-    if isinstance(value, datetime):
-        kind = "TIMESTAMP" if value.tzinfo is None else "TIMESTAMPTZ"
-        return f"{kind} {string(value.isoformat(sep=' '))}"
-    return f"DATE {string(value.isoformat())}" if isinstance(value, date) else str(value)
 
 
 def _cast(field: str, cast: str | None, expressions: Expressions) -> str:

@@ -45,7 +45,7 @@ def _table(metric: TableMetric, reader: Reader, now: datetime, memory: MonitorHi
         age = (now - memory.last_load).total_seconds()
         return age if measure_name == "freshness_seconds" else age / 60
     columns_of(reader, table)
-    return float(reader.rows(table_statement(table, measure_name, metric.filter))[0][0])
+    return float(reader.rows(table_statement(reader.dialect, table, measure_name, metric.filter))[0][0])
 
 
 def _column(metric: ColumnMetric, reader: Reader, now: datetime) -> float | None:
@@ -56,7 +56,7 @@ def _column(metric: ColumnMetric, reader: Reader, now: datetime) -> float | None
         raise _unfit(reader, column, metric.metric, "a column of numbers")
     if measure_name == "col_freshness_minutes" and kind not in _TIMES:
         raise _unfit(reader, column, metric.metric, "a column of dates or timestamps")
-    value = reader.rows(column_statement(table, column.name, measure_name, metric.filter))[0][0]
+    value = reader.rows(column_statement(reader.dialect, table, column.name, measure_name, metric.filter))[0][0]
     if value is None:
         return None
     return (now.timestamp() - value) / 60 if measure_name == "col_freshness_minutes" else float(value)
@@ -94,7 +94,7 @@ def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, memo
 def _series(
     label: str, metric: CustomMetric, reader: Reader, time: str, value: str, *, now: datetime, memory: MonitorHistory
 ) -> Metered:
-    rows = reader.rows(newest_statement(metric.query, time, value), limit=LONGEST_SERIES)
+    rows = reader.rows(newest_statement(reader.dialect, metric.query, time, value), limit=LONGEST_SERIES)
     flagged = {at for at, _, flag in memory.history if flag}
     points = [(_moment(seconds), number) for seconds, number in rows]
     samples = [(at, number, at in flagged) for at, number in points]

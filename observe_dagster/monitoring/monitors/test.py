@@ -6,7 +6,7 @@ from observe_dagster.checks.test import SAMPLE_ROWS, Failures
 from observe_dagster.config.models.monitors import DataTestMonitor
 from observe_dagster.config.validation.monitor_sql import template_queries
 from observe_dagster.errors import WarehouseError
-from observe_dagster.warehouse import Reader
+from observe_dagster.warehouse import Dialect, Reader
 from observe_dagster.warehouse.metrics import count_statement, failing_rows, text_statement
 
 
@@ -14,20 +14,20 @@ def look_for_failures(slug: str, monitor: DataTestMonitor, reader: Reader) -> li
     """Run every query of a test; raises WarehouseError when one cannot be run."""
     left = SAMPLE_ROWS
     found: list[Failures] = []
-    for looked_for, query in _queries(slug, monitor):
+    for looked_for, query in _queries(slug, monitor, reader.dialect):
         failures = _failures(reader, looked_for, query, left)
         left -= len(failures.sample)
         found.append(failures)
     return found
 
 
-def _queries(slug: str, monitor: DataTestMonitor) -> Iterator[tuple[str, str]]:
+def _queries(slug: str, monitor: DataTestMonitor, dialect: Dialect) -> Iterator[tuple[str, str]]:
     if monitor.query is None:
-        yield from failing_rows(monitor.test) if monitor.test is not None else ()
+        yield from failing_rows(dialect, monitor.test) if monitor.test is not None else ()
     elif monitor.test is None:
         yield slug, monitor.query
     else:
-        queries = list(template_queries(monitor.query, monitor.test))
+        queries = list(template_queries(monitor.query, monitor.test, quote=dialect.quote, string=dialect.string))
         for number, query in enumerate(queries, start=1):
             yield slug if len(queries) == 1 else f"{slug} ({number} of {len(queries)})", query
 
@@ -38,7 +38,7 @@ def _failures(reader: Reader, looked_for: str, query: str, wanted: int) -> Failu
         if count == 0 or wanted <= 0:
             return Failures(looked_for=looked_for, count=count)
         columns = tuple(column.name for column in reader.describe(query))
-        sample = reader.rows(text_statement(query, columns), limit=wanted)
+        sample = reader.rows(text_statement(reader.dialect, query, columns), limit=wanted)
     except WarehouseError as error:
         raise WarehouseError(reader.connection_id, f"{looked_for}: {error}", transient=error.transient) from None
     return Failures(looked_for=looked_for, count=count, columns=columns, sample=sample)

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column
+from observe_dagster.warehouse.dialects import Dialect
 
 Side = Literal["a", "b"]
 
@@ -82,7 +83,7 @@ class Buckets:
 class Expressions(Protocol):
     """One engine's SQL for values, in text."""
 
-    engine: str
+    dialect: Dialect
 
     def value(self, column: Column, domain: Domain, *, portable: bool) -> str:
         """A column's value in the terms of a domain."""

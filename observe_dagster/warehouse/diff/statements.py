@@ -63,7 +63,7 @@ class SideStatements:
         null = " OR ".join(f"{key} IS NULL" for key in keys)
         low, high = (f"min({keys[0]})", f"max({keys[0]})") if ranged else ("NULL", "NULL")
         totals = (
-            f"SELECT count(*) AS n, count(*) FILTER (WHERE {null}) AS nulls, {low} AS low, {high} AS high"
+            f"SELECT count(*) AS n, {self._expressions.dialect.count_if(null)} AS nulls, {low} AS low, {high} AS high"
             f" FROM {self._rows}{self._where()}"
         )
         if unique:
@@ -82,7 +82,9 @@ class SideStatements:
         keys = self._key_values()
         null = " OR ".join(f"{key} IS NULL" for key in keys)
         if dealt.low is not None:
-            number = _divided(f"{keys[0]} - ({dealt.low})", dealt.width, self._expressions.engine)
+            number = f"{keys[0]} - ({dealt.low})"
+            if dealt.width > 1:
+                number = self._expressions.dialect.divide(number, dealt.width)
         else:
             number = f"{self._expressions.hashed(self._row_text(self._keys), portable=True)} % {dealt.count}"
         return f"CASE WHEN {null} THEN -1 ELSE {number} END"
@@ -146,14 +148,14 @@ class JoinStatements:
         Columns: part (0 counts, 1 row), only in a, only in b, in both but different, one per compared column whether
         it differs; then as text the keys, a's values and b's values. Flags of a sampled row are 0 or 1.
         """
-        counted = ", ".join(f"count(*) FILTER (WHERE {flag})" for flag in self._flags())
+        counted = ", ".join(map(self._expressions.dialect.count_if, self._flags()))
         flags, shown = self._row_fields()
-        texts = len(self._keys) + 2 * len(self._columns)
+        texts, no_text = len(self._keys) + 2 * len(self._columns), self._expressions.dialect.text("NULL")
         order = ", ".join(f"k{i}" for i in range(len(self._keys)))
         rows = f"SELECT * FROM observe_differing ORDER BY {order} LIMIT {sample}"
         return (
             f"WITH {self._differing(materialized=True)}\n"
-            f"SELECT 0, {counted}{', CAST(NULL AS text)' * texts} FROM observe_differing\n"
+            f"SELECT 0, {counted}{f', {no_text}' * texts} FROM observe_differing\n"
             f"UNION ALL SELECT 1, {flags}, {shown} FROM ({rows}) AS sampled"
         )
 
@@ -212,7 +214,7 @@ class JoinStatements:
 
     def _differs(self, a: str, b: str, column: "ComparedColumn") -> str:
         first, second = self._meant(a, column), self._meant(b, column)
-        differs = f"{first} IS DISTINCT FROM {second}"
+        differs = self._expressions.dialect.differs(first, second)
         if column.equal_if is not None:
             equal = column.equal_if.replace("{a}", a).replace("{b}", b)
         elif column.tolerance is not None:
@@ -262,25 +264,9 @@ def unescape(value: str) -> str:
     return value
 
 
-def quoted(*parts: str) -> str:
-    """A quoted, qualified name."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
-def string(value: str) -> str:
-    """A text as SQL."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def exact(value: float) -> str:
     """A number as SQL, in its shortest decimal digits."""
     return format(Decimal(repr(value)), "f")
-
-
-def _divided(number: str, width: int, engine: str) -> str:
-    if width == 1:
-        return f"({number})"
-    return f"({number}) // {width}" if engine == "duckdb" else f"({number}) / {width}"
 
 
 _MOST_RANGES = 200

@@ -3,7 +3,8 @@
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column
 from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain
-from observe_dagster.warehouse.diff.statements import exact, quoted, string
+from observe_dagster.warehouse.diff.statements import exact
+from observe_dagster.warehouse.duckdb.dialect import DIALECT
 from observe_dagster.warehouse.duckdb.types import native_of
 
 CANONICAL_JSON = "observe_canonical_json"
@@ -32,11 +33,11 @@ _FITS = "DECIMAL(30, 15)"
 class DuckDBExpressions:
     """DuckDB compares text by bytes."""
 
-    engine = "duckdb"
+    dialect = DIALECT
 
     def value(self, column: Column, domain: Domain, *, portable: bool) -> str:
         """A column's value in the terms of a domain."""
-        name, kind = quoted(column.name), None if column.data_type is None else column.data_type.kind
+        name, kind = DIALECT.quote(column.name), None if column.data_type is None else column.data_type.kind
         if domain is Domain.TEXT:
             return self._plain(name, kind)
         if domain is Domain.JSON and kind is Kind.ARRAY:
@@ -93,10 +94,10 @@ class DuckDBExpressions:
 
     def unique_keys(self, schema: str | None, table: str) -> str:
         """A query for the column lists that are unique in a table."""
-        of = "" if schema is None else f"lower(schema_name) = lower({string(schema)}) AND "
+        of = "" if schema is None else f"lower(schema_name) = lower({DIALECT.string(schema)}) AND "
         return (
-            "SELECT constraint_column_names FROM duckdb_constraints() "
-            f"WHERE {of}lower(table_name) = lower({string(table)}) AND constraint_type IN ('PRIMARY KEY', 'UNIQUE')"
+            f"SELECT constraint_column_names FROM duckdb_constraints() WHERE {of}"
+            f"lower(table_name) = lower({DIALECT.string(table)}) AND constraint_type IN ('PRIMARY KEY', 'UNIQUE')"
         )
 
     def _plain(self, name: str, kind: Kind | None) -> str:

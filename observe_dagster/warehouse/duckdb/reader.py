@@ -8,12 +8,12 @@ import duckdb
 
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
-from observe_dagster.warehouse.diff.statements import string
 from observe_dagster.warehouse.duckdb.comparison import DuckDBExpressions
+from observe_dagster.warehouse.duckdb.dialect import DIALECT
 from observe_dagster.warehouse.duckdb.scratch import teach_json
 from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession
 from observe_dagster.warehouse.duckdb.source import DuckDBSource, describe
-from observe_dagster.warehouse.duckdb.statements import qualified
+from observe_dagster.warehouse.selection import bare
 
 _EXISTS = "SELECT count(*) > 0 FROM information_schema.tables WHERE lower(table_schema) = ? AND lower(table_name) = ?"
 _CSV = "FORMAT CSV, HEADER false, NULL '\\N', FORCE_QUOTE *"
@@ -25,8 +25,7 @@ _Answer = TypeVar("_Answer")
 class DuckDBReader:
     """A session in one read-only transaction that ends when it is closed."""
 
-    engine = "duckdb"
-    dialect = "duckdb"
+    dialect = DIALECT
 
     def __init__(self, session: DuckDBSession) -> None:
         self.connection_id = session.connection_id
@@ -52,21 +51,21 @@ class DuckDBReader:
         names = (table.schema.lower(), table.table.lower())
         if not self._guarded(lambda: self._session.fetch(_EXISTS, names))[0][0]:
             return None
-        return self._guarded(lambda: describe(self._session, f"DESCRIBE {qualified(table)}"))
+        return self._guarded(lambda: describe(self._session, f"DESCRIBE {DIALECT.table(table)}"))
 
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns a SELECT would give; raises WarehouseError when DuckDB rejects it."""
-        return self._guarded(lambda: self._source.describe(_bare(query)))
+        return self._guarded(lambda: self._source.describe(bare(query)))
 
     def rows(self, query: str, *, limit: int | None = None) -> list[tuple[Any, ...]]:
         """Run a query whose answer is small; with `limit`, give at most so many of its rows."""
-        text = _bare(query) if limit is None else f"SELECT * FROM (\n{_bare(query)}\n) AS model LIMIT {int(limit)}"
+        text = bare(query) if limit is None else f"SELECT * FROM (\n{bare(query)}\n) AS model LIMIT {int(limit)}"
         self._session.require_one_statement(text)
         return self._guarded(lambda: self._session.fetch(text))
 
     def stream(self, query: str, *, batch_rows: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
         """Run a query whose answer may be large; give its rows in batches, in bounded memory."""
-        text = _bare(query)
+        text = bare(query)
         with self.queries.statement(self.connection_id, text, USER) as record:
             record.rows = 0
             try:
@@ -79,12 +78,12 @@ class DuckDBReader:
 
     def export(self, query: str, path: Path) -> int:
         """Write a query's rows as CSV: every value in quotes, NULL bare as a backslash and N; return how many."""
-        self._session.require_one_statement(text := _bare(query))
+        self._session.require_one_statement(text := bare(query))
         with self.queries.statement(self.connection_id, text, USER) as record, duckdb.connect() as writer:
             try:
                 # Written by another database: this one may be closed to the files around it.
                 writer.register(_ROWS, self._session.driver.sql(text).to_arrow_reader(_BATCH_ROWS))
-                written = writer.execute(f"COPY {_ROWS} TO {string(str(path))} ({_CSV})").fetchone()
+                written = writer.execute(f"COPY {_ROWS} TO {DIALECT.string(str(path))} ({_CSV})").fetchone()
             except duckdb.Error as error:
                 raise self._session.error(error) from None
             record.rows = int(written[0]) if written else 0
@@ -101,7 +100,3 @@ class DuckDBReader:
             self._session.driver.rollback()
             self._session.driver.execute("BEGIN TRANSACTION READ ONLY")
             raise
-
-
-def _bare(query: str) -> str:
-    return query.strip().rstrip(";").rstrip()

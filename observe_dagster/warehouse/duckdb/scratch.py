@@ -12,8 +12,9 @@ from typing import Any, Self
 import duckdb
 
 from observe_dagster.errors import WarehouseError
-from observe_dagster.warehouse.diff.statements import string, unescape
+from observe_dagster.warehouse.diff.statements import unescape
 from observe_dagster.warehouse.duckdb.comparison import CANONICAL_JSON
+from observe_dagster.warehouse.duckdb.dialect import DIALECT
 from observe_dagster.warehouse.duckdb.session import MOST_THREADS
 
 _MEMORY_LIMIT = "192MB"
@@ -33,7 +34,7 @@ class Scratch:
         self._driver.execute("SET preserve_insertion_order = false")
         self._driver.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         self._driver.execute(f"SET threads = least({MOST_THREADS}, current_setting('threads'))")
-        self._driver.execute(f"SET temp_directory = {string(str(self._folder / 'spilled'))}")
+        self._driver.execute(f"SET temp_directory = {DIALECT.string(str(self._folder / 'spilled'))}")
         teach_json(self._driver)
 
     def __enter__(self) -> Self:
@@ -55,14 +56,14 @@ class Scratch:
         fields = ", ".join(
             f"{unescape(column)} AS {column}" if kind == "VARCHAR" else column for column, kind in columns.items()
         )
-        types = ", ".join(f"{string(column)}: {string(kind)}" for column, kind in columns.items())
+        types = ", ".join(f"{DIALECT.string(column)}: {DIALECT.string(kind)}" for column, kind in columns.items())
         options = (
             "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', nullstr = '\\N', "
             f"allow_quoted_nulls = false, max_line_size = {_LONGEST_ROW}, buffer_size = {2 * _LONGEST_ROW}, "
             f"columns = {{{types}}}"
         )
         try:
-            rows = f"SELECT {fields} FROM read_csv({string(str(path))}, {options})"
+            rows = f"SELECT {fields} FROM read_csv({DIALECT.string(str(path))}, {options})"
             self._driver.execute(f"CREATE TABLE {name} AS {rows}")
         except duckdb.Error as error:
             raise _error(error) from None

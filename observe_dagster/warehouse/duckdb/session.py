@@ -3,7 +3,6 @@
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -169,24 +168,3 @@ class DuckDBSession:
             self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
-
-
-def quoted(*parts: str) -> str:
-    """A quoted, qualified name."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
-def literal(value: object) -> str:
-    """A value as SQL, with its type spelt out."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        kind = "TIMESTAMP" if value.tzinfo is None else "TIMESTAMPTZ"
-        return f"{kind} '{value.isoformat(sep=' ')}'"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return repr(value)

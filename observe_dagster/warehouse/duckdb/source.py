@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from observe_dagster.records import Column
-from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession, literal, quoted
+from observe_dagster.warehouse.duckdb.dialect import DIALECT
+from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession
 from observe_dagster.warehouse.duckdb.types import arrow_transport_type, data_type_of
 from observe_dagster.warehouse.port.source import Format, RowStream, Selection
+from observe_dagster.warehouse.selection import selected_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +25,7 @@ _BATCH_BYTES = 16_000_000
 class DuckDBSource:
     """A read-only session."""
 
+    dialect = DIALECT
     formats: tuple[Format, ...] = ("native_arrow", "arrow")
 
     def __init__(self, session: DuckDBSession) -> None:
@@ -47,12 +50,12 @@ class DuckDBSource:
     def max_value(self, query: str, iterator: str) -> int | None:
         """The greatest whole number in a SELECT's iterator column."""
         self.session.require_one_statement(query)
-        (greatest,) = self.session.fetch(f"SELECT max({quoted(iterator)}) FROM (\n{query}\n) AS model")[0]
+        (greatest,) = self.session.fetch(f"SELECT max({DIALECT.quote(iterator)}) FROM (\n{query}\n) AS model")[0]
         return None if greatest is None else int(greatest)
 
     def count(self, selection: Selection) -> int:
         """How many rows a selection has."""
-        return int(self.session.fetch(f"SELECT count(*) FROM {_rows(selection)}")[0][0])
+        return int(self.session.fetch(f"SELECT count(*) FROM {selected_rows(DIALECT, selection)}")[0][0])
 
     def known_empty(self, selection: Selection) -> bool:
         """Never told: a query would have to be run for it, which costs as much as reading."""
@@ -66,7 +69,7 @@ class DuckDBSource:
         fields = ", ".join(
             f"{_field(column, row_format)} AS c{position}" for position, column in enumerate(selection.columns)
         )
-        text = f"SELECT {fields} FROM {_rows(selection)}"
+        text = f"SELECT {fields} FROM {selected_rows(DIALECT, selection)}"
         stream = RowStream(format=row_format, columns=selection.columns)
         with self.session.queries.statement(self.session.connection_id, text, USER) as record:
             try:
@@ -116,19 +119,6 @@ def describe(session: DuckDBSession, text: str) -> tuple[Column, ...]:
 
 def _field(column: Column, row_format: Format) -> str:
     if row_format == "native_arrow":
-        return quoted(column.name)
+        return DIALECT.quote(column.name)
     carrier = "VARCHAR" if column.data_type is None else arrow_transport_type(column.data_type)
-    return f"CAST({quoted(column.name)} AS {carrier})"
-
-
-def _rows(selection: Selection) -> str:
-    rows = f"(\n{selection.sql}\n) AS model"
-    if selection.iterator is None:
-        return rows
-    field = quoted(selection.iterator)
-    bounds = ((">=", selection.read_from), ("<", selection.read_until))
-    tests = [f"{field} {sign} {literal(value)}" for sign, value in bounds if value is not None]
-    if not tests:
-        return rows
-    condition = " AND ".join(tests)
-    return f"{rows} WHERE " + (f"({condition}) OR {field} IS NULL" if selection.include_null_iterator else condition)
+    return f"CAST({DIALECT.quote(column.name)} AS {carrier})"

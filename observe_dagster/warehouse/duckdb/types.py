@@ -3,8 +3,9 @@
 import re
 
 from observe_dagster.datatypes import DataType, Kind
+from observe_dagster.warehouse.duckdb.dialect import DIALECT
 
-WIDEST_DECIMAL = 38
+_WIDEST_DECIMAL = DIALECT.capabilities.widest_decimal_digits or 0
 
 _KIND_BY_NAME = {
     "BOOLEAN": Kind.BOOLEAN,
@@ -81,7 +82,7 @@ def native_of(data_type: DataType) -> str | None:
     if scale < 0:
         precision, scale = precision - scale, 0
     precision = max(precision, scale)
-    return f"DECIMAL({precision},{scale})" if precision <= WIDEST_DECIMAL else None
+    return f"DECIMAL({precision},{scale})" if precision <= _WIDEST_DECIMAL else None
 
 
 def arrow_transport_type(data_type: DataType) -> str:

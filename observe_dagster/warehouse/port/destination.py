@@ -1,4 +1,4 @@
-"""Writing to a warehouse."""
+"""Writing to a warehouse: stage, prepare, commit."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,7 +6,8 @@ from typing import Protocol
 
 from observe_dagster.datatypes import DataType
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
-from observe_dagster.warehouse.port.load import Load
+from observe_dagster.warehouse.dialects import Dialect
+from observe_dagster.warehouse.port.load import CommitOutcome, LoadPlan, Staged
 from observe_dagster.warehouse.port.query_log import QueryRecorder
 from observe_dagster.warehouse.port.source import Format, RowStream
 
@@ -18,7 +19,7 @@ def noop() -> None:
 class Destination(Protocol):
     """An open session that writes."""
 
-    engine: str
+    dialect: Dialect
     formats: tuple[Format, ...]
     queries: QueryRecorder
 
@@ -26,7 +27,7 @@ class Destination(Protocol):
         """The columns of a table as it stands, None where there is no such table."""
         ...
 
-    def native_type(self, column: Column, *, source_engine: str) -> str:
+    def native_type(self, column: Column, *, source: Dialect) -> str:
         """The type a new column gets; raises UnsupportedTypeError where the engine cannot hold it."""
         ...
 
@@ -38,24 +39,34 @@ class Destination(Protocol):
         """The newest run of a pipeline that moved its watermark in a table that still exists."""
         ...
 
-    def committed(self, execution_key: str, table: TableName) -> CommittedRun | None:
-        """The run of that key, if its rows are in the table."""
+    def outcome(self, pipeline_id: str, execution_key: str, table: TableName) -> CommitOutcome:
+        """What became of a run whose commit got no answer."""
         ...
 
-    def stage(self, load: Load, stream: RowStream) -> int:
+    def stage(self, plan: LoadPlan, stream: RowStream) -> int:
         """Put a stream's rows beside the table, outside any reader's sight; return how many arrived."""
         ...
 
-    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = noop) -> Counts:
-        """Merge the staged rows and record the run, in one transaction; `on_commit` is called right before it ends.
+    def prepare(self, plan: LoadPlan, staged: Staged | None) -> None:
+        """Make what the commit writes to: schema, tables, columns. Repeatable; changes no row that anybody reads.
 
-        Raises WatermarkConflictError when another run has committed since planning, LimitExceededError when too much
-        would be deleted; nothing has changed then.
+        `staged` is None where there was no row to be staged.
         """
         ...
 
-    def drop_stage(self, load: Load) -> None:
-        """Remove what was staged, if anything."""
+    def commit(
+        self, plan: LoadPlan, staged: Staged | None, *, now: datetime, on_commit: Callable[[], None] = noop
+    ) -> Counts:
+        """Write the staged rows and record the run, in one transaction; `on_commit` is called right before it ends.
+
+        No DDL, but where it is transactional a first load's stage may become the table by its name. Raises
+        WatermarkConflictError when another run has committed since planning, LimitExceededError when too much would
+        be deleted; no row has changed then.
+        """
+        ...
+
+    def drop_stage(self, plan: LoadPlan) -> None:
+        """Remove what was staged for the pipeline, by this run or by one that crashed."""
         ...
 
     def table_bytes(self, table: TableName) -> int | None:

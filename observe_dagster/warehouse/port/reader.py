@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from observe_dagster.records import Column, TableName
+from observe_dagster.warehouse.dialects import Dialect
 from observe_dagster.warehouse.diff.comparison import Expressions
 from observe_dagster.warehouse.port.query_log import QueryRecorder
 
@@ -15,16 +16,7 @@ class Reader(Protocol):
     A statement that fails raises WarehouseError and spoils neither the session nor its snapshot.
     """
 
-    @property
-    def engine(self) -> str:
-        """The adapter's name, such as `postgres`."""
-        ...
-
-    @property
-    def dialect(self) -> str:
-        """The name sqlglot knows the engine's SQL by."""
-        ...
-
+    dialect: Dialect
     connection_id: str
     queries: QueryRecorder
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from observe_dagster.records import Column
+from observe_dagster.warehouse.dialects import Dialect
 from observe_dagster.warehouse.port.query_log import QueryRecorder
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class RowStream:
 class Source(Protocol):
     """An open session that only reads. All rows and bounds of a session come from one snapshot."""
 
+    dialect: Dialect
     formats: tuple[Format, ...]
     queries: QueryRecorder
     notes: list[str]

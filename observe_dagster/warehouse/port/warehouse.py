@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from observe_dagster.warehouse.dialects import Dialect
 from observe_dagster.warehouse.port.destination import Destination
 from observe_dagster.warehouse.port.query_log import QueryRecorder
 from observe_dagster.warehouse.port.reader import Reader
@@ -31,8 +32,7 @@ class Warehouse(Protocol):
     """One connection's engine."""
 
     connection_id: str
-    engine: str
-    dialect: str
+    dialect: Dialect
     default_schema: str
 
     def test(self) -> str:

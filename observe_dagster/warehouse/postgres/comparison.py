@@ -3,7 +3,8 @@
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column
 from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain
-from observe_dagster.warehouse.diff.statements import exact, quoted, string
+from observe_dagster.warehouse.diff.statements import exact
+from observe_dagster.warehouse.postgres.dialect import DIALECT
 from observe_dagster.warehouse.postgres.types import native_of
 
 _AS = {
@@ -18,13 +19,13 @@ _AS = {
 class PostgresExpressions:
     """Comparisons of text are by bytes, whatever the columns' collations."""
 
-    engine = "postgres"
+    dialect = DIALECT
 
     def value(  # noqa: PLR0911 (a table of cases)
         self, column: Column, domain: Domain, *, portable: bool
     ) -> str:
         """A column's value in the terms of a domain."""
-        name, kind = quoted(column.name), None if column.data_type is None else column.data_type.kind
+        name, kind = DIALECT.quote(column.name), None if column.data_type is None else column.data_type.kind
         if domain is Domain.TEXT:
             return f'{self._plain(name, kind)} COLLATE "C"'
         if domain is Domain.TIMESTAMP and kind is Kind.TIMESTAMPTZ:
@@ -80,7 +81,7 @@ class PostgresExpressions:
 
     def unique_keys(self, schema: str | None, table: str) -> str:
         """A query for the column lists that are unique in a table."""
-        name = string(quoted(*(part for part in (schema, table) if part is not None)))
+        name = DIALECT.string(DIALECT.quote(*(part for part in (schema, table) if part is not None)))
         return f"""
 SELECT array_agg(a.attname::text) FROM pg_index AS i
 JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1])

@@ -1,24 +1,21 @@
 """Writing to PostgreSQL: stage beside the table, then merge and record the run in one transaction."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
 from observe_dagster.datatypes import DataType
-from observe_dagster.errors import UnsupportedTypeError, WarehouseError, WatermarkConflictError
-from observe_dagster.records import Column, CommittedRun, Counts, TableName
+from observe_dagster.errors import WarehouseError
+from observe_dagster.records import Column, TableName
+from observe_dagster.warehouse.load.destination import MergingDestination, Written
 from observe_dagster.warehouse.load.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
-from observe_dagster.warehouse.load.run_record import check_deletes, committed_run
-from observe_dagster.warehouse.port.destination import noop
-from observe_dagster.warehouse.port.load import SYNC_RUN_TABLE, Load
+from observe_dagster.warehouse.load.merge import MergeStatements
+from observe_dagster.warehouse.load.run_record import create_sync_run
+from observe_dagster.warehouse.port.load import SYNC_RUN_TABLE, CommitOutcome, LoadPlan, NotCommitted, Running, Staged
 from observe_dagster.warehouse.port.source import Format, RowStream
-from observe_dagster.warehouse.postgres.names import LONGEST_NAME, qualified, stage_name, stage_prefix
-from observe_dagster.warehouse.postgres.run_record import add_run, create_sync_run, newest_run
+from observe_dagster.warehouse.postgres.dialect import DIALECT
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import describe
-from observe_dagster.warehouse.postgres.statements import LoadStatements
+from observe_dagster.warehouse.postgres.stage import PostgresMerge, PostgresStage, stage_name, stage_prefix
 from observe_dagster.warehouse.postgres.types import arrow_transport_type, native_of
 from observe_dagster.warehouse.postgres.unstorable import marked
 
@@ -26,177 +23,87 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _COUNTED_EXACTLY_UP_TO = 1_000_000
-_NOTHING_WRITTEN = {"inserts": 0, "updates": 0, "read_deletes": 0, "gone": 0, "late": 0}
-_INFINITE = sql.SQL("UPDATE {} SET {field} = 'infinity' WHERE {field} = {arrived}")
-_INFINITE_ELEMENTS = sql.SQL(
-    "UPDATE {} SET {field} = array_replace({field}, {arrived}, 'infinity') WHERE {arrived} = ANY ({field})"
-)
 
 
-class PostgresDestination:
+class PostgresDestination(MergingDestination):
     """A session that writes."""
 
-    engine = "postgres"
+    dialect = DIALECT
     formats: tuple[Format, ...] = ("pgcopy", "arrow")
 
     def __init__(self, session: PostgresSession) -> None:
+        super().__init__(session)
         self.session = session
         self.queries = session.queries
-        self._staged_as_table = False
+        self._stage_may_become_table = False
+        self._types: tuple[str, ...] | None = None
+
+    def exists(self, table: TableName) -> bool:
+        """Whether there is a table or view of that name."""
+        return bool(self.session.fetch("SELECT to_regclass(%s) IS NOT NULL", (DIALECT.table(table),))[0][0])
 
     def table_columns(self, table: TableName) -> tuple[Column, ...] | None:
         """The columns of a table as it stands, None where there is no such table."""
-        self._require_short("schema", table.schema)
-        self._require_short("table", table.table)
-        if not self._exists(table):
+        self.require_short("schema", table.schema)
+        self.require_short("table", table.table)
+        if not self.exists(table):
             return None
-        query = sql.SQL("SELECT * FROM {} LIMIT 0").format(qualified(table))
-        return describe(self.session, self.session.text(query))
-
-    def native_type(self, column: Column, *, source_engine: str) -> str:
-        """The type a new column gets: the same in PostgreSQL's own rows, else our type's spelling."""
-        self._require_short("column", column.name)
-        if source_engine == "postgres":
-            return column.native
-        if column.data_type is None:
-            raise UnsupportedTypeError(
-                self.session.connection_id, column.name, column.native, "PostgreSQL cannot hold it; cast it or drop it."
-            )
-        return self.native_of(column.data_type, column=column.name)
+        return describe(self.session, f"SELECT * FROM {DIALECT.table(table)} LIMIT 0")
 
     def native_of(self, data_type: DataType, *, column: str) -> str:
         """PostgreSQL's spelling of a type; it has one for each."""
         del column
         return native_of(data_type)
 
-    def last_commit(self, pipeline_id: str, table: TableName) -> CommittedRun | None:
-        """The newest run of a pipeline that moved its watermark in a table that still exists."""
-        if not self._exists(table) or not self._exists(TableName(schema=table.schema, table=SYNC_RUN_TABLE)):
-            return None
-        condition = sql.SQL("moves_watermark AND pipeline_id = {} AND table_name = {}")
-        return self._run(table, condition.format(sql.Literal(pipeline_id), sql.Literal(table.table)))
+    def outcome(self, pipeline_id: str, execution_key: str, table: TableName) -> CommitOutcome:
+        """What became of a run whose commit got no answer: while the server works on one, its lock is held."""
+        free = self.session.fetch(f"SELECT pg_try_advisory_xact_lock({_LOCK_KEY})", (_lock_name(pipeline_id),))
+        outcome = super().outcome(pipeline_id, execution_key, table)
+        return Running() if isinstance(outcome, NotCommitted) and not free[0][0] else outcome
 
-    def committed(self, execution_key: str, table: TableName) -> CommittedRun | None:
-        """The run of that key, if its rows are in the table."""
-        if not self._exists(TableName(schema=table.schema, table=SYNC_RUN_TABLE)):
-            return None
-        return self._run(table, sql.SQL("execution_key = {}").format(sql.Literal(execution_key)))
+    # Staging
 
-    def stage(self, load: Load, stream: RowStream) -> int:
+    def stage(self, plan: LoadPlan, stream: RowStream) -> int:
         """Put a stream's rows in a table beside the destination; return how many arrived.
 
         It is unlogged, unless it may become the destination itself.
         """
-        self._prepare_schema(load.table.schema)
-        self._drop_stages(load)
-        statements = self._statements(load, self._staged_types(load, stream.format))
+        self.ensure_schema(plan.target.table.schema)
+        self.drop_stage(plan)
         copied = stream.format == "pgcopy"
-        self._staged_as_table = copied and statements.may_become_table() and not self._is_publisher()
-        self.session.execute(statements.create_stage(as_table=self._staged_as_table))
-        return self._copy_in(load, stream) if copied else self._ingest(load, stream)
+        stage = PostgresStage(plan, _staged_types(plan, stream.format))
+        self._stage_may_become_table = copied and stage.may_become_table() and not self._is_publisher()
+        self.session.execute(stage.create(as_table=self._stage_may_become_table))
+        self._types = stage.types if copied else self._described_types(stage)
+        return self._copy_in(stage, stream) if copied else self._ingest(stage, stream)
 
-    def commit(self, load: Load, *, now: datetime, on_commit: Callable[[], None] = noop) -> Counts:
-        """Merge the staged rows and record the run, in one transaction."""
-        types = self._staged_types(load, "pgcopy") if load.unstaged else self._stage_types(load)
-        statements = self._statements(load, types)
-        if load.unstaged and load.expected_watermark is None:
-            self._prepare_schema(load.table.schema)
-        with self.session.transaction():
-            self.session.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"observe:{load.pipeline_id}",)
-            )
-            self._compare_watermark(load)
-            total, rejected, superseded = load.rows, 0, 0
-            became_table = self._staged_as_table and self._become_table(statements)
-            if became_table:
-                written = _NOTHING_WRITTEN | {"inserts": total}
-            else:
-                rejected, superseded = (0, 0) if load.unstaged else self._check_rows(load, statements)
-                written = self._write(load, statements, staged=total - rejected - superseded)
-            counts = Counts(
-                total_rows=total,
-                rejected=rejected,
-                superseded=superseded,
-                unchanged=total - rejected - written["inserts"] - written["updates"] - written["read_deletes"],
-                inserts=written["inserts"],
-                updates=written["updates"],
-                soft_deletes=written["read_deletes"] + written["gone"],
-                late=written["late"],
-                bytes=load.bytes,
-                table_rows=total if became_table else self._table_rows(load, inserted=written["inserts"]),
-            )
-            self.session.execute(add_run(load, counts, now))
-            if not became_table and not load.unstaged:
-                self.session.execute(sql.SQL("DROP TABLE {}").format(self._stage(load)))
-            on_commit()
-        return counts
+    def _described_types(self, stage: PostgresStage) -> tuple[str, ...]:
+        """The stage's types as PostgreSQL spells them, so that they can be told from the table's."""
+        rows = self.session.fetch(
+            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 "
+            "AND attname <> 'rejected' ORDER BY attnum",
+            (stage.table,),
+        )
+        return tuple(name for (name,) in rows)
 
-    def drop_stage(self, load: Load) -> None:
-        """Remove what was staged, if anything."""
-        self._drop_stages(load)
-
-    def table_bytes(self, table: TableName) -> int | None:
-        """How much room a table takes, with its indexes and its long values."""
-        name = qualified(table).as_string(self.session.driver)
-        return self.session.fetch("SELECT pg_total_relation_size(to_regclass(%s))", (name,))[0][0]
-
-    def _require_short(self, what: str, name: str) -> None:
-        """Refuse a name that PostgreSQL would cut, for what is left may be another's; raises WarehouseError."""
-        if len(name.encode()) > LONGEST_NAME:
-            raise WarehouseError(
-                self.session.connection_id,
-                f"the {what} name {name!r} is longer than the {LONGEST_NAME} bytes that PostgreSQL keeps; "
-                "give it a shorter one.",
-            )
-
-    # Staging
-
-    def _prepare_schema(self, schema: str) -> None:
-        with self.session.transaction():
-            self.session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"observe-schema:{schema}",))
-            if not self.session.fetch("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)):
-                self.session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-            if not self._exists(TableName(schema=schema, table=SYNC_RUN_TABLE)):
-                self.session.execute(create_sync_run(schema))
-
-    def _drop_stages(self, load: Load) -> None:
-        prefix = stage_prefix(load.pipeline_id)
-        found = self.session.fetch(
+    def drop_stage(self, plan: LoadPlan) -> None:
+        """Remove what was staged for the pipeline, by this run or by one that crashed."""
+        schema = plan.target.table.schema
+        names = self.session.fetch(
             "SELECT relname FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) "
             "AND relkind = 'r' AND starts_with(relname, %s)",
-            (load.table.schema, prefix),
+            (schema, stage_prefix(plan.run.pipeline_id)),
         )
-        for (name,) in found:
-            self.session.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(load.table.schema, name)))
+        for (name,) in names:
+            self.session.execute(f"DROP TABLE IF EXISTS {DIALECT.quote(schema, name)}")
 
     def _is_publisher(self) -> bool:
         """Whether rows are replicated from here, in which case subscribers must not meet them under another name."""
         return bool(self.session.fetch("SELECT EXISTS (SELECT FROM pg_publication)")[0][0])
 
-    def _statements(self, load: Load, staged_types: tuple[str, ...]) -> LoadStatements:
-        return LoadStatements(load, stage=self._stage(load), staged_types=staged_types)
-
-    def _stage(self, load: Load) -> sql.Identifier:
-        return sql.Identifier(load.table.schema, stage_name(load))
-
-    def _staged_types(self, load: Load, row_format: Format) -> tuple[str, ...]:
-        if row_format == "pgcopy":
-            return tuple(column.native for column in load.staged)
-        return tuple(
-            "text" if column.data_type is None else arrow_transport_type(column.data_type) for column in load.staged
-        )
-
-    def _stage_types(self, load: Load) -> tuple[str, ...]:
-        rows = self.session.fetch(
-            "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
-            "AND attname <> 'rejected' ORDER BY attnum",
-            (self._stage(load).as_string(self.session.driver),),
-        )
-        return tuple(name for (name,) in rows)
-
-    def _copy_in(self, load: Load, stream: RowStream) -> int:
-        names = sql.SQL(", ").join(sql.Identifier(f"c{i}") for i in range(len(load.staged)))
-        text = self.session.text(sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(self._stage(load), names))
+    def _copy_in(self, stage: PostgresStage, stream: RowStream) -> int:
+        names = ", ".join(f"c{i}" for i in range(len(stage.types)))
+        text = f"COPY {stage.table} ({names}) FROM STDIN (FORMAT BINARY)"
         with self.session.recorded(text) as record:
             cursor = self.session.driver.cursor()
             with cursor.copy(text.encode()) as copy:
@@ -205,14 +112,13 @@ class PostgresDestination:
             record.rows = cursor.rowcount
             return cursor.rowcount
 
-    def _ingest(self, load: Load, stream: RowStream) -> int:
+    def _ingest(self, stage: PostgresStage, stream: RowStream) -> int:
         import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
-        stage = stage_name(load)
-        text = self.session.text(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(self._stage(load)))
+        plan = stage.plan
         schema = (stream.schema or pa.schema([])).append(pa.field("rejected", pa.string()))
-        names = [column.name for column in load.staged]
+        names = [column.name for column in plan.schema.staged]
         infinite: dict[int, bool] = {}
 
         def batches() -> "Iterator[pa.RecordBatch]":
@@ -226,110 +132,131 @@ class PostgresDestination:
                 yield pa.RecordBatch.from_arrays([*rows.columns, reasons], schema=schema)
 
         reader = pa.RecordBatchReader.from_batches(schema, batches())
+        text = f"COPY {stage.table} FROM STDIN (FORMAT BINARY)"
         try:
             with (
                 self.queries.statement(self.session.connection_id, text, self.session.user) as record,
                 dbapi.connect(self.session.dsn) as driver,
                 driver.cursor() as cursor,
             ):
-                cursor.adbc_ingest(stage, reader, mode="append", db_schema_name=load.table.schema)
+                cursor.adbc_ingest(stage_name(plan), reader, mode="append", db_schema_name=plan.target.table.schema)
                 driver.commit()
                 record.rows = stream.sent
         except dbapi.Error as error:
             raise self.session.arrow_error(error) from None
         for position, in_arrays in infinite.items():
-            field = sql.Identifier(f"c{position}")
-            change = _INFINITE_ELEMENTS if in_arrays else _INFINITE
-            self.session.execute(change.format(self._stage(load), field=field, arrived=sql.Literal(ARRIVED_INFINITY)))
-        return int(self.session.fetch(sql.SQL("SELECT count(*) FROM {}").format(self._stage(load)))[0][0])
+            self.session.execute(_with_infinity(stage.table, f"c{position}", in_arrays=in_arrays))
+        return int(self.session.fetch(f"SELECT count(*) FROM {stage.table}")[0][0])
 
-    # Merging
+    # Preparing
 
-    def _become_table(self, statements: LoadStatements) -> bool:
-        """Make the stage the table; where a row cannot stay in it, prepare it to be checked row by row and say so."""
-        rejects = statements.has_null_iterator()
-        if rejects is None or not self.session.fetch(rejects)[0][0]:
-            self.session.execute("SAVEPOINT as_table")
-            try:
-                for statement in statements.become_table():
+    def create_schema(self, schema: str) -> None:
+        """Make the schema and in it the record of committed runs; many may do so at once."""
+        with self.session.transaction():
+            self.session.execute(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})", (f"observe-schema:{schema}",))
+            if not self.session.fetch("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)):
+                self.session.execute(f"CREATE SCHEMA {DIALECT.quote(schema)}")
+            if not self.exists(TableName(schema=schema, table=SYNC_RUN_TABLE)):
+                self.session.execute(create_sync_run(schema, DIALECT))
+
+    def prepare(self, plan: LoadPlan, staged: Staged | None) -> None:
+        """Make what the commit writes to, and check the staged rows."""
+        if self._stage_may_become_table and not self._name_columns(plan):
+            self._stage_may_become_table = False
+            self.session.execute(self._stage(plan).add_rejected())
+        if staged is not None and not self._stage_may_become_table:
+            marking = self._stage(plan).mark_rejected()
+            if marking is not None:
+                self.session.execute(marking)
+        super().prepare(plan, None if self._stage_may_become_table else staged)
+
+    def _name_columns(self, plan: LoadPlan) -> bool:
+        """Make the stage what the table is to be; false where a row cannot stay in it, so that each is checked."""
+        stage = self._stage(plan)
+        rejects = stage.has_null_iterator()
+        if rejects is not None and self.session.fetch(rejects)[0][0]:
+            return False
+        try:
+            with self.session.transaction():
+                for statement in stage.name_columns():
                     self.session.execute(statement)
-            except WarehouseError as error:
-                if error.transient:
-                    raise
-                # A key that is null or comes twice.
-                self.session.execute("ROLLBACK TO SAVEPOINT as_table")
-            else:
-                return True
-        self.session.execute(statements.add_rejected())
-        return False
+        except WarehouseError as error:
+            if error.transient:
+                raise
+            # A key that is NULL or comes twice.
+            return False
+        return True
 
-    def _compare_watermark(self, load: Load) -> None:
-        if not load.range.moves_watermark:
-            return
-        found = self.last_commit(load.pipeline_id, load.table)
-        watermark = None if found is None else found.watermark
-        if watermark != load.expected_watermark:
-            raise WatermarkConflictError(load.pipeline_id, expected=load.expected_watermark, found=watermark)
+    def adopts_stage(self, plan: LoadPlan) -> bool:
+        """A first load of copied rows that all may stay."""
+        del plan
+        return self._stage_may_become_table
 
-    def _check_rows(self, load: Load, statements: LoadStatements) -> tuple[int, int]:
-        marking, superseded = statements.mark_rejected(), 0
-        if marking is not None:
-            self.session.execute(marking)
-        rejected = int(self.session.fetch(statements.count_rejected())[0][0])
-        if rejected:
-            self.session.execute(statements.create_quarantine())
-            self.session.execute(statements.quarantine())
-        if load.primary_key and self.session.fetch(statements.has_duplicates())[0][0]:
-            superseded = self.session.execute(statements.mark_superseded())
-        return rejected, superseded
+    # Committing
 
-    def _write(self, load: Load, statements: LoadStatements, *, staged: int) -> dict[str, int]:
-        done = dict(_NOTHING_WRITTEN)
-        if load.existing is None:
-            self.session.execute(statements.create_table())
-        for statement in statements.alter() if load.existing is not None else ():
-            self.session.execute(statement)
-        if load.write_mode == "mirror":
-            self.session.execute(statements.add_deleted_at())
-            done["gone"] = self._delete_gone(load, statements)
-        if load.write_mode == "replace" and load.existing is not None:
-            self.session.execute(sql.SQL("DELETE FROM {}").format(statements.table))
-        if load.delete_from is not None or load.delete_until is not None:
-            self.session.execute(statements.delete_range())
-        if load.existing is None or load.write_mode in ("append", "replace"):
-            done["inserts"] = self.session.execute(statements.insert()) if staged else 0
-        elif not load.unstaged:
-            self._upsert(load, statements, done)
-        if load.existing is None and load.primary_key:
-            self.session.execute(statements.add_key())
-        return done
+    def check_rows(self, plan: LoadPlan, statements: MergeStatements) -> tuple[int, int]:
+        """Quarantine rejected rows and drop older ones of a key; a stage that is to be the table has neither."""
+        return (0, 0) if self._stage_may_become_table else super().check_rows(plan, statements)
 
-    def _upsert(self, load: Load, statements: LoadStatements, done: dict[str, int]) -> None:
-        if load.soft_delete_field is not None or load.late_before is not None:
-            done["read_deletes"], done["late"] = self.session.fetch(statements.count_special())[0]
-        inserted, updated = self.session.fetch(statements.upsert())[0]
-        done["inserts"], done["updates"] = inserted, updated - done["read_deletes"]
+    def statements(self, plan: LoadPlan) -> PostgresMerge:
+        """The statements of a load from its stage."""
+        return PostgresMerge(plan, DIALECT, self._stage(plan))
 
-    def _delete_gone(self, load: Load, statements: LoadStatements) -> int:
-        if load.existing is None:
-            return 0
-        gone, live = self.session.fetch(statements.count_gone())[0]
-        check_deletes(load, gone=gone, live=live)
-        return self.session.execute(statements.delete_gone()) if gone else 0
+    def become_table(self, plan: LoadPlan) -> Sequence[str]:
+        """Make the stage the table."""
+        return self._stage(plan).become_table()
 
-    def _table_rows(self, load: Load, *, inserted: int) -> int:
-        known = load.previous_table_rows
-        many = known is not None and known > _COUNTED_EXACTLY_UP_TO and load.write_mode in ("upsert", "mirror")
-        if known is not None and (many or load.unstaged):
-            return known + inserted
-        return int(self.session.fetch(sql.SQL("SELECT count(*) FROM {}").format(qualified(load.table)))[0][0])
+    def lock_pipeline(self, pipeline_id: str) -> None:
+        """Keep other commits of the pipeline out until the transaction ends."""
+        self.session.execute(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})", (_lock_name(pipeline_id),))
 
-    # The record of committed runs
+    def upsert(self, plan: LoadPlan, statements: MergeStatements, staged: Staged) -> Written:
+        """Insert new keys, update changed rows and leave equal ones."""
+        del staged
+        assert isinstance(statements, PostgresMerge)
+        written, rules = Written(), plan.rules
+        if rules.soft_delete_field is not None or rules.late_before is not None:
+            _, _, written.read_deletes, written.late = self.session.fetch(statements.classify())[0]
+        written.inserts, updated = self.session.fetch(statements.upsert())[0]
+        written.updates = updated - written.read_deletes
+        return written
 
-    def _run(self, table: TableName, condition: sql.Composable) -> CommittedRun | None:
-        rows = self.session.fetch(newest_run(table, condition))
-        return committed_run(rows[0]) if rows else None
+    def table_rows(self, plan: LoadPlan, statements: MergeStatements, staged: Staged | None, written: Written) -> int:
+        """How many rows the table has now; those of a large one are counted on from the last run."""
+        if self.adopts_stage(plan):
+            return written.inserts
+        known = plan.target.previous_rows
+        if known is not None:
+            many = known > _COUNTED_EXACTLY_UP_TO and plan.rules.write_mode in ("upsert", "mirror")
+            if many or staged is None:
+                return known + written.inserts
+        return super().table_rows(plan, statements, staged, written)
 
-    def _exists(self, table: TableName) -> bool:
-        name = qualified(table).as_string(self.session.driver)
-        return bool(self.session.fetch("SELECT to_regclass(%s) IS NOT NULL", (name,))[0][0])
+    def table_bytes(self, table: TableName) -> int | None:
+        """How much room a table takes, with its indexes and its long values."""
+        return self.session.fetch("SELECT pg_total_relation_size(to_regclass(%s))", (DIALECT.table(table),))[0][0]
+
+    def _stage(self, plan: LoadPlan) -> PostgresStage:
+        return PostgresStage(plan, _staged_types(plan, "pgcopy") if self._types is None else self._types)
+
+
+_LOCK_KEY = "hashtextextended(%s, 0)"
+
+
+def _lock_name(pipeline_id: str) -> str:
+    return f"observe:{pipeline_id}"
+
+
+def _staged_types(plan: LoadPlan, row_format: Format) -> tuple[str, ...]:
+    if row_format == "pgcopy":
+        return tuple(column.native for column in plan.schema.staged)
+    return tuple(
+        "text" if column.data_type is None else arrow_transport_type(column.data_type) for column in plan.schema.staged
+    )
+
+
+def _with_infinity(stage: str, field: str, *, in_arrays: bool) -> str:
+    arrived = DIALECT.string(ARRIVED_INFINITY)
+    value = f"array_replace({field}, {arrived}, 'infinity')" if in_arrays else "'infinity'"
+    holds = f"{arrived} = ANY ({field})" if in_arrays else f"{field} = {arrived}"
+    return f"UPDATE {stage} SET {field} = {value} WHERE {holds}"

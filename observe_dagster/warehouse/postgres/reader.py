@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from observe_dagster.records import Column, TableName
 from observe_dagster.warehouse.port.query_log import StatementRecord
 from observe_dagster.warehouse.postgres.comparison import PostgresExpressions
-from observe_dagster.warehouse.postgres.names import qualified
+from observe_dagster.warehouse.postgres.dialect import DIALECT
 from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.source import PostgresSource, describe
+from observe_dagster.warehouse.selection import bare
 
 _EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
 _PLACE = """
@@ -25,8 +25,7 @@ SELECT concat_ws(' ', system_identifier, (SELECT oid FROM pg_database WHERE datn
 class PostgresReader:
     """A session in one REPEATABLE READ, READ ONLY transaction that ends when it is closed."""
 
-    engine = "postgres"
-    dialect = "postgres"
+    dialect = DIALECT
 
     def __init__(self, session: PostgresSession) -> None:
         self.connection_id = session.connection_id
@@ -45,26 +44,26 @@ class PostgresReader:
 
     def columns(self, table: TableName) -> tuple[Column, ...] | None:
         """The columns of a table or view, None where there is none."""
-        name = qualified(table)
-        if not self._session.fetch(_EXISTS, (self._session.text(name),))[0][0]:
+        name = DIALECT.table(table)
+        if not self._session.fetch(_EXISTS, (name,))[0][0]:
             return None
         with self._guarded():
-            return describe(self._session, self._session.text(sql.SQL("SELECT * FROM {} LIMIT 0").format(name)))
+            return describe(self._session, f"SELECT * FROM {name} LIMIT 0")
 
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns a SELECT would give; raises WarehouseError when PostgreSQL rejects it."""
         with self._guarded():
-            return self._source.describe(_bare(query))
+            return self._source.describe(bare(query))
 
     def rows(self, query: str, *, limit: int | None = None) -> list[tuple[Any, ...]]:
         """Run a query whose answer is small; with `limit`, give at most so many of its rows."""
-        text = _bare(query) if limit is None else f"SELECT * FROM (\n{_bare(query)}\n) AS model LIMIT {int(limit)}"
+        text = bare(query) if limit is None else f"SELECT * FROM (\n{bare(query)}\n) AS model LIMIT {int(limit)}"
         with self._guarded():
             return self._session.ask(text)
 
     def stream(self, query: str, *, batch_rows: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
         """Run a query whose answer may be large; give its rows in batches, in bounded memory."""
-        text = _bare(query)
+        text = bare(query)
         with self._recorded(text) as record, self._session.driver.cursor(name="observe_rows") as cursor:
             cursor.execute(text.encode())
             record.rows = 0
@@ -74,7 +73,7 @@ class PostgresReader:
 
     def export(self, query: str, path: Path) -> int:
         """Write a query's rows as CSV: every value in quotes, NULL bare as a backslash and N; return how many."""
-        text = f"COPY (\n{_bare(query)}\n) TO STDOUT (FORMAT CSV, NULL '\\N', FORCE_QUOTE *)"
+        text = f"COPY (\n{bare(query)}\n) TO STDOUT (FORMAT CSV, NULL '\\N', FORCE_QUOTE *)"
         with self._recorded(text) as record, path.open("wb") as file, self._session.driver.cursor() as cursor:
             with cursor.copy(text.encode()) as rows:
                 for row in rows:
@@ -95,7 +94,3 @@ class PostgresReader:
     def _recorded(self, text: str) -> Generator[StatementRecord]:
         with self._guarded(), self._session.recorded(text) as record:
             yield record
-
-
-def _bare(query: str) -> str:
-    return query.strip().rstrip(";").rstrip()

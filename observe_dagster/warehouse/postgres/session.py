@@ -2,17 +2,15 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
-from psycopg import conninfo, sql
+from psycopg import conninfo
 
 from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.config.secrets import redact, secrets_of
 from observe_dagster.errors import ConnectionFailedError, WarehouseError
 from observe_dagster.warehouse.port.query_log import StatementRecord
-from observe_dagster.warehouse.port.source import Bound
 from observe_dagster.warehouse.port.warehouse import OpenOptions
 
 _DEFAULTS: dict[str, Any] = {
@@ -80,23 +78,17 @@ class PostgresSession:
         except psycopg.Error as error:
             raise self.error(error) from None
 
-    def text(self, statement: "sql.Composable | str") -> str:
-        """The statement as the server gets it."""
-        return statement if isinstance(statement, str) else statement.as_string(self.driver)
-
-    def execute(self, statement: "sql.Composable | str", parameters: Sequence[Any] | None = None) -> int:
+    def execute(self, text: str, parameters: Sequence[Any] | None = None) -> int:
         """Run a statement; return how many rows it touched."""
-        text = self.text(statement)
         with self.recorded(text) as record:
             cursor = self.driver.execute(text.encode(), parameters)
             record.rows = cursor.rowcount
             return cursor.rowcount
 
-    def fetch(
-        self, statement: "sql.Composable | str", parameters: Sequence[Any] | None = None
-    ) -> list[tuple[Any, ...]]:
+    changed = execute
+
+    def fetch(self, text: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a query whose answer is small; return its rows."""
-        text = self.text(statement)
         with self.recorded(text) as record:
             rows = self.driver.execute(text.encode(), parameters).fetchall()
             record.rows = len(rows)
@@ -121,21 +113,6 @@ class PostgresSession:
                 self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
-
-
-def raw(text: str) -> sql.SQL:
-    """SQL that is not ours to quote: a data model's query, or a type as PostgreSQL spelt it."""
-    return sql.SQL(cast("LiteralString", text))
-
-
-def literal(value: Bound) -> sql.Composable:
-    """A bound as SQL, with its type spelt out."""
-    if isinstance(value, datetime):
-        kind = "timestamp" if value.tzinfo is None else "timestamptz"
-        return sql.SQL("{}::{}").format(sql.Literal(value.isoformat(sep=" ")), raw(kind))
-    if isinstance(value, date):
-        return sql.SQL("{}::date").format(sql.Literal(value.isoformat()))
-    return sql.Literal(value)
 
 
 def dsn_of(connection: PostgresConnection, *, writes: bool, lock_wait_seconds: float = 300.0) -> str:

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from psycopg import sql
-
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.errors import ConnectionFailedError
 from observe_dagster.records import Column
 from observe_dagster.warehouse.load.infinity import POSTGRES_TO_ARROW, remapped
 from observe_dagster.warehouse.port.source import Format, RowStream, Selection
-from observe_dagster.warehouse.postgres.session import PostgresSession, literal, raw
+from observe_dagster.warehouse.postgres.dialect import DIALECT
+from observe_dagster.warehouse.postgres.session import PostgresSession
 from observe_dagster.warehouse.postgres.types import data_type_of, sent_as_text
+from observe_dagster.warehouse.selection import selected_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +47,7 @@ JOIN pg_type t ON t.oid = g.oid ORDER BY g.i
 class PostgresSource:
     """A read-only session."""
 
+    dialect = DIALECT
     formats: tuple[Format, ...] = ("pgcopy", "arrow")
 
     def __init__(self, session: PostgresSession) -> None:
@@ -85,18 +86,16 @@ class PostgresSource:
 
     def max_value(self, query: str, iterator: str) -> int | None:
         """The greatest whole number in a SELECT's iterator column."""
-        statement = sql.SQL("SELECT max({})::text FROM (\n{}\n) AS model").format(sql.Identifier(iterator), raw(query))
-        (greatest,) = self.session.ask(self.session.text(statement))[0]
+        (greatest,) = self.session.ask(f"SELECT max({DIALECT.quote(iterator)})::text FROM (\n{query}\n) AS model")[0]
         return None if greatest is None else int(greatest)
 
     def count(self, selection: Selection) -> int:
         """How many rows a selection has."""
-        statement = sql.SQL("SELECT count(*) FROM {}").format(self._rows(selection))
-        return int(self.session.fetch(statement)[0][0])
+        return int(self.session.fetch(f"SELECT count(*) FROM {selected_rows(DIALECT, selection)}")[0][0])
 
     def known_empty(self, selection: Selection) -> bool:
         """Whether a selection has no rows; asked only where the planner expects that to be cheap, as with an index."""
-        text = self.session.text(sql.SQL("SELECT FROM {}").format(self._rows(selection)))
+        text = f"SELECT FROM {selected_rows(DIALECT, selection)}"
         ((plan,),) = self.session.ask(f"EXPLAIN (FORMAT JSON) {text}")
         if plan[0]["Plan"]["Total Cost"] > _CHEAP:
             return False
@@ -110,12 +109,10 @@ class PostgresSource:
         return self._arrow_out(selection)
 
     def _copy_out(self, selection: Selection) -> RowStream:
-        fields = [_copied(column) for column in selection.columns]
-        statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT BINARY)").format(
-            sql.SQL(", ").join(fields), self._rows(selection)
-        )
+        fields = ", ".join(f"{DIALECT.quote(column.name)}::{column.native}" for column in selection.columns)
+        text = f"COPY (SELECT {fields} FROM {selected_rows(DIALECT, selection)}) TO STDOUT (FORMAT BINARY)"
         stream = RowStream(format="pgcopy", columns=selection.columns)
-        stream.blocks = self._blocks(self.session.text(statement), stream)
+        stream.blocks = self._blocks(text, stream)
         return stream
 
     def _blocks(self, text: str, stream: RowStream) -> Iterator[bytes]:
@@ -131,8 +128,8 @@ class PostgresSource:
         import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
-        fields = [_carried(column, position) for position, column in enumerate(selection.columns)]
-        text = self.session.text(sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(fields), self._rows(selection)))
+        fields = ", ".join(f"{_carried(column)} AS c{position}" for position, column in enumerate(selection.columns))
+        text = f"SELECT {fields} FROM {selected_rows(DIALECT, selection)}"
         stream = RowStream(format="arrow", columns=selection.columns)
         try:
             driver = dbapi.connect(self.session.dsn)
@@ -148,7 +145,7 @@ class PostgresSource:
         except dbapi.Error as error:
             driver.close()
             raise self.session.arrow_error(error) from None
-        stream.schema = _plain_schema(reader.schema)
+        stream.schema = reader.schema.remove_metadata()
 
         def batches() -> "Iterator[pa.RecordBatch]":
             try:
@@ -156,7 +153,7 @@ class PostgresSource:
                     stream.sent += batch.num_rows
                     stream.bytes += batch.nbytes
                     record.rows = stream.sent
-                    yield _plain(batch, stream.schema)
+                    yield remapped(batch, stream.schema, POSTGRES_TO_ARROW)
             except (dbapi.Error, OSError, pa.ArrowException) as error:
                 raise self.session.arrow_error(error) from None
 
@@ -168,23 +165,6 @@ class PostgresSource:
         stream.release = release
         stream.batches = batches()
         return stream
-
-    def _rows(self, selection: Selection) -> sql.Composable:
-        rows = sql.SQL("(\n{}\n) AS model").format(raw(selection.sql))
-        if selection.iterator is None:
-            return rows
-        field = sql.Identifier(selection.iterator)
-        tests: list[sql.Composable] = []
-        if selection.read_from is not None:
-            tests.append(sql.SQL("{} >= {}").format(field, literal(selection.read_from)))
-        if selection.read_until is not None:
-            tests.append(sql.SQL("{} < {}").format(field, literal(selection.read_until)))
-        if not tests:
-            return rows
-        condition = sql.SQL(" AND ").join(tests)
-        if selection.include_null_iterator:
-            condition = sql.SQL("({}) OR {} IS NULL").format(condition, field)
-        return sql.SQL("{} WHERE {}").format(rows, condition)
 
     def _await_open_transactions(self, seconds: float) -> None:
         held = {row[0] for row in self.session.fetch(_TRANSACTION_IDS)}
@@ -252,28 +232,12 @@ def _joined(rows: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
         yield b"".join(held)
 
 
-def _copied(column: Column) -> sql.Composable:
-    return sql.SQL("{}::{}").format(sql.Identifier(column.name), raw(column.native))
-
-
-def _carried(column: Column, position: int) -> sql.Composable:
-    alias = sql.Identifier(f"c{position}")
-    field = sql.Identifier(column.name)
-    data_type = column.data_type
+def _carried(column: Column) -> str:
+    field, data_type = DIALECT.quote(column.name), column.data_type
     if data_type is None:
-        return sql.SQL("{}::text AS {}").format(field, alias)
+        return f"{field}::text"
     array = data_type.kind is Kind.ARRAY
     kind = data_type.element.kind if array and data_type.element is not None else data_type.kind
     if sent_as_text(data_type) or kind is Kind.TEXT:
-        return sql.SQL("{}::{} AS {}").format(field, sql.SQL("text[]" if array else "text"), alias)
-    if kind is Kind.BIGINT and not array:
-        return sql.SQL("{}::int8 AS {}").format(field, alias)
-    return sql.SQL("{} AS {}").format(field, alias)
-
-
-def _plain_schema(schema: "pa.Schema") -> "pa.Schema":
-    return schema.remove_metadata()
-
-
-def _plain(batch: "pa.RecordBatch", schema: "pa.Schema | None") -> "pa.RecordBatch":
-    return remapped(batch, schema, POSTGRES_TO_ARROW)
+        return f"{field}::{'text[]' if array else 'text'}"
+    return f"{field}::int8" if kind is Kind.BIGINT and not array else field

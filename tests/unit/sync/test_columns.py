@@ -1,7 +1,7 @@
 """How a data model's columns become a table's: transformation, policy for changed schemas, and what is refused."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from inline_snapshot import snapshot
@@ -9,9 +9,13 @@ from inline_snapshot import snapshot
 from observe_dagster.config import Pipeline
 from observe_dagster.datatypes import DataType, parse_data_type
 from observe_dagster.errors import ObserveError, SchemaChangedError, SyncError
-from observe_dagster.records import Column
-from observe_dagster.sync.columns import ColumnPlan, TypeNames, plan_columns
+from observe_dagster.records import Column, SchemaChange
+from observe_dagster.sync.columns import TypeNames, plan_columns
+from observe_dagster.warehouse import Dialect
+from observe_dagster.warehouse.duckdb.dialect import DIALECT as DUCKDB_DIALECT
 from observe_dagster.warehouse.duckdb.types import native_of as duckdb_native_of
+from observe_dagster.warehouse.port.load import LoadSchema
+from observe_dagster.warehouse.postgres.dialect import DIALECT as POSTGRES_DIALECT
 from observe_dagster.warehouse.postgres.types import native_of as postgres_native_of
 from tests.unit.sync.declaring import incremental, pipeline
 
@@ -19,23 +23,23 @@ from tests.unit.sync.declaring import incremental, pipeline
 class Names:
     """The type names of one engine, without a session."""
 
-    def __init__(self, engine: str) -> None:
-        self.engine = engine
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
 
-    def native_type(self, column: Column, *, source_engine: str) -> str:
+    def native_type(self, column: Column, *, source: Dialect) -> str:
         """The type a new column gets."""
-        if source_engine == self.engine or column.data_type is None:
+        if source is self.dialect or column.data_type is None:
             return column.native
         return self.native_of(column.data_type, column=column.name)
 
     def native_of(self, data_type: DataType, *, column: str) -> str:
         """The engine's spelling of a type."""
-        native = duckdb_native_of(data_type) if self.engine == "duckdb" else postgres_native_of(data_type)
+        native = duckdb_native_of(data_type) if self.dialect is DUCKDB_DIALECT else postgres_native_of(data_type)
         assert native is not None, column
         return native
 
 
-DUCKDB, POSTGRES = Names("duckdb"), Names("postgres")
+DUCKDB, POSTGRES = Names(DUCKDB_DIALECT), Names(POSTGRES_DIALECT)
 
 
 def columns(names: Names = POSTGRES, **types: str) -> tuple[Column, ...]:
@@ -52,6 +56,13 @@ def columns(names: Names = POSTGRES, **types: str) -> tuple[Column, ...]:
     )
 
 
+class Planned(NamedTuple):
+    """What one run writes, and how that differs from what was there."""
+
+    schema: LoadSchema
+    changes: tuple[SchemaChange, ...]
+
+
 SOURCE = columns(id="integer", total="decimal(8,2)", note="text", updated_on="timestamptz")
 
 
@@ -62,10 +73,12 @@ def planned(
     *,
     names: TypeNames = POSTGRES,
     previous: Mapping[str, str] | None = None,
-) -> ColumnPlan:
+) -> Planned:
     """The plan of one run from PostgreSQL."""
-    return plan_columns(
-        declared or pipeline(), source, existing, names=names, source_engine="postgres", previous=previous
+    return Planned(
+        *plan_columns(
+            declared or pipeline(), source, existing, names=names, dialect=POSTGRES_DIALECT, previous=previous
+        )
     )
 
 
@@ -86,12 +99,12 @@ def refusal(*arguments: Any, error: type[ObserveError] = SyncError, **named: Any
     return str(refused.value)
 
 
-def written(plan: ColumnPlan) -> list[tuple[str, str, int | None]]:
+def written(plan: Planned) -> list[tuple[str, str, int | None]]:
     """What is written: name, type, staged position."""
-    return [(column.name, column.native, column.position) for column in plan.columns]
+    return [(column.name, column.native, column.position) for column in plan.schema.columns]
 
 
-def changes(plan: ColumnPlan) -> list[tuple[str, str, str | None, str | None, str]]:
+def changes(plan: Planned) -> list[tuple[str, str, str | None, str | None, str]]:
     """The recorded changes, as plain values."""
     return [(c.column, c.change, c.old_type, c.new_type, c.action) for c in plan.changes]
 
@@ -107,8 +120,8 @@ def test_a_first_run_writes_every_column_with_its_type() -> None:
         ("note", "text", 2),
         ("updated_on", "timestamptz", 3),
     ]
-    assert (plan.iterator_position, plan.iterator_column) == (3, "updated_on")
-    assert (plan.added, plan.widened, plan.changes) == ((), (), ())
+    assert (plan.schema.iterator_position, plan.schema.iterator_column) == (3, "updated_on")
+    assert (plan.schema.added, plan.schema.widened, plan.changes) == ((), (), ())
 
 
 def test_drop_then_rename_then_cast_and_constants_last() -> None:
@@ -130,25 +143,25 @@ def test_drop_then_rename_then_cast_and_constants_last() -> None:
         ("live", "boolean", None),
         ("nothing", "text", None),
     ]
-    assert [column.constant for column in plan.columns[3:]] == ["ops", 3, 0.5, True, None]
-    assert [column.name for column in plan.staged] == ["id", "total", "updated_on"]
+    assert [column.constant for column in plan.schema.columns[3:]] == ["ops", 3, 0.5, True, None]
+    assert [column.name for column in plan.schema.staged] == ["id", "total", "updated_on"]
 
 
 def test_a_dropped_iterator_is_still_read_and_not_written() -> None:
     plan = planned(transformed(drop=["updated_on"]))
-    assert [column.name for column in plan.staged] == ["id", "total", "note", "updated_on"]
-    assert [column.name for column in plan.columns] == ["id", "total", "note"]
-    assert (plan.iterator_position, plan.iterator_column) == (3, None)
+    assert [column.name for column in plan.schema.staged] == ["id", "total", "note", "updated_on"]
+    assert [column.name for column in plan.schema.columns] == ["id", "total", "note"]
+    assert (plan.schema.iterator_position, plan.schema.iterator_column) == (3, None)
 
 
 def test_a_renamed_iterator_is_known_by_its_new_name() -> None:
     plan = planned(transformed(rename={"updated_on": "changed_at"}))
-    assert (plan.iterator_position, plan.iterator_column) == (3, "changed_at")
+    assert (plan.schema.iterator_position, plan.schema.iterator_column) == (3, "changed_at")
 
 
 def test_a_full_sync_has_no_iterator() -> None:
     plan = planned(pipeline(sync_mode={"type": "full"}))
-    assert (plan.iterator_position, plan.iterator_column) == (None, None)
+    assert (plan.schema.iterator_position, plan.schema.iterator_column) == (None, None)
 
 
 def test_types_are_spelt_in_the_words_of_the_destination() -> None:
@@ -203,9 +216,9 @@ def test_two_columns_of_one_name_are_refused() -> None:
 def test_duckdb_takes_names_that_differ_only_in_the_case_of_a_to_z_as_one() -> None:
     source = (*SOURCE, *columns(Note="text"))
     assert "two columns named 'note'" in refusal(source=source, names=DUCKDB)
-    assert len(planned(source=source).columns) == 5
+    assert len(planned(source=source).schema.columns) == 5
     accented = (*SOURCE, *columns(É="text", é="text"))
-    assert len(planned(source=accented, names=DUCKDB).columns) == 6
+    assert len(planned(source=accented, names=DUCKDB).schema.columns) == 6
 
 
 def test_a_mirror_keeps_its_own_column_for_itself() -> None:
@@ -214,7 +227,7 @@ def test_a_mirror_keeps_its_own_column_for_itself() -> None:
     assert refusal(mirror, source) == snapshot(
         "A mirror keeps the column '_observe_deleted_at' for itself; rename or drop the source's."
     )
-    assert len(planned(source=source).columns) == 5
+    assert len(planned(source=source).schema.columns) == 5
 
 
 # Schema changes
@@ -231,8 +244,8 @@ def test_a_new_column_is_added_or_left_out(schema_change: str, names_written: li
     plan = planned(
         policy(schema_change), existing=columns(id="integer", total="decimal(8,2)", updated_on="timestamptz")
     )
-    assert [column.name for column in plan.columns] == names_written
-    assert [column.name for column in plan.added] == (["note"] if action == "altered" else [])
+    assert [column.name for column in plan.schema.columns] == names_written
+    assert [column.name for column in plan.schema.added] == (["note"] if action == "altered" else [])
     assert changes(plan) == [("note", "added", None, "text", action)]
 
 
@@ -243,7 +256,7 @@ def test_a_wider_type_widens_the_column_or_is_written_as_it_was(schema_change: s
     held = columns(id="integer", total="decimal(6,2)", note="text", updated_on="timestamptz")
     plan = planned(policy(schema_change), existing=held)
     assert written(plan)[1] == ("total", native, 1)
-    assert [column.name for column in plan.widened] == (["total"] if action == "altered" else [])
+    assert [column.name for column in plan.schema.widened] == (["total"] if action == "altered" else [])
     assert changes(plan) == [("total", "type_changed", "numeric(6,2)", "numeric(8,2)", action)]
 
 
@@ -252,14 +265,14 @@ def test_a_narrower_type_fits_the_column_as_it_is(schema_change: str) -> None:
     held = columns(id="bigint", total="decimal(12,4)", note="text", updated_on="timestamptz")
     plan = planned(policy(schema_change), existing=held)
     assert [native for _, native, _ in written(plan)] == ["bigint", "numeric(12,4)", "text", "timestamptz"]
-    assert (plan.widened, plan.changes) == ((), ())
+    assert (plan.schema.widened, plan.changes) == ((), ())
 
 
 @pytest.mark.parametrize(("schema_change", "action"), [("evolve", "kept"), ("discard", "kept")])
 def test_a_column_gone_at_the_source_stays_in_the_table(schema_change: str, action: str) -> None:
     held = (*SOURCE, *columns(old="text"))
     plan = planned(policy(schema_change), existing=held, previous={"id": "integer", "old": "text"})
-    assert "old" not in [column.name for column in plan.columns]
+    assert "old" not in [column.name for column in plan.schema.columns]
     assert changes(plan) == [("old", "removed", "text", None, action)]
 
 
@@ -302,8 +315,8 @@ def test_a_cast_decides_what_a_changed_source_is_compared_with() -> None:
 def test_a_duckdb_table_with_other_case_is_written_under_the_declared_names() -> None:
     held = columns(DUCKDB, ID="integer", Total="decimal(8,2)", NOTE="text", Updated_On="timestamptz")
     plan = planned(names=DUCKDB, existing=held)
-    assert [column.name for column in plan.columns] == ["id", "total", "note", "updated_on"]
-    assert (plan.iterator_column, plan.added, plan.changes) == ("updated_on", (), ())
+    assert [column.name for column in plan.schema.columns] == ["id", "total", "note", "updated_on"]
+    assert (plan.schema.iterator_column, plan.schema.added, plan.changes) == ("updated_on", (), ())
 
 
 def test_a_needed_column_that_the_table_does_not_have_cannot_be_discarded() -> None:
@@ -325,4 +338,4 @@ def test_a_needed_column_that_the_table_does_not_have_cannot_be_discarded() -> N
 
 
 def test_an_iterator_that_is_discarded_is_not_in_the_table() -> None:
-    assert planned(policy("discard"), existing=SOURCE[:3]).iterator_column is None
+    assert planned(policy("discard"), existing=SOURCE[:3]).schema.iterator_column is None

@@ -116,8 +116,8 @@ def test_what_no_other_engine_holds_has_no_type(oid: int, element: int) -> None:
 @pytest.mark.parametrize("kind", [Kind.UUID, Kind.JSON, Kind.DECIMAL])
 def test_what_arrow_has_no_words_for_travels_as_text(module: object, kind: Kind) -> None:
     text = "text" if module is postgres else "VARCHAR"
-    assert module.carrier_of(DataType(kind=kind)) == text
-    assert module.carrier_of(_array(DataType(kind=kind))) == f"{text}[]"
+    assert module.arrow_transport_type(DataType(kind=kind)) == text
+    assert module.arrow_transport_type(_array(DataType(kind=kind))) == f"{text}[]"
     assert postgres.sent_as_text(_array(DataType(kind=kind)))
     assert not postgres.sent_as_text(DataType(kind=Kind.INTEGER))
 
