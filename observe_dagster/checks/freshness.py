@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from observe_dagster.checks.dateparts import add, allowed, moment, span
+from observe_dagster.checks.dateparts import add, allowed
 from observe_dagster.checks.thresholds import Threshold
 from observe_dagster.records import Outcome, Status
+from observe_dagster.spans import moment, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def _newest(declared: Freshness, observed: Loads) -> tuple[str, datetime | None]
 
 
 def _age(declared: Freshness, what: str, last: datetime | None, since: datetime, now: datetime) -> str:
-    age = f"{span((now - since).total_seconds())} {'ago' if now >= since else 'ahead'}"
+    age = f"{span(now - since)} {'ago' if now >= since else 'ahead'}"
     if last is None:
         missing = "has never been loaded" if declared.column is None else f"has no value in {declared.column}"
         return f"{declared.name} {missing} and was created {age}, at {moment(since)}"
