@@ -32,7 +32,8 @@ from observe_dagster.config.models.schedule import (
     SyncMode,
 )
 from observe_dagster.config.project import DeclaredMonitor, Origin, Project, content_hash
-from observe_dagster.config.secrets import MASK, masked, redact, secrets_of
+from observe_dagster.config.secrets import masked, secrets_of
+from observe_dagster.redaction import MASK, redact
 
 __all__ = [
     "DOCUMENT_TYPE",

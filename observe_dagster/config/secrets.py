@@ -10,8 +10,8 @@ from pydantic import BaseModel, SecretStr
 from observe_dagster.config.models.connections import PROVIDER_NAMES
 from observe_dagster.config.yaml.nodes import Path
 from observe_dagster.config.yaml.templates import literal_part
+from observe_dagster.redaction import MASK
 
-MASK = "************"
 _FIELDS = ("password", "service_account_key")
 _IN_QUERY = frozenset({"password", "sslpassword", "passfile"})
 _HINT = 'a secret must come from the environment; write "{{ env.NAME }}"'
@@ -67,13 +67,6 @@ def _key_parts(secret: str) -> Iterator[str]:
 
 def _forms(text: str) -> Iterator[str]:
     yield from (text, quote(text, safe=""), json.dumps(text)[1:-1], repr(text)[1:-1])
-
-
-def redact(text: str, secrets: tuple[str, ...]) -> str:
-    """Replace every secret in a text by the mask, the longest first."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return text
 
 
 def masked(declared: BaseModel) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from observe_dagster.config.models.data_model import DataModel
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import IncrementalSync, IteratorDataType
+from observe_dagster.config.sql.quoting import quoted
 from observe_dagster.config.time.bounds import Bound, bound
 from observe_dagster.datatypes import Kind
 from observe_dagster.errors import (
@@ -198,7 +199,7 @@ def _guard(job: Job, source: Source, selection: Selection) -> None:
                 "Nothing was read; raise the limit, or read the range in parts with --from and --until.",
             )
     if isinstance(mode, IncrementalSync) and mode.null_iterator == "fail":
-        field = '"' + mode.iterator_field.replace('"', '""') + '"'
+        field = quoted(mode.iterator_field)
         nulls = f"SELECT * FROM (\n{job.data_model.sql}\n) AS model WHERE {field} IS NULL"  # noqa: S608 (a quoted name)
         rows = source.count(Selection(sql=nulls, columns=()))
         if rows:

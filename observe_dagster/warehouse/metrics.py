@@ -6,7 +6,8 @@ Identifiers are quoted; filters and values stand as they were declared, and were
 from collections.abc import Sequence
 
 from observe_dagster.config.models.monitors import CheckedTable, StandardTest, table_parts
-from observe_dagster.config.validation.monitor_sql import quoted, variable_sql
+from observe_dagster.config.sql.quoting import quoted
+from observe_dagster.config.validation.monitor_sql import variable_sql
 
 LOW_QUANTILE, HIGH_QUANTILE = 0.05, 0.95
 """The quantiles that qmin and qmax are."""

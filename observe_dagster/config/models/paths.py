@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from observe_dagster.config.sql.quoting import quoted
+
 _PLAIN = re.compile(r"[^\s.\"]+")
 _SIMPLE = re.compile(r"[^\s.\"]+(?:\.[^\s.\"]+)*")
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s][^."]*)')
@@ -10,7 +12,7 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s][^."]*)')
 
 def path_text(parts: Sequence[str]) -> str:
     """The path as text; a part with a dot, a space or a quote stands in double quotes."""
-    return ".".join(part if _PLAIN.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in parts)
+    return ".".join(part if _PLAIN.fullmatch(part) else quoted(part) for part in parts)
 
 
 def parse_path(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from observe_dagster.config.models.monitors import StandardTest, Variable, table_parts
 from observe_dagster.config.models.monitors.test import Scalar
+from observe_dagster.config.sql.quoting import quoted, string
 from observe_dagster.config.sql.select import SelectFault, read_select
 from observe_dagster.config.yaml.suggest import did_you_mean
 
@@ -37,7 +38,7 @@ def filter_fault(text: str, dialect: str) -> SelectFault | None:
 
 def literal(value: Scalar, *, quote: bool) -> str:
     """A variable's value as it stands in the SQL."""
-    return "'" + str(value).replace("'", "''") + "'" if quote else str(value)
+    return string(str(value)) if quote else str(value)
 
 
 def variable_sql(variable: Variable) -> str:
@@ -73,8 +74,3 @@ def template_queries(query: str, test: StandardTest) -> Iterator[str]:
                 "column": quoted(column),
             }
             yield _PLACE.sub(lambda match, names=names: names.get(match[1], match[0]), query)
-
-
-def quoted(*parts: str) -> str:
-    """A quoted, qualified name."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

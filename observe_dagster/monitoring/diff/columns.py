@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from observe_dagster.checks.diff import Alignment
 from observe_dagster.config.models.diff import ColumnRule, ColumnTolerance, DataDiffConfig, DiffDataset
+from observe_dagster.config.sql.quoting import quoted
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column
 from observe_dagster.warehouse import Reader
 from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain, domain_of, is_number, is_whole
-from observe_dagster.warehouse.diff.statements import quoted
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 

@@ -15,6 +15,7 @@ from observe_dagster.config.models.diff import DataDiffConfig
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import IncrementalSync, IteratorDataType
 from observe_dagster.config.project import Project
+from observe_dagster.config.sql.quoting import quoted, string
 from observe_dagster.config.time.bounds import Bound, bound
 from observe_dagster.datatypes import Kind, parse_data_type
 from observe_dagster.errors import WarehouseError
@@ -22,7 +23,6 @@ from observe_dagster.monitoring.diff.compare import DiffResult, diff, outcome_of
 from observe_dagster.records import Column, Outcome, Status, SyncRange, TableName
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 from observe_dagster.warehouse.diff.comparison import Expressions
-from observe_dagster.warehouse.diff.statements import quoted, string
 from observe_dagster.warehouse.port.load import DELETED_AT
 
 _MOMENTS: dict[Kind, IteratorDataType] = {

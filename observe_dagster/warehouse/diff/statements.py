@@ -262,16 +262,6 @@ def unescape(value: str) -> str:
     return value
 
 
-def quoted(*parts: str) -> str:
-    """A quoted, qualified name."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
-def string(value: str) -> str:
-    """A text as SQL."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def exact(value: float) -> str:
     """A number as SQL, in its shortest decimal digits."""
     return format(Decimal(repr(value)), "f")

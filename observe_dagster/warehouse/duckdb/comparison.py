@@ -1,9 +1,10 @@
 """DuckDB's SQL for comparing values."""
 
+from observe_dagster.config.sql.quoting import quoted, string
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column
 from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain
-from observe_dagster.warehouse.diff.statements import exact, quoted, string
+from observe_dagster.warehouse.diff.statements import exact
 from observe_dagster.warehouse.duckdb.types import native_of
 
 CANONICAL_JSON = "observe_canonical_json"

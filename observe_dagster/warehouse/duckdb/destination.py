@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from observe_dagster.config.sql.quoting import quoted
 from observe_dagster.datatypes import DataType
 from observe_dagster.errors import UnsupportedTypeError, WatermarkConflictError
 from observe_dagster.records import Column, CommittedRun, Counts, TableName
@@ -12,7 +13,6 @@ from observe_dagster.warehouse.duckdb.session import (
     MEGABYTES_OF_CHANGES,
     MEGABYTES_OF_NEW,
     DuckDBSession,
-    quoted,
 )
 from observe_dagster.warehouse.duckdb.source import describe
 from observe_dagster.warehouse.duckdb.statements import ROWS, LoadStatements, create_sync_run, qualified, stage_of

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import duckdb
 
+from observe_dagster.config.sql.quoting import string
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
-from observe_dagster.warehouse.diff.statements import string
 from observe_dagster.warehouse.duckdb.comparison import DuckDBExpressions
 from observe_dagster.warehouse.duckdb.scratch import teach_json
 from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession

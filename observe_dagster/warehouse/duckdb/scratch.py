@@ -11,8 +11,9 @@ from typing import Any, Self
 
 import duckdb
 
+from observe_dagster.config.sql.quoting import string
 from observe_dagster.errors import WarehouseError
-from observe_dagster.warehouse.diff.statements import string, unescape
+from observe_dagster.warehouse.diff.statements import unescape
 from observe_dagster.warehouse.duckdb.comparison import CANONICAL_JSON
 from observe_dagster.warehouse.duckdb.session import MOST_THREADS
 

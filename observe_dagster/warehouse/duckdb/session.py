@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from observe_dagster.config.models.connections.duckdb import DuckDBConnection
+from observe_dagster.config.sql.quoting import string
 from observe_dagster.errors import ConnectionFailedError, OutOfMemoryError, WarehouseError
 from observe_dagster.warehouse.port.query_log import StatementRecord
 from observe_dagster.warehouse.port.warehouse import OpenOptions
@@ -171,11 +172,6 @@ class DuckDBSession:
         self.execute("COMMIT")
 
 
-def quoted(*parts: str) -> str:
-    """A quoted, qualified name."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
-
-
 def literal(value: object) -> str:
     """A value as SQL, with its type spelt out."""
     if value is None:
@@ -188,5 +184,5 @@ def literal(value: object) -> str:
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return string(value)
     return repr(value)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from observe_dagster.config.sql.quoting import quoted
 from observe_dagster.records import Column
-from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession, literal, quoted
+from observe_dagster.warehouse.duckdb.session import USER, DuckDBSession, literal
 from observe_dagster.warehouse.duckdb.types import arrow_transport_type, data_type_of
 from observe_dagster.warehouse.port.source import Format, RowStream, Selection
 

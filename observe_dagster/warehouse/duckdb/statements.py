@@ -6,9 +6,10 @@ was read (`iterator`), why a row cannot be loaded (`rejected`) and such a row as
 
 import hashlib
 
+from observe_dagster.config.sql.quoting import quoted
 from observe_dagster.datatypes import Kind
 from observe_dagster.records import TableName
-from observe_dagster.warehouse.duckdb.session import literal, quoted
+from observe_dagster.warehouse.duckdb.session import literal
 from observe_dagster.warehouse.port.load import DELETED_AT, REJECTED_SUFFIX, SYNC_RUN_TABLE, Load, LoadColumn
 
 STAGE = "temp._observe_stage"

@@ -1,9 +1,10 @@
 """PostgreSQL's SQL for comparing values."""
 
+from observe_dagster.config.sql.quoting import quoted, string
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column
 from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain
-from observe_dagster.warehouse.diff.statements import exact, quoted, string
+from observe_dagster.warehouse.diff.statements import exact
 from observe_dagster.warehouse.postgres.types import native_of
 
 _AS = {

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from observe_dagster.config.sql.quoting import quoted
+
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".\s][^".]*)')
 _MOST = 3
 
@@ -32,7 +34,7 @@ def table_parts(path: str) -> tuple[str, ...]:
 def table_path(*parts: str) -> str:
     """Write parts so that `table_parts` gives them back."""
     plain = re.compile(r'[^".\s][^".]*(?<!\s)')
-    return ".".join(part if plain.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in parts)
+    return ".".join(part if plain.fullmatch(part) else quoted(part) for part in parts)
 
 
 def _a_table(path: str) -> str:
