@@ -61,10 +61,10 @@ def judge(declared: Freshness, observed: Loads, *, now: datetime) -> Outcome:
         "freshness_datepart": datepart,
         "used_child_config": declared.allowance.level == "pipeline",
     }
-    status, verdict = _verdict(due, now, hides=declared.column is not None and since > ahead)
+    status, conclusion = _conclusion(due, now, hides=declared.column is not None and since > ahead)
     return Outcome(
         status=status,
-        reason=f"{_age(declared, what, last, since, now)}; {allowed(number, datepart)} allowed, {verdict}.",
+        reason=f"{_age(declared, what, last, since, now)}; {allowed(number, datepart)} allowed, {conclusion}.",
         value=(now - since).total_seconds(),
         upper=(due - since).total_seconds(),
         evidence=evidence,
@@ -107,7 +107,7 @@ def _age(declared: Freshness, what: str, last: datetime | None, since: datetime,
     return f"{declared.name} was last loaded {age}, by the {what} at {moment(since)}"
 
 
-def _verdict(due: datetime, now: datetime, *, hides: bool) -> tuple[Status, str]:
+def _conclusion(due: datetime, now: datetime, *, hides: bool) -> tuple[Status, str]:
     if due < now:
         return Status.FAIL, f"so it is late since {moment(due)}"
     if hides:

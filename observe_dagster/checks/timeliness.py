@@ -57,7 +57,7 @@ def judge(declared: Timeliness, observed: Run, *, now: datetime) -> Outcome:
     return Outcome(
         status=Status.FAIL if late else Status.PASS,
         reason=f"{_progress(declared.name, observed, begin, elapsed)}; {allowed(number, datepart)} allowed, "
-        f"{_verdict(observed, limit, late=late)}.",
+        f"{_conclusion(observed, limit, late=late)}.",
         value=elapsed.total_seconds(),
         upper=(limit - begin).total_seconds(),
         evidence={
@@ -101,7 +101,7 @@ def _progress(name: str, observed: Run, begin: datetime, elapsed: timedelta) -> 
     return f"The run of {name} that started at {moment(begin)} {verb} {length}"
 
 
-def _verdict(observed: Run, limit: datetime, *, late: bool) -> str:
+def _conclusion(observed: Run, limit: datetime, *, late: bool) -> str:
     if late:
         return f"so it was late from {moment(limit)}" if observed.ended_at else f"so it is late since {moment(limit)}"
     return "so it was in time" if observed.ended_at else f"so it has until {moment(limit)}"

@@ -29,8 +29,8 @@ class Renaming:
     def knows(self, statements: Sequence[StatementLineage]) -> bool:
         """Whether anything was said of one of the tables before."""
         targets = (one.target for one in statements if one.target is not None)
-        said = {self._names.key(path) for path in (*targets, *(path for one in statements for path in one.reads))}
-        return bool(self._new.keys() & (said | self._names.temporary.keys()))
+        known = {self._names.key(path) for path in (*targets, *(path for one in statements for path in one.reads))}
+        return bool(self._new.keys() & (known | self._names.temporary.keys()))
 
     def statements(self, statements: Iterable[StatementLineage]) -> list[StatementLineage]:
         """What the statements before it do, told in the new names."""

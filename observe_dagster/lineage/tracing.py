@@ -260,8 +260,8 @@ class _Walk:
         """The only source that has a column of that name, or the only one of which that is not known."""
         sources = selected(scope) or dict(scope.sources)
         has = {alias: self._has(source, column.name) for alias, source in sources.items()}
-        for wanted in (True, None):
-            found = [alias for alias, answer in has.items() if answer is wanted]
+        for answer_needed in (True, None):
+            found = [alias for alias, answer in has.items() if answer is answer_needed]
             if len(found) == 1:
                 return found[0]
             if found:

@@ -104,8 +104,8 @@ def baseline(declared: Anomaly, observed: Measured) -> Baseline:
     import numpy as np
 
     history, end = observed.history, microseconds(observed.at)
-    seen = (history.at < end) & (history.at >= end - declared.lookback_days * MICROSECONDS_PER_DAY)
-    chosen = np.flatnonzero(seen & np.isfinite(history.values))
+    in_window = (history.at < end) & (history.at >= end - declared.lookback_days * MICROSECONDS_PER_DAY)
+    chosen = np.flatnonzero(in_window & np.isfinite(history.values))
     chosen = chosen[np.lexsort((history.flagged[chosen], history.values[chosen], history.at[chosen]))]
     at, values, flagged = history.at[chosen], history.values[chosen], history.flagged[chosen]
     lasting = _lasting(np.append(at, end), values, flagged, declared.minimum_executions)

@@ -142,14 +142,16 @@ class DiffSummary:
         }
 
     def _column(self, column: ColumnStats) -> dict[str, Any]:
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "column_name": column.column_name,
             "match": round(column.match, 4),
             "values_different": column.values_different,
         }
         if self.sampled is not None:
-            told["values_different_estimate"] = self.sampled.estimate(column.values_different, self.values.total_rows)
-        return told
+            document["values_different_estimate"] = self.sampled.estimate(
+                column.values_different, self.values.total_rows
+            )
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

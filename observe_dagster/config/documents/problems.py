@@ -49,14 +49,14 @@ def problems_of(
     error: ValidationError, annotation: Any, *, document: Document, base: Path, raw: Any, rendered: Any
 ) -> Iterator[Problem]:
     """Give one problem for each mistake in the item at `base`; union members that all refuse a value count once."""
-    seen: set[Path] = set()
+    reported: set[Path] = set()
     for details in error.errors(include_url=False, include_input=False):
         spot = walk(annotation, details["loc"])
         path = (*base, *spot.path)
-        if path in seen:
+        if path in reported:
             continue
         if len(spot.path) < len(details["loc"]):
-            seen.add(path)
+            reported.add(path)
         written = _at(raw, spot.path)
         message = as_written(_message(details, path, written), written, _at(rendered, spot.path))
         yield _problem(details, spot, document, path, written) or document.problem(path, message)
@@ -75,8 +75,8 @@ def _problem(details: ErrorDetails, spot: Spot, document: Document, path: Path, 
         return document.problem(path, _not_allowed(raw, options))
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         name = discriminator(spot.annotation)
-        given = kind == "union_tag_invalid"
-        message = _not_allowed(_at(raw, (name,)), options) if given else f"is required; use one of {_list(options)}"
+        invalid = kind == "union_tag_invalid"
+        message = _not_allowed(_at(raw, (name,)), options) if invalid else f"is required; use one of {_list(options)}"
         return document.problem((*path, name), message)
     return None
 

@@ -51,11 +51,11 @@ _SHORTEST_WORD = 12
 _SHORTEST_PASSWORD = 3
 
 
-def _listed(value: object) -> object:
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One text or a list of them."""
 
 SEVERITIES = ("warn", "error")
@@ -101,7 +101,7 @@ def _trusts_anyone(url: str) -> bool:
 class Route(Declared):
     """Sends to `channels` what meets every condition that is given; a list meets one when any of its texts does."""
 
-    channels: Annotated[tuple[Slug, ...], BeforeValidator(_listed)]
+    channels: Annotated[tuple[Slug, ...], BeforeValidator(_as_tuple)]
     owner: Texts = ()
     tags: dict[str, str] = Field(default_factory=dict)
     group: Texts = ()
@@ -145,7 +145,7 @@ class Alerting(Declared):
 
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
-    default: Annotated[tuple[Slug, ...] | None, BeforeValidator(_listed)] = None
+    default: Annotated[tuple[Slug, ...] | None, BeforeValidator(_as_tuple)] = None
     repeat_every: Duration = timedelta(days=1)
     base_url: Annotated[str, AfterValidator(_base_url)] | None = None
     template: MessageTemplate = Field(default_factory=MessageTemplate)
@@ -193,18 +193,18 @@ def secrets_of_channel(channel: Channel) -> tuple[str, ...]:
     url = channel.url.get_secret_value()
     try:
         parts = urlsplit(url)
-        user_info, _, place = parts.netloc.rpartition("@")
+        user_info, _, host = parts.netloc.rpartition("@")
         user, _, password = user_info.partition(":")
         words = [user, parts.query, parts.path.strip("/"), *parts.path.split("/")]
-        if not _HOST.fullmatch(place):
-            words.append(place)
+        if not _HOST.fullmatch(host):
+            words.append(host)
         words.extend(value for _, value in parse_qsl(parts.query))
     except ValueError:
         password, words = "", []
-    found = {url, *_forms(password, _SHORTEST_PASSWORD)}
+    texts = {url, *_forms(password, _SHORTEST_PASSWORD)}
     for word in words:
-        found.update(_forms(word, _SHORTEST_WORD))
-    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+        texts.update(_forms(word, _SHORTEST_WORD))
+    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
 def _forms(text: str, shortest: int) -> Iterator[str]:

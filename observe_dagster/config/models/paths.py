@@ -21,12 +21,12 @@ def parse_path(text: str) -> tuple[str, ...]:
         return tuple(text.split("."))
     parts: list[str] = []
     offset = 0
-    while (found := _PART.match(text, offset)) is not None:
-        quoted, plain = found.groups()
-        parts.append(plain.rstrip() if quoted is None else quoted.replace('""', '"'))
-        offset = found.end() + 1
-        if found.end() == len(text):
+    while (match := _PART.match(text, offset)) is not None:
+        quoted_part, plain = match.groups()
+        parts.append(plain.rstrip() if quoted_part is None else quoted_part.replace('""', '"'))
+        offset = match.end() + 1
+        if match.end() == len(text):
             return tuple(parts)
-        if text[found.end()] != ".":
+        if text[match.end()] != ".":
             break
     raise ValueError(f'{text!r} is no path; write db.schema.table, with odd parts quoted: db."my.schema".table')

@@ -37,21 +37,21 @@ class MParticle(Declared):
         return self
 
 
-def fill_in_remote(said: Any) -> Any:
+def fill_in_remote(value: Any) -> Any:
     """Give a pipeline that runs at mParticle the destination and the `mparticle` block that stand for it there."""
-    if not isinstance(said, Mapping) or said.get("engine") != "mparticle":
-        return said
-    if said.get("destination") is not None:
+    if not isinstance(value, Mapping) or value.get("engine") != "mparticle":
+        return value
+    if value.get("destination") is not None:
         raise ValueError("engine mparticle writes into mParticle; leave destination out")
-    mode = said.get("sync_mode")
+    mode = value.get("sync_mode")
     full = isinstance(mode, Mapping) and mode.get("type") == "full"
     destination = {
-        "connection_id": said.get("connection_id"),
+        "connection_id": value.get("connection_id"),
         "schema": REMOTE_SCHEMA,
-        "table": str(said.get("id"))[:63],
+        "table": str(value.get("id"))[:63],
         "write_mode": "replace" if full else "append",
     }
-    return {**said, "destination": destination, "mparticle": said.get("mparticle") or {}}
+    return {**value, "destination": destination, "mparticle": value.get("mparticle") or {}}
 
 
 def remote_faults(pipeline: Any) -> str | None:
@@ -65,5 +65,5 @@ def remote_faults(pipeline: Any) -> str | None:
     if pipeline.field_transformation.model_fields_set:
         return "engine mparticle takes mparticle.field_transformation_id; leave field_transformation out"
     ours = ("lag", "null_iterator", "max_rows_per_run", "max_catchup", "iterator_timezone")
-    said = [name for name in ours if name in pipeline.sync_mode.model_fields_set]
-    return f"sync_mode.{said[0]} is not known to mParticle; leave it out" if said else None
+    unsupported = [name for name in ours if name in pipeline.sync_mode.model_fields_set]
+    return f"sync_mode.{unsupported[0]} is not known to mParticle; leave it out" if unsupported else None

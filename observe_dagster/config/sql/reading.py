@@ -50,11 +50,11 @@ def _read(text: str, dialect: str) -> Reading | SelectFault:
     if isinstance(select, SelectFault):
         return select
     scope = root_scope(select)
-    found = None if scope is None else projections(scope, lambda _: None)
+    columns = None if scope is None else projections(scope, lambda _: None)
     return Reading(
         text=select.text,
         dialect=dialect,
-        columns=None if found is None else tuple(column for column, _ in found),
+        columns=None if columns is None else tuple(column for column, _ in columns),
         tables=tuple(dict.fromkeys(_name(table) for table in tables_in(select, scope))),
     )
 

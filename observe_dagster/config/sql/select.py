@@ -259,8 +259,8 @@ def _star(
         return None
     sources = selected(scope)
     if isinstance(item, exp.Column):
-        wanted = item.table
-        sources = {name: source for name, source in sources.items() if name == wanted}
+        table = item.table
+        sources = {name: source for name, source in sources.items() if name == table}
     elif _merges_columns(scope):
         return None
     found: list[Projection] = []

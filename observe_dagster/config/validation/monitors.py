@@ -54,14 +54,14 @@ class FoundMonitor:
 
 def monitors_of(items: Sequence[Item[Any]]) -> tuple[list[FoundMonitor], list[Problem]]:
     """Give the valid monitors of all documents and pipelines, filled in, and all that is wrong with them."""
-    world = _World(
+    declarations = _Declarations(
         connections={item.key: item.declared for item in items if item.kind == "connections" and item.key is not None},
         pipelines=[item.declared for item in items if item.kind == "pipelines" and item.declared is not None],
     )
     found: list[FoundMonitor] = []
     problems: list[Problem] = []
     for item, path, slug, monitor, pipeline in _written(items):
-        reading = _Reading(item=item, path=path, world=world, pipeline=pipeline)
+        reading = _Reading(item=item, path=path, declarations=declarations, pipeline=pipeline)
         declared = reading.declared(slug, monitor)
         problems.extend(reading.problems)
         if declared is not None:
@@ -114,7 +114,7 @@ def _slugs(items: Sequence[Item[Any]]) -> Iterator[tuple[Item[Any], Path, str]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _World:
+class _Declarations:
     connections: Mapping[str, Connection | None]
     pipelines: Sequence[Pipeline]
 
@@ -143,7 +143,7 @@ class _Reading:
 
     item: Item[Any]
     path: Path
-    world: _World
+    declarations: _Declarations
     pipeline: Pipeline | None
     problems: list[Problem] = field(default_factory=list[Problem])
     connection: Connection | None = None
@@ -161,7 +161,7 @@ class _Reading:
             filled, table = self._test(monitor)
         else:
             filled, table = self._observed(monitor)
-        writer = self.world.writer(table, self._dialect) if table is not None else None
+        writer = self.declarations.writer(table, self._dialect) if table is not None else None
         pipeline_id = self.pipeline.id if self.pipeline is not None else writer
         if writer is None and table is not None and not self.remote:
             self._not_freshness(monitor)
@@ -193,13 +193,13 @@ class _Reading:
         if reference is None:
             self.wrong(path, "is required where a monitor does not stand in a pipeline")
             return ""
-        found = self.world.named(reference)
+        found = self.declarations.named(reference)
         if found is None:
-            known = list(self.world.connections)
+            known = list(self.declarations.connections)
             listed = f"; declared: {', '.join(sorted(known)[:10])}" if known else "; none is declared"
             numbered = "; give a connection the datafold_id" if reference.isdecimal() else ""
-            said = did_you_mean(reference, known) or f"{numbered}{listed}"
-            self.wrong(path, f"there is no connection {reference!r}{said}")
+            hint = did_you_mean(reference, known) or f"{numbered}{listed}"
+            self.wrong(path, f"there is no connection {reference!r}{hint}")
             return ""
         name, self.connection = found
         if self.connection is None:
@@ -253,12 +253,12 @@ class _Reading:
         return filled, first
 
     def _template(self, query: str, test: StandardTest) -> None:
-        said = template_fault(query, test)
-        if said is None and self._dialect in ENGINES and not self.problems:
+        fault = template_fault(query, test)
+        if fault is None and self._dialect in ENGINES and not self.problems:
             faults = (query_fault(text, self._dialect) for text in template_queries(query, test))
-            said = next((f"{fault.message}, once the names are filled in" for fault in faults if fault), None)
-        if said is not None:
-            self.wrong(("query",), said)
+            fault = next((f"{fault.message}, once the names are filled in" for fault in faults if fault), None)
+        if fault is not None:
+            self.wrong(("query",), fault)
 
     def _diff(self, monitor: DiffMonitor) -> tuple[Monitor, tuple[str, str, str] | None]:
         config, table = monitor.datadiff, None
@@ -294,12 +294,12 @@ class _Reading:
     def _report(self, fault: SelectFault | None, path: Path) -> None:
         if fault is None:
             return
-        whole = (*self.item.path, *self.path, *path)
-        written = _at(self.item.raw, (*self.path, *path))
-        if written != _at(self.item.rendered, (*self.path, *path)):
+        full_path = (*self.item.path, *self.path, *path)
+        raw = _at(self.item.raw, (*self.path, *path))
+        if raw != _at(self.item.rendered, (*self.path, *path)):
             self.wrong(path, "this cannot be read as SQL that only reads, once its templates are filled in")
         else:
-            self.problems.append(self.item.document.problem_inside(whole, fault.message, fault.line, fault.column))
+            self.problems.append(self.item.document.problem_inside(full_path, fault.message, fault.line, fault.column))
 
 
 def _full(path: str | None, table: tuple[str, str, str] | None) -> str | None:
