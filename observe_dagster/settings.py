@@ -37,7 +37,7 @@ class DatascaleSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says. `database_url` None means the embedded server under `home`.
+    """The values of the environment. `database_url` None means the embedded server under `home`.
 
     `database_url` is kept out of the repr, for it may hold a password.
     """

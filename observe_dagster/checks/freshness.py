@@ -29,7 +29,7 @@ class Freshness:
 class Loads:
     """What is observed: when rows were last inserted, updated, soft-deleted, or read at all; all times aware.
 
-    `last_load` is the last run that says `total_rows` and nothing else. `column_max` is the newest value of the
+    `last_load` is the last run that reports only `total_rows`. `column_max` is the newest value of the
     declared column. A table that was never loaded counts from `created_at`.
     """
 

@@ -25,7 +25,7 @@ class Timeliness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What is observed: one run. Without `started_at` it is a run that the schedule says is due; all times aware.
+    """What is observed: one run. Without `started_at` it is a run that is due by the schedule; all times aware.
 
     `succeeded` is None while it is running.
     """

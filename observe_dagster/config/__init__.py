@@ -1,4 +1,4 @@
-"""What a user declares, loaded from YAML and checked: connections, pipelines, monitors, and who is told."""
+"""What a user declares, loaded from YAML and checked: connections, pipelines, monitors and alert channels."""
 
 from observe_dagster.config.documents.document import DOCUMENT_TYPE
 from observe_dagster.config.documents.items import ProjectDocument

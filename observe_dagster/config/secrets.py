@@ -1,4 +1,4 @@
-"""Keeps secrets out of files and out of outputs: where they may stand, what they are, and how they are hidden."""
+"""Keeps secrets out of files and out of outputs: where they may be written, what they are, and how they are hidden."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _HINT = 'a secret must come from the environment; write "{{ env.NAME }}"'
 
 
 def literal_secrets(connection: Any) -> Iterator[tuple[Path, str]]:
-    """Find secrets that stand in a file: a path below the connection and a message for each."""
+    """Find secrets that are written out in a file: a path below the connection and a message for each."""
     config = connection.get("config") if isinstance(connection, Mapping) else None
     if not isinstance(config, Mapping):
         return

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge, picture_markdown
+from observe_dagster.clock import EPOCH
 from observe_dagster.config.models.check_names import anomaly_check_name
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
@@ -14,8 +15,6 @@ from observe_dagster.records import CheckResult, Status
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import AnomalyCase, Ledger
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def judge_executions(
@@ -81,7 +80,7 @@ def _runs(case: "AnomalyCase") -> Iterator[tuple[int, Measured]]:
     history = History(at=case.at, values=case.values, flagged=case.flagged)
     for index, number in enumerate(case.execution_ids.tolist()):
         if number in case.to_judge:
-            at = _EPOCH + timedelta(microseconds=int(case.at[index]))
+            at = EPOCH + timedelta(microseconds=int(case.at[index]))
             yield number, Measured(at=at, value=float(case.values[index]), history=history)
 
 

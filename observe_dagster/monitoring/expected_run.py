@@ -13,7 +13,7 @@ def next_expected_run(pipeline: Pipeline, inputs: TimingInputs) -> datetime | No
     """When the first run is due that has not started; None where the schedule expects none.
 
     Nothing is due from before the pipeline was declared, changed or resumed, and nothing of one that is faulted: its
-    scheduled runs wait until somebody mends it, and the fault says so.
+    scheduled runs wait until the fault is cleared, and the fault is reported itself.
     """
     schedule, mode = pipeline.schedule, pipeline.sync_mode
     if not isinstance(schedule, IntervalSchedule) or inputs.faulted:

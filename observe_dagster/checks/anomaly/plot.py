@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from html import escape
 from zoneinfo import ZoneInfo
 
-from observe_dagster.checks.anomaly.baseline import EPOCH, MICROSECONDS_PER_DAY, Anomaly, Measured, microseconds
+from observe_dagster.checks.anomaly.baseline import MICROSECONDS_PER_DAY, Anomaly, Measured
 from observe_dagster.checks.dateparts import number
+from observe_dagster.clock import EPOCH, microseconds
 from observe_dagster.records import Outcome, Status
 
 TEXT, LINE, BAND = "#747a86", "#4a7fd6", "#1f9d70"

@@ -1,4 +1,4 @@
-"""What a diff's summary means under an alert condition."""
+"""Judge a diff's summary by an alert condition."""
 
 from observe_dagster.checks.diff.summary import DiffSummary
 from observe_dagster.config.models.diff import DiffAlertCondition

@@ -1,4 +1,4 @@
-"""What a diff found, in the shape and by the formulas of Datafold's summary results."""
+"""The result of a diff, in the shape and by the formulas of Datafold's summary results."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""One YAML document that declares things: its attributes, and where each of them stands."""
+"""One YAML document that declares things: its attributes, and the line and column of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Document:
     templated: bool = True
 
     def problem(self, path: Path, message: str, *, key: bool = False, at: Path | None = None) -> Problem:
-        """Say what is wrong at `path`, at the line and column of `at` when that is another place."""
+        """Report what is wrong at `path`, at the line and column of `at` where given."""
         name = ".".join(map(str, path))
         if self.node is None:
             return Problem(file=self.file, path=name, message=message)
@@ -50,7 +50,7 @@ class Document:
         return Problem(file=self.file, path=name, message=message, line=position.line, column=position.column)
 
     def problem_inside(self, path: Path, message: str, line: int, column: int) -> Problem:
-        """Say what is wrong at a line and column of the text at `path`."""
+        """Report what is wrong at a line and column of the text at `path`."""
         scalar = find_node(self.node, path) if self.node is not None else None
         position = inside(scalar, self.lines, line, column) if isinstance(scalar, Scalar) else None
         if position is None:
@@ -75,11 +75,11 @@ def read_documents(file: str, folder: FilePath, text: str) -> tuple[list[Documen
         document = Document(
             file=file, folder=folder, attributes=plain(node), node=node, lines=lines, templated=templated
         )
-        content = _checked(document)
-        if isinstance(content, Document):
-            documents.append(content)
+        checked = _checked(document)
+        if isinstance(checked, Document):
+            documents.append(checked)
         else:
-            problems.extend(content)
+            problems.extend(checked)
     return documents, problems
 
 
@@ -138,3 +138,13 @@ def _wrong_type(content: Mapping[str, Any]) -> str | None:
     near = closest(declared, [DOCUMENT_TYPE], cutoff=0.85)
     foreign = "." in declared and declared.split(".", 1)[0] != _PACKAGE and near is None
     return None if foreign else f"{declared!r} is not known; did you mean {DOCUMENT_TYPE!r}?"
+
+
+def value_at(value: Any, path: Path) -> Any:
+    """The value at a path; None where there is none."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

@@ -1,4 +1,4 @@
-"""Who is told when something fails: channels, the routes to them, how often, and in which words."""
+"""Alert channels, the routes to them, how often reminders are sent, and the text of messages."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.config.yaml.templates import literal_part
 
 TITLE_FIELDS = frozenset({"summary", "opened", "repeated", "resolved"})
-"""What the title of a message may say."""
+"""The placeholders of a message's title."""
 
 ALERT_FIELDS = frozenset(
     {
@@ -41,7 +41,7 @@ ALERT_FIELDS = frozenset(
         "check_url",
     }
 )
-"""What a message may say of each alert."""
+"""The placeholders of one alert in a message."""
 
 _HINT = 'a channel\'s URL is a secret: all of it must come from the environment; write "{{ env.NAME }}"'
 _HOST = re.compile(r"(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:\d+)?")
@@ -124,7 +124,7 @@ def _placeholders(known: frozenset[str]) -> AfterValidator:
 
 
 class MessageTemplate(Declared):
-    """The words of a message: its title, and what is said of each alert. A line without any content is left out."""
+    """The text of a message: its title, and the lines of each alert. A line without any content is left out."""
 
     title: Annotated[str, _placeholders(TITLE_FIELDS)] = "$summary"
     alert: Annotated[str, _placeholders(ALERT_FIELDS)] = "$headline\n$reason\n$facts\n$links"
@@ -169,7 +169,7 @@ class Alerting(Declared):
 
 
 def literal_urls(alerts: Any) -> Iterator[tuple[Path, str]]:
-    """Find channel URLs that stand in a file: a path below `alerts` and a message for each.
+    """Find channel URLs that are written out in a file: a path below `alerts` and a message for each.
 
     This machine's own log, such as `syslog://local0`, may be written out.
     """

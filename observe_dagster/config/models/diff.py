@@ -136,7 +136,7 @@ class DiffSampling(Declared):
 
 
 class ColumnRule(Declared):
-    """SQL that says when two values are equal, with `{a}` and `{b}` in their places, for a column or for a type."""
+    """SQL for when two values are equal, with `{a}` and `{b}` in their places, for a column or for a type."""
 
     column: Identifier | None = None
     type: str | None = Field(default=None, min_length=1)

@@ -11,7 +11,7 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|([^."\s][^."]*)')
 
 
 def path_text(parts: Sequence[str]) -> str:
-    """The path as text; a part with a dot, a space or a quote stands in double quotes."""
+    """The path as text; a part with a dot, a space or a quote is put in double quotes."""
     return ".".join(part if _PLAIN.fullmatch(part) else quoted(part) for part in parts)
 
 

@@ -42,7 +42,7 @@ class PipelineType(Expectations):
 
 AnomalyMethod = Literal["robust", "zscore"]
 ANOMALY_DEFAULTS: dict[AnomalyMethod, tuple[float, int]] = {"robust": (3.5, 8), "zscore": (3.0, 30)}
-"""For each method the `z_threshold` and `minimum_executions` of a rule that does not say."""
+"""For each method the `z_threshold` and `minimum_executions` of a rule without its own."""
 
 
 class AnomalyDetectionRule(Declared):

@@ -12,7 +12,7 @@ REMOTE_PROVIDERS = ("snowflake", "bigquery", "redshift", "databricks")
 """The providers that Warehouse Sync reads."""
 
 REMOTE_SCHEMA = "mparticle"
-"""Stands for a schema in the asset keys of what is loaded into mParticle."""
+"""The schema in the asset keys of what is loaded into mParticle."""
 
 
 class MParticle(Declared):
@@ -38,7 +38,7 @@ class MParticle(Declared):
 
 
 def fill_in_remote(value: Any) -> Any:
-    """Give a pipeline that runs at mParticle the destination and the `mparticle` block that stand for it there."""
+    """Fill in the destination and the `mparticle` block of a pipeline that runs at mParticle."""
     if not isinstance(value, Mapping) or value.get("engine") != "mparticle":
         return value
     if value.get("destination") is not None:
@@ -55,7 +55,7 @@ def fill_in_remote(value: Any) -> Any:
 
 
 def remote_faults(pipeline: Any) -> str | None:
-    """Say what a pipeline declares that its engine does not know; None when all of it fits."""
+    """The fault of a pipeline that declares what its engine does not support; None when all of it fits."""
     if pipeline.engine == "local":
         return None if pipeline.mparticle is None else "mparticle is for pipelines with engine mparticle"
     if isinstance(pipeline.schedule, IntervalSchedule) and pipeline.schedule.partitioned:

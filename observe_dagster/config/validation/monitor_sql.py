@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator
 
 from observe_dagster.config.models.monitors import StandardTest, Variable, table_parts
-from observe_dagster.config.models.monitors.test import Scalar
 from observe_dagster.config.sql.quoting import quoted, string
 from observe_dagster.config.sql.select import SelectFault, read_select
 from observe_dagster.config.yaml.suggest import did_you_mean
 
-_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BEFORE = "SELECT 1 FROM t WHERE (\n"
 
 
@@ -36,27 +35,22 @@ def filter_fault(text: str, dialect: str) -> SelectFault | None:
     return None
 
 
-def literal(value: Scalar, *, quote: bool) -> str:
-    """A variable's value as it stands in the SQL."""
-    return string(str(value)) if quote else str(value)
-
-
 def variable_sql(variable: Variable) -> str:
-    """A variable as it stands in the SQL: a list becomes its values with commas between them."""
+    """A variable in the SQL: a list becomes its values with commas between them."""
     values = variable.value if isinstance(variable.value, tuple) else (variable.value,)
-    return ", ".join(literal(value, quote=variable.quote) for value in values)
+    return ", ".join(string(str(value)) if variable.quote else str(value) for value in values)
 
 
 def template_fault(query: str, test: StandardTest) -> str | None:
-    """Say which name in braces stands for nothing, or which table or variable the template has no place for."""
-    places = set(_PLACE.findall(query))
+    """The fault of a template: a name in braces that is not declared, or a table or variable that it does not use."""
+    used = set(_PLACEHOLDER.findall(query))
     known = [*test.variables, *(("table", "column") if test.tables else ())]
-    for place in sorted(places - set(known)):
-        return f"{{{place}}} stands for nothing{did_you_mean(place, known)}; declare the variable {place!r}"
-    if test.tables and "table" not in places:
+    for name in sorted(used - set(known)):
+        return f"{{{name}}} stands for nothing{did_you_mean(name, known)}; declare the variable {name!r}"
+    if test.tables and "table" not in used:
         return "tables are given but {table} does not stand in the query"
     for name in test.variables:
-        if name not in places:
+        if name not in used:
             return f"the variable {name!r} is given but {{{name}}} does not stand in the query"
     return None
 
@@ -73,4 +67,4 @@ def template_queries(query: str, test: StandardTest) -> Iterator[str]:
                 "table": quoted(*table_parts(checked.path or "")) if checked is not None else "",
                 "column": quoted(column),
             }
-            yield _PLACE.sub(lambda match, names=names: names.get(match[1], match[0]), query)
+            yield _PLACEHOLDER.sub(lambda match, names=names: names.get(match[1], match[0]), query)

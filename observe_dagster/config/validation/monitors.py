@@ -1,4 +1,4 @@
-"""Fills in what monitors leave out, and checks what they say about connections, tables, pipelines and SQL."""
+"""Fills in what monitors leave out, and checks their connections, tables, pipelines and SQL."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from observe_dagster.config.documents.document import value_at
 from observe_dagster.config.documents.items import Item
 from observe_dagster.config.models.check_names import (
     FRESHNESS,
@@ -58,16 +59,16 @@ def monitors_of(items: Sequence[Item[Any]]) -> tuple[list[FoundMonitor], list[Pr
         connections={item.key: item.declared for item in items if item.kind == "connections" and item.key is not None},
         pipelines=[item.declared for item in items if item.kind == "pipelines" and item.declared is not None],
     )
-    found: list[FoundMonitor] = []
+    monitors: list[FoundMonitor] = []
     problems: list[Problem] = []
     for item, path, slug, monitor, pipeline in _written(items):
         reading = _Reading(item=item, path=path, declarations=declarations, pipeline=pipeline)
         declared = reading.declared(slug, monitor)
         problems.extend(reading.problems)
         if declared is not None:
-            found.append(FoundMonitor(item=item, path=path, declared=declared))
+            monitors.append(FoundMonitor(item=item, path=path, declared=declared))
     problems.extend(_names(items))
-    return found, problems
+    return monitors, problems
 
 
 _Written = tuple[Item[Any], Path, str, Monitor, Pipeline | None]
@@ -86,7 +87,7 @@ def _written(items: Sequence[Item[Any]]) -> Iterator[_Written]:
 
 
 def _names(items: Sequence[Item[Any]]) -> Iterator[Problem]:
-    """Name every slug that is given twice, or that makes the name of a check which another makes already."""
+    """Name every slug that is declared twice, or that makes the name of a check which another makes already."""
     first: dict[str, tuple[str, Item[Any], Path]] = {}
     for item, path, slug in _slugs(items):
         name = monitor_check_name(slug)
@@ -129,10 +130,10 @@ class _Declarations:
 
     def writer(self, table: tuple[str, str, str], dialect: str) -> str | None:
         """The pipeline that writes a table."""
-        wanted = (table[0], *(same_name(dialect, name) for name in table[1:]))
+        key = (table[0], *(same_name(dialect, name) for name in table[1:]))
         for pipeline in self.pipelines:
             connection_id, *names = pipeline.table_key
-            if (connection_id, *(same_name(dialect, name) for name in names)) == wanted:
+            if (connection_id, *(same_name(dialect, name) for name in names)) == key:
                 return pipeline.id
         return None
 
@@ -187,21 +188,21 @@ class _Reading:
         return "" if self.connection is None else self.connection.service_provider
 
     def _connect(self, reference: str | None, path: Path, *, enabled: bool) -> str:
-        """The id of the connection that is meant, after saying all that is wrong with it."""
+        """The id of the connection that is meant; what is wrong with it is reported."""
         if reference is None and self.pipeline is not None:
             reference = self.pipeline.destination.connection_id
         if reference is None:
             self.wrong(path, "is required where a monitor does not stand in a pipeline")
             return ""
-        found = self.declarations.named(reference)
-        if found is None:
+        match = self.declarations.named(reference)
+        if match is None:
             known = list(self.declarations.connections)
             listed = f"; declared: {', '.join(sorted(known)[:10])}" if known else "; none is declared"
             numbered = "; give a connection the datafold_id" if reference.isdecimal() else ""
             hint = did_you_mean(reference, known) or f"{numbered}{listed}"
             self.wrong(path, f"there is no connection {reference!r}{hint}")
             return ""
-        name, self.connection = found
+        name, self.connection = match
         if self.connection is None:
             return name
         if self.connection.service_provider not in ENGINES and not self.remote:
@@ -295,8 +296,8 @@ class _Reading:
         if fault is None:
             return
         full_path = (*self.item.path, *self.path, *path)
-        raw = _at(self.item.raw, (*self.path, *path))
-        if raw != _at(self.item.rendered, (*self.path, *path)):
+        raw = value_at(self.item.raw, (*self.path, *path))
+        if raw != value_at(self.item.rendered, (*self.path, *path)):
             self.wrong(path, "this cannot be read as SQL that only reads, once its templates are filled in")
         else:
             self.problems.append(self.item.document.problem_inside(full_path, fault.message, fault.line, fault.column))
@@ -309,12 +310,6 @@ def _full(path: str | None, table: tuple[str, str, str] | None) -> str | None:
     before = () if path is None else table_parts(path)[:-2]
     _, schema, name = table
     return table_path(*before, schema, name)
-
-
-def _at(value: Any, path: Path) -> Any:
-    for step in path:
-        value = value[step]
-    return value
 
 
 def _with(declared: Any, **changes: Any) -> Any:

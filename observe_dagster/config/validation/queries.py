@@ -1,7 +1,7 @@
 """Reads each data model's SQL and judges it in the dialects of the connections it runs on."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,12 @@ class Query:
     data_model: DataModel
     readings: dict[str, Reading]
     sql_file: Path | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The output columns on which all dialects agree; None when any is not known."""
+        first, *others = (one.column_names for one in self.readings.values())
+        return first if all(other == first for other in others) else None
 
 
 def dialects_used(
@@ -89,13 +95,3 @@ def _fault(item: Item[DataModel], file: Path | None, fault: SelectFault, dialect
     if has_template(written):
         return item.document.problem(path, "this is not one read-only SELECT once its templates are filled in")
     return item.document.problem_inside(path, message, fault.line, fault.column)
-
-
-def known_columns(readings: Sequence[Reading]) -> tuple[str, ...] | None:
-    """The output columns on which all dialects agree; None when any is not known."""
-    names = [None if one.columns is None else tuple(column.name for column in one.columns) for one in readings]
-    first = names[0] if names else None
-    if first is None or any(other != first for other in names):
-        return None
-    known = tuple(name for name in first if name is not None)
-    return known if len(known) == len(first) else None

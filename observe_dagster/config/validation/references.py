@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from observe_dagster.config.documents.document import value_at
 from observe_dagster.config.documents.items import KINDS, Item
 from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
 from observe_dagster.config.models.data_model import DataModel
@@ -59,19 +60,13 @@ def unresolved(items: Sequence[Item[Any]]) -> list[Problem]:
     problems: list[Problem] = []
     for item in items:
         for kind, path in _REFERENCES if item.kind == "pipelines" else ():
-            reference = _value(item.rendered, path)
+            reference = value_at(item.rendered, path)
             if isinstance(reference, str) and reference not in declared[kind]:
                 noun, known = KINDS[kind][0], declared[kind]
                 listed = f"; declared: {', '.join(sorted(known)[:10])}" if known else "; none is declared"
                 message = f"there is no {noun} {reference!r}{did_you_mean(reference, known) or listed}"
                 problems.append(item.problem(path, message))
     return problems
-
-
-def _value(rendered: Any, path: Path) -> Any:
-    for name in path:
-        rendered = rendered.get(name) if isinstance(rendered, Mapping) else None
-    return rendered
 
 
 def inactive(

@@ -56,7 +56,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One key of a mapping and where it stands."""
+    """One key of a mapping and its position."""
 
     key: Position
     node: "Node"
@@ -259,7 +259,7 @@ def find_node(node: Node, path: Path) -> Node | None:
 
 
 def locate(node: Node, path: Path, *, key: bool = False) -> Position:
-    """Where `path` stands, or the closest place around it; with `key` the key rather than its value."""
+    """The position of `path`, or of the closest node around it; with `key` the key rather than its value."""
     position = node.position
     for number, step in enumerate(path, start=1):
         inner = _child(node, step)

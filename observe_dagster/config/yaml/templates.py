@@ -47,7 +47,7 @@ def has_template(value: object) -> bool:
 
 
 def literal_part(text: str, placeholder: str = "") -> str:
-    """What a text says by itself: each template becomes its default, or `placeholder` when it has none."""
+    """The text without its templates: each becomes its default, or `placeholder` when it has none."""
 
     def default(match: re.Match[str]) -> str:
         template = _ENV.fullmatch(match[1])

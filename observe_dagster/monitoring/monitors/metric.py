@@ -1,8 +1,9 @@
 """Measure what a metric monitor watches, in one read-only session."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from observe_dagster.checks.metric import Metered
+from observe_dagster.clock import EPOCH
 from observe_dagster.config.models.monitors import ColumnMetric, CustomMetric, MetricMonitor, TableMetric
 from observe_dagster.datatypes import Kind
 from observe_dagster.errors import WarehouseError
@@ -17,7 +18,6 @@ LONGEST_SERIES = 10_000
 
 _NUMBERS = frozenset({Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE, Kind.DECIMAL})
 _TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def measure(slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime, history: MonitorHistory) -> Metered:
@@ -96,7 +96,7 @@ def _series(
 ) -> Metered:
     rows = reader.rows(newest_statement(metric.query, time, value), limit=LONGEST_SERIES)
     flagged = {at for at, _, flag in history.samples if flag}
-    points = [(_EPOCH + timedelta(microseconds=round(seconds * 1_000_000)), number) for seconds, number in rows]
+    points = [(EPOCH + timedelta(microseconds=round(seconds * 1_000_000)), number) for seconds, number in rows]
     samples = [(at, number, at in flagged) for at, number in points]
     at, newest = points[0] if points else (now, None)
     return Metered(

@@ -55,7 +55,7 @@ class PostgresConnection(BaseConnection):
 
     @property
     def _address(self) -> tuple[str, str]:
-        """Host with port, and database. A URL that cannot be told apart from its password gives neither."""
+        """Host with port, and database. A URL whose password cannot be separated gives neither."""
         config = self.config
         if config.url is None:
             return f"{config.host}:{config.port}", config.database or ""

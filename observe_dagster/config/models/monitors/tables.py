@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from observe_dagster.config.models.paths import parse_path
 from observe_dagster.config.sql.quoting import quoted
 
-_PART = re.compile(r'"((?:[^"]|"")+)"|([^".\s][^".]*)')
 _MOST = 3
 
 
@@ -16,19 +16,13 @@ def table_parts(path: str) -> tuple[str, ...]:
 
     Every part is taken exactly as the engine stores it, quoted or not.
     """
-    parts: list[str] = []
-    position = 0
-    while True:
-        match = _PART.match(path, position)
-        if match is None or len(parts) == _MOST:
-            raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
-        parts.append((match[1] or "").replace('""', '"') or (match[2] or "").strip())
-        position = match.end()
-        if position == len(path):
-            return tuple(parts)
-        if path[position] != ".":
-            raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
-        position += 1
+    try:
+        parts = parse_path(path)
+    except ValueError:
+        parts = ()
+    if "" in parts or not 1 <= len(parts) <= _MOST:
+        raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
+    return parts
 
 
 def table_path(*parts: str) -> str:

@@ -46,7 +46,7 @@ class CheckedTable(Declared):
 
 
 class Variable(Declared):
-    """A value or a list of them; with `quote` each is written into the SQL as text, otherwise as it stands."""
+    """A value or a list of them; with `quote` each is written into the SQL as text, otherwise as it is."""
 
     value: Annotated[Scalar | tuple[Scalar, ...], AfterValidator(_finite)]
     quote: StrictBool = True
