@@ -50,6 +50,6 @@ def number(value: float) -> str:
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.4g}"
 
 
-def some(count: int, one: str, many: str | None = None) -> str:
+def count_of(count: int, one: str) -> str:
     """Write how many of something there are, in the singular or the plural."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {one if count == 1 else one + 's'}"

@@ -23,7 +23,7 @@ Sample = tuple[datetime, float | None, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metered:
+class ObservedMetric:
     """What was measured: a value of the moment `at`, None where there is none, and the values before it.
 
     `label` names what was measured, such as `row_count of analytics.flights`, and `missing` is why there is no value.
@@ -43,7 +43,7 @@ def threshold(sensitivity: int) -> float:
     return MIDDLE_THRESHOLD * 2 ** ((50 - sensitivity) / 50)
 
 
-def judge(declared: MetricMonitor, observed: Metered) -> Outcome:
+def judge(declared: MetricMonitor, observed: ObservedMetric) -> Outcome:
     """Fail when the value is not where the monitor's alert wants it; without an alert any value passes."""
     alert, value = declared.alert, observed.value
     evidence: dict[str, Any] = {"measured_at": observed.at.astimezone(UTC).isoformat()}
@@ -63,7 +63,7 @@ def judge(declared: MetricMonitor, observed: Metered) -> Outcome:
     return Outcome(status=Status.PASS, reason=reason, value=value, evidence=evidence)
 
 
-def _automatic(alert: AutomaticAlert, observed: Metered, evidence: dict[str, Any]) -> Outcome:
+def _automatic(alert: AutomaticAlert, observed: ObservedMetric, evidence: dict[str, Any]) -> Outcome:
     what, _, of = observed.label.partition(" of ")
     rule = AnomalyDetectionRule(
         metric_field=what, z_threshold=threshold(alert.sensitivity), lookback_days=LOOKBACK_DAYS
@@ -73,7 +73,7 @@ def _automatic(alert: AutomaticAlert, observed: Metered, evidence: dict[str, Any
     return replace(outcome, evidence={**evidence, **outcome.evidence, "sensitivity": alert.sensitivity})
 
 
-def _changed(alert: PercentageAlert, observed: Metered, value: float, evidence: dict[str, Any]) -> Outcome:
+def _changed(alert: PercentageAlert, observed: ObservedMetric, value: float, evidence: dict[str, Any]) -> Outcome:
     earlier = [(at, sample) for at, sample, _ in observed.history if sample is not None and at < observed.at]
     if not earlier:
         reason = f"Learning: there is no earlier {observed.label} to compare {number(value)} with."
@@ -91,7 +91,7 @@ def _changed(alert: PercentageAlert, observed: Metered, value: float, evidence: 
 
 
 def _within(
-    observed: Metered,
+    observed: ObservedMetric,
     value: float,
     bounds: tuple[float | None, float | None],
     evidence: dict[str, Any],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any, Self
 
-from observe_dagster.checks.dateparts import some
+from observe_dagster.checks.dateparts import count_of
 from observe_dagster.records import Outcome, Status
 
 ACCEPTED_AFTER = timedelta(days=7)
@@ -85,7 +85,7 @@ def judge(observed: ObservedSchema, baseline: SchemaBaseline | None, *, now: dat
         evidence = _evidence(baseline.accepted, None, since)
         return Outcome(status=Status.FAIL, reason=f"The table {observed.table} is gone.", evidence=evidence)
     changed = difference(baseline.accepted, observed.columns)
-    count = some(len(observed.columns), "column")
+    count = count_of(len(observed.columns), "column")
     if not changed:
         evidence = _evidence(baseline.accepted, observed.columns, since)
         return Outcome(
@@ -108,7 +108,7 @@ def _first(observed: ObservedSchema, now: datetime) -> Outcome:
         return Outcome(status=Status.ERROR, reason=f"There is no table {observed.table}.")
     return Outcome(
         status=Status.LEARNING,
-        reason=f"Learning: {some(len(observed.columns), 'column')} of {observed.table} recorded to compare with.",
+        reason=f"Learning: {count_of(len(observed.columns), 'column')} of {observed.table} recorded to compare with.",
         evidence=_evidence(observed.columns, observed.columns, now),
     )
 

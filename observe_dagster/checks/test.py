@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from observe_dagster.checks.dateparts import some
+from observe_dagster.checks.dateparts import count_of
 from observe_dagster.records import Outcome, Status
 
 SAMPLE_ROWS = 10
@@ -33,7 +33,7 @@ def judge(observed: Sequence[Failures]) -> Outcome:
         reason = f"No row fails: {what}."
         return Outcome(status=Status.PASS, reason=reason, value=0.0, upper=0.0, evidence={"tests": counts})
     sentence = "; ".join(
-        f"{some(failures.count, 'row')} {'fails' if failures.count == 1 else 'fail'} {failures.looked_for}"
+        f"{count_of(failures.count, 'row')} {'fails' if failures.count == 1 else 'fail'} {failures.looked_for}"
         for failures in failed[:5]
     )
     more = f"; and {len(failed) - 5} more" if len(failed) > 5 else ""

@@ -45,7 +45,7 @@ _OWN_PREFIX = anomaly_check_name("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundMonitor:
+class LocatedMonitor:
     """A monitor and where it was written: at `path` below an item."""
 
     item: Item[Any]
@@ -53,20 +53,20 @@ class FoundMonitor:
     declared: DeclaredMonitor
 
 
-def monitors_of(items: Sequence[Item[Any]]) -> tuple[list[FoundMonitor], list[Problem]]:
+def monitors_of(items: Sequence[Item[Any]]) -> tuple[list[LocatedMonitor], list[Problem]]:
     """Give the valid monitors of all documents and pipelines, filled in, and all that is wrong with them."""
     declarations = _Declarations(
         connections={item.key: item.declared for item in items if item.kind == "connections" and item.key is not None},
         pipelines=[item.declared for item in items if item.kind == "pipelines" and item.declared is not None],
     )
-    monitors: list[FoundMonitor] = []
+    monitors: list[LocatedMonitor] = []
     problems: list[Problem] = []
     for item, path, slug, monitor, pipeline in _written(items):
         reading = _Reading(item=item, path=path, declarations=declarations, pipeline=pipeline)
         declared = reading.declared(slug, monitor)
         problems.extend(reading.problems)
         if declared is not None:
-            monitors.append(FoundMonitor(item=item, path=path, declared=declared))
+            monitors.append(LocatedMonitor(item=item, path=path, declared=declared))
     problems.extend(_names(items))
     return monitors, problems
 

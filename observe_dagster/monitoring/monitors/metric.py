@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from observe_dagster.checks.metric import Metered
+from observe_dagster.checks.metric import ObservedMetric
 from observe_dagster.clock import EPOCH
 from observe_dagster.config.models.monitors import ColumnMetric, CustomMetric, MetricMonitor, TableMetric
 from observe_dagster.datatypes import Kind
@@ -20,7 +20,9 @@ _NUMBERS = frozenset({Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.
 _TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 
 
-def measure(slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime, history: MonitorHistory) -> Metered:
+def measure(
+    slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime, history: MonitorHistory
+) -> ObservedMetric:
     """Measure what the monitor watches; raises WarehouseError when that is not possible."""
     metric = monitor.metric
     if isinstance(metric, CustomMetric):
@@ -32,7 +34,7 @@ def measure(slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime,
         label, value = f"{metric.metric} of {metric.table}.{metric.column}", _column(metric, reader, now)
         chosen = " that the filter chooses" if metric.filter is not None else ""
         missing = f"there is no value in the rows{chosen}"
-    return Metered(label=label, at=now, value=value, history=history.samples, missing=missing)
+    return ObservedMetric(label=label, at=now, value=value, history=history.samples, missing=missing)
 
 
 def _table(metric: TableMetric, reader: Reader, now: datetime, history: MonitorHistory) -> float | None:
@@ -62,7 +64,7 @@ def _column(metric: ColumnMetric, reader: Reader, now: datetime) -> float | None
     return (now.timestamp() - value) / 60 if measure_name == "col_freshness_minutes" else float(value)
 
 
-def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, history: MonitorHistory) -> Metered:
+def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, history: MonitorHistory) -> ObservedMetric:
     label = f"value of {slug}"
     columns = reader.describe(metric.query)
     times = [column for column in columns if _kind(column) in _TIMES]
@@ -81,7 +83,7 @@ def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, hist
         raise WarehouseError(reader.connection_id, "the query gives several rows; give a column with their times, too.")
     value = None if not rows or rows[0][0] is None else float(rows[0][0])
     missing = "the query gives no row" if not rows else "the query gives null"
-    return Metered(
+    return ObservedMetric(
         label=label,
         at=now,
         value=value,
@@ -93,13 +95,13 @@ def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, hist
 
 def _series(
     label: str, metric: CustomMetric, reader: Reader, time: str, value: str, *, now: datetime, history: MonitorHistory
-) -> Metered:
+) -> ObservedMetric:
     rows = reader.rows(newest_statement(metric.query, time, value), limit=LONGEST_SERIES)
     flagged = {at for at, _, flag in history.samples if flag}
     points = [(EPOCH + timedelta(microseconds=round(seconds * 1_000_000)), number) for seconds, number in rows]
     samples = [(at, number, at in flagged) for at, number in points]
     at, newest = points[0] if points else (now, None)
-    return Metered(
+    return ObservedMetric(
         label=label,
         at=at,
         value=newest,
