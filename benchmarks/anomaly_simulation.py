@@ -23,7 +23,8 @@ if __package__ in (None, ""):
 
 from benchmarks.support.report import parser, show, write
 from observe_dagster.checks import Status
-from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge, microseconds
+from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge
+from observe_dagster.clock import microseconds
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

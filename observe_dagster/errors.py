@@ -13,7 +13,7 @@
     │   └── InterruptedTransferError  the rows that arrived are not the rows that were sent
     ├── SyncError                 a run cannot go on
     │   ├── AlreadyInProgressError
-    │   ├── RequestError          what was asked for does not fit the pipeline
+    │   ├── RequestError          the request does not fit the pipeline
     │   ├── NothingToSyncError
     │   ├── LimitExceededError    max_rows_per_run, max_catchup, max_delete_percent
     │   ├── SchemaChangedError    schema_change: freeze, or a change that cannot be followed
@@ -23,12 +23,12 @@
     │   ├── LockLostError         the connection to the ledger was lost, and another run took over
     │   └── PipelineFaultedError
     ├── DeliveryError             a message did not arrive at its channel
-    ├── PublishError              a neighbouring system did not take what it was sent, or did not answer
+    ├── PublishError              an integration refused a request, or did not answer
     │   ├── UnreachableError      no answer: no connection, a reset, a timeout
     │   ├── RefusedCredentialsError  401, 403
     │   ├── TooLargeError         413
     │   └── RateLimitedError      429
-    ├── IngestError               SQL that was handed in for its lineage cannot be taken in
+    ├── IngestError               SQL cannot be ingested for its lineage
     └── LedgerError
         ├── LedgerConflictError   a verb was repeated with another body
         └── LedgerSchemaError     the database is not at this version's schema
@@ -43,7 +43,7 @@ from typing import Any
 
 
 class ObserveError(Exception):
-    """Anything this package reports on purpose: the message says what is wrong and the way out."""
+    """Anything this package reports on purpose: the message names what is wrong and the way out."""
 
     transient: bool = False
 
@@ -106,11 +106,11 @@ class WarehouseError(ObserveError):
 
 
 class ConnectionFailedError(WarehouseError):
-    """The connection could not be opened; `transient` tells whether waiting may help."""
+    """The connection could not be opened; `transient` is whether waiting may help."""
 
 
 class OutOfMemoryError(WarehouseError):
-    """The engine had less memory than a statement takes; `transient` tells whether another attempt may have more."""
+    """The engine had less memory than a statement takes; `transient` is whether another attempt may have more."""
 
 
 class AdapterMissingError(WarehouseError):
@@ -159,7 +159,7 @@ class AlreadyInProgressError(SyncError):
 
 
 class RequestError(SyncError):
-    """What was asked for does not fit the pipeline; nothing was recorded, and the pipeline is as it was."""
+    """The request does not fit the pipeline; nothing was recorded, and the pipeline is as it was."""
 
 
 class NothingToSyncError(SyncError):
@@ -179,7 +179,7 @@ class SchemaChangedError(SyncError):
 
 
 class NullIteratorError(SyncError):
-    """Rows have a null iterator and the pipeline says `null_iterator: fail`."""
+    """Rows have a null iterator and the pipeline declares `null_iterator: fail`."""
 
 
 class WatermarkConflictError(SyncError):
@@ -222,7 +222,7 @@ class PipelineFaultedError(SyncError):
 
 
 class DeliveryError(ObserveError):
-    """A message did not arrive; `permanent` tells that sending it again will not help. Holds no secret."""
+    """A message did not arrive; `permanent` where sending it again will not help. Holds no secret."""
 
     def __init__(self, channel_id: str, reason: str, *, permanent: bool = False) -> None:
         self.channel_id, self.reason, self.permanent = channel_id, reason, permanent
@@ -231,9 +231,9 @@ class DeliveryError(ObserveError):
 
 
 class PublishError(ObserveError):
-    """A neighbouring system did not take what it was sent. Holds no secret.
+    """An integration refused a request, or did not answer. Holds no secret.
 
-    `permanent` tells that sending the same again will not help; `retry_after` is the wait it asked for; `body` is the
+    `permanent` is that sending the same again will not help; `retry_after` is the requested wait; `body` is the
     answer as JSON, None when it was not JSON or there was none.
     """
 
@@ -270,7 +270,7 @@ class RateLimitedError(PublishError):
 
 
 class IngestError(ObserveError):
-    """SQL was not taken in; `code`, `error` and `details` are those of the Datascale document."""
+    """SQL was not ingested; `code`, `error` and `details` are those of the Datascale document."""
 
     def __init__(
         self, code: str, error: str, details: str, *, line: int | None = None, column: int | None = None
@@ -292,4 +292,4 @@ class LedgerSchemaError(LedgerError):
 
 
 class DemoFailedError(ObserveError):
-    """A destination differs from its source, a run reported other counts, or a fault was not found as it should be."""
+    """A destination differs from its source, a run reported other counts, or a fault was not detected as expected."""

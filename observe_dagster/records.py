@@ -1,4 +1,4 @@
-"""Frozen facts that travel between the folders: what was planned, what moved, what was seen, what was judged."""
+"""Frozen facts that travel between the folders: what was planned, moved, observed and judged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class SyncRange:
 
     Values are kept as text in the iterator's own terms: ISO 8601 in UTC for times, a decimal number for integers.
     `start` None covers everything from the beginning; `read_from` is `start` less the pipeline's `lag`; for an integer
-    iterator `end` is None until the source has been asked. A full sync covers up to its `end` but filters only by
+    iterator `end` is None until the source has been queried. A full sync covers up to its `end` but filters only by
     what it declares, so its `read_from` and `read_until` may be None.
     """
 
@@ -166,7 +166,7 @@ class SyncResult:
 
 
 class Status(StrEnum):
-    """What a check says: `learning` and `skipped` were not judged, `error` could not be."""
+    """The status of an outcome: `learning` and `skipped` were not judged, `error` could not be."""
 
     PASS = "pass"  # noqa: S105 (a status, no password)
     WARN = "warn"
@@ -178,7 +178,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A verdict and what it rests on.
+    """What a check concluded, and by what.
 
     `reason` is one full sentence for people. `value`, `expected` and the bounds are in the unit of what was judged:
     seconds for freshness and timeliness, the metric's own for an anomaly; a bound that does not exist is None.

@@ -37,7 +37,7 @@ class DatascaleSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says. `database_url` None means the embedded server under `home`.
+    """The values of the environment. `database_url` None means the embedded server under `home`.
 
     `database_url` is kept out of the repr, for it may hold a password.
     """
@@ -64,12 +64,12 @@ class Settings:
             home=Path(env.get("OBSERVE_HOME") or ".observe").expanduser().absolute(),
             defs=Path(env.get("OBSERVE_DEFS") or PACKAGE_DEFS).expanduser().absolute(),
             database_url=_database_url(env.get("OBSERVE_DATABASE_URL")),
-            sync_attempts=_whole(env, "OBSERVE_SYNC_ATTEMPTS", 3, least=1),
+            sync_attempts=_integer(env, "OBSERVE_SYNC_ATTEMPTS", 3, least=1),
             retry_wait_seconds=_number(env, "OBSERVE_RETRY_WAIT_SECONDS", 2.0),
             lock_wait_seconds=_number(env, "OBSERVE_LOCK_WAIT_SECONDS", 300.0),
-            batch_rows=_whole(env, "OBSERVE_BATCH_ROWS", 65_536, least=1),
+            batch_rows=_integer(env, "OBSERVE_BATCH_ROWS", 65_536, least=1),
             ui_url=_ui_url(env.get("OBSERVE_UI_URL")),
-            retention_days=_whole(env, "OBSERVE_RETENTION_DAYS", 365, least=90),
+            retention_days=_integer(env, "OBSERVE_RETENTION_DAYS", 365, least=90),
             monte_carlo=_monte_carlo(env),
             datascale=_datascale(env),
             publish_dry_run=_folder(env.get("OBSERVE_PUBLISH_DRY_RUN")),
@@ -143,7 +143,7 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
     return value
 
 
-def _whole(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+def _integer(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
     value = _number(env, name, default)
     if value < least or value != int(value):
         raise SettingsError(f"{name} must be a whole number of at least {least}, not {env.get(name)!r}.")

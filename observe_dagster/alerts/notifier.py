@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from observe_dagster.config.models.alerts import Channel, secrets_of_channel
-from observe_dagster.config.secrets import redact
 from observe_dagster.errors import DeliveryError
+from observe_dagster.redaction import redact
 
 _LOGGERS = ("apprise", "urllib3.connectionpool", "urllib3.util.retry", "requests", "smtplib")
 _HTTP_ERROR = re.compile(r"error=(\d{3})\b")

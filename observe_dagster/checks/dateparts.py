@@ -1,21 +1,19 @@
-"""Calendar arithmetic with dateparts, minute to year, and how a span of time reads in a sentence.
+"""Calendar arithmetic with dateparts, minute to year, and how numbers read in a sentence.
 
 Minutes and hours are time that passes. Days, weeks, months and years are counted on the wall clock of a time zone:
 a day has 23 or 25 hours when clocks change, and a month on from the 31st is the last day of a shorter month.
 """
 
-import calendar
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
 
 from observe_dagster.config.models.pipeline import Datepart
-from observe_dagster.config.time.wall_clock import instant_of
+from observe_dagster.config.time.wall_clock import add_months, instant_of
 
 _PASSING = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -35,7 +33,7 @@ def add(instant: datetime, number: int, datepart: str, *, timezone: str = "UTC")
         wall = instant.astimezone(zone).replace(tzinfo=None)
         if datepart in _DAYS:
             return instant_of(wall + timedelta(days=number * _DAYS[datepart]), zone)
-        return instant_of(_add_months(wall, number * _MONTHS[datepart]), zone)
+        return instant_of(add_months(wall, number * _MONTHS[datepart]), zone)
     except (OverflowError, ValueError):
         return END_OF_TIME
 
@@ -45,28 +43,6 @@ def allowed(number: int, datepart: str) -> str:
     return f"1 {datepart} is" if number == 1 else f"{number:,} {datepart}s are"
 
 
-def span(seconds: float) -> str:
-    """Name a length of time by its two largest units, such as `3 hours 12 minutes`."""
-    left, parts = int(abs(seconds)), list[str]()
-    for unit, size in _UNITS:
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count:,} {unit}{'' if count == 1 else 's'}")
-        elif parts:
-            break
-    return " ".join(parts[:2]) or "less than a second"
-
-
-def moment(instant: datetime) -> str:
-    """Name an instant in UTC, to the second."""
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _add_months(wall: datetime, months: int) -> datetime:
-    year, month = divmod(wall.year * 12 + wall.month - 1 + months, 12)
-    return wall.replace(year=year, month=month + 1, day=min(wall.day, calendar.monthrange(year, month + 1)[1]))
-
-
 def number(value: float) -> str:
     """Write a number: whole numbers whole, others to four digits that matter."""
     if value == int(value) and abs(value) < 1e15:
@@ -74,6 +50,6 @@ def number(value: float) -> str:
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.4g}"
 
 
-def some(count: int, one: str, many: str | None = None) -> str:
+def count_of(count: int, one: str) -> str:
     """Write how many of something there are, in the singular or the plural."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {one if count == 1 else one + 's'}"

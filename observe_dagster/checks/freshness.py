@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from observe_dagster.checks.dateparts import add, allowed, moment, span
+from observe_dagster.checks.dateparts import add, allowed
 from observe_dagster.checks.thresholds import Threshold
 from observe_dagster.records import Outcome, Status
+from observe_dagster.spans import moment, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Freshness:
 class Loads:
     """What is observed: when rows were last inserted, updated, soft-deleted, or read at all; all times aware.
 
-    `last_load` is the last run that says `total_rows` and nothing else. `column_max` is the newest value of the
+    `last_load` is the last run that reports only `total_rows`. `column_max` is the newest value of the
     declared column. A table that was never loaded counts from `created_at`.
     """
 
@@ -60,10 +61,10 @@ def judge(declared: Freshness, observed: Loads, *, now: datetime) -> Outcome:
         "freshness_datepart": datepart,
         "used_child_config": declared.allowance.level == "pipeline",
     }
-    status, verdict = _verdict(due, now, hides=declared.column is not None and since > ahead)
+    status, conclusion = _conclusion(due, now, hides=declared.column is not None and since > ahead)
     return Outcome(
         status=status,
-        reason=f"{_age(declared, what, last, since, now)}; {allowed(number, datepart)} allowed, {verdict}.",
+        reason=f"{_age(declared, what, last, since, now)}; {allowed(number, datepart)} allowed, {conclusion}.",
         value=(now - since).total_seconds(),
         upper=(due - since).total_seconds(),
         evidence=evidence,
@@ -97,7 +98,7 @@ def _newest(declared: Freshness, observed: Loads) -> tuple[str, datetime | None]
 
 
 def _age(declared: Freshness, what: str, last: datetime | None, since: datetime, now: datetime) -> str:
-    age = f"{span((now - since).total_seconds())} {'ago' if now >= since else 'ahead'}"
+    age = f"{span(now - since)} {'ago' if now >= since else 'ahead'}"
     if last is None:
         missing = "has never been loaded" if declared.column is None else f"has no value in {declared.column}"
         return f"{declared.name} {missing} and was created {age}, at {moment(since)}"
@@ -106,7 +107,7 @@ def _age(declared: Freshness, what: str, last: datetime | None, since: datetime,
     return f"{declared.name} was last loaded {age}, by the {what} at {moment(since)}"
 
 
-def _verdict(due: datetime, now: datetime, *, hides: bool) -> tuple[Status, str]:
+def _conclusion(due: datetime, now: datetime, *, hides: bool) -> tuple[Status, str]:
     if due < now:
         return Status.FAIL, f"so it is late since {moment(due)}"
     if hides:

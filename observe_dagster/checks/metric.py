@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,15 +19,15 @@ MIDDLE_THRESHOLD = 3.5
 """How many deviations a sensitivity of 50 allows; each 50 more or less halve or double them."""
 
 Sample = tuple[datetime, float | None, bool]
-"""When a value was measured, the value, and whether it was found to be an anomaly."""
+"""When a value was measured, the value, and whether it was an anomaly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metered:
+class ObservedMetric:
     """What was measured: a value of the moment `at`, None where there is none, and the values before it.
 
-    `label` says what was measured, such as `row_count of analytics.flights`, and `missing` why there is no value.
-    `missing_fails` tells that having no value is a failure.
+    `label` names what was measured, such as `row_count of analytics.flights`, and `missing` is why there is no value.
+    With `missing_fails` having no value is a failure.
     """
 
     label: str
@@ -43,7 +43,7 @@ def threshold(sensitivity: int) -> float:
     return MIDDLE_THRESHOLD * 2 ** ((50 - sensitivity) / 50)
 
 
-def judge(declared: MetricMonitor, observed: Metered) -> Outcome:
+def judge(declared: MetricMonitor, observed: ObservedMetric) -> Outcome:
     """Fail when the value is not where the monitor's alert wants it; without an alert any value passes."""
     alert, value = declared.alert, observed.value
     evidence: dict[str, Any] = {"measured_at": observed.at.astimezone(UTC).isoformat()}
@@ -63,26 +63,17 @@ def judge(declared: MetricMonitor, observed: Metered) -> Outcome:
     return Outcome(status=Status.PASS, reason=reason, value=value, evidence=evidence)
 
 
-def _automatic(alert: AutomaticAlert, observed: Metered, evidence: dict[str, Any]) -> Outcome:
+def _automatic(alert: AutomaticAlert, observed: ObservedMetric, evidence: dict[str, Any]) -> Outcome:
     what, _, of = observed.label.partition(" of ")
     rule = AnomalyDetectionRule(
         metric_field=what, z_threshold=threshold(alert.sensitivity), lookback_days=LOOKBACK_DAYS
     )
     measured = Measured(at=observed.at, value=observed.value, history=History.of(observed.history))
     outcome = judge_anomaly(Anomaly.of(of, rule), measured)
-    said = {**evidence, **outcome.evidence, "sensitivity": alert.sensitivity}
-    return Outcome(
-        status=outcome.status,
-        reason=outcome.reason,
-        value=outcome.value,
-        expected=outcome.expected,
-        lower=outcome.lower,
-        upper=outcome.upper,
-        evidence=said,
-    )
+    return replace(outcome, evidence={**evidence, **outcome.evidence, "sensitivity": alert.sensitivity})
 
 
-def _changed(alert: PercentageAlert, observed: Metered, value: float, evidence: dict[str, Any]) -> Outcome:
+def _changed(alert: PercentageAlert, observed: ObservedMetric, value: float, evidence: dict[str, Any]) -> Outcome:
     earlier = [(at, sample) for at, sample, _ in observed.history if sample is not None and at < observed.at]
     if not earlier:
         reason = f"Learning: there is no earlier {observed.label} to compare {number(value)} with."
@@ -100,7 +91,7 @@ def _changed(alert: PercentageAlert, observed: Metered, value: float, evidence: 
 
 
 def _within(
-    observed: Metered,
+    observed: ObservedMetric,
     value: float,
     bounds: tuple[float | None, float | None],
     evidence: dict[str, Any],
@@ -112,13 +103,13 @@ def _within(
     below = lower is not None and value < lower
     above = upper is not None and value > upper
     if lower is not None and upper is not None:
-        wanted = f"between {number(lower)} and {number(upper)}"
+        bounds_text = f"between {number(lower)} and {number(upper)}"
     else:
-        wanted = f"at least {number(lower)}" if lower is not None else f"at most {number(upper or 0.0)}"
-    said = f"{_capital(observed.label)} is {number(value)}{change}"
+        bounds_text = f"at least {number(lower)}" if lower is not None else f"at most {number(upper or 0.0)}"
+    subject = f"{_capital(observed.label)} is {number(value)}{change}"
     return Outcome(
         status=Status.FAIL if below or above else Status.PASS,
-        reason=f"{said}; it must be {wanted}." if below or above else f"{said}, which is {wanted}.",
+        reason=f"{subject}; it must be {bounds_text}." if below or above else f"{subject}, which is {bounds_text}.",
         value=value,
         expected=expected,
         lower=lower,

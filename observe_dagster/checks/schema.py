@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Any, Self
 
-from observe_dagster.checks.dateparts import some
+from observe_dagster.checks.dateparts import count_of
 from observe_dagster.records import Outcome, Status
 
 ACCEPTED_AFTER = timedelta(days=7)
@@ -18,20 +18,20 @@ Schema = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaBaseline:
-    """What the last verdict knew: the accepted schema, and the one that was seen, as it is since `since`."""
+    """What the last outcome recorded: the accepted schema, and the observed one, unchanged since `since`."""
 
     accepted: Schema
-    seen: Schema | None
+    columns: Schema | None
     since: datetime
 
     @classmethod
     def of(cls, evidence: Mapping[str, Any] | None) -> Self | None:
-        """Read the evidence of an earlier verdict; None where it says nothing about columns."""
+        """Read the evidence of an earlier outcome; None where it has no columns."""
         if not evidence or "accepted" not in evidence:
             return None
         return cls(
             accepted=_read(evidence["accepted"]) or (),
-            seen=_read(evidence.get("columns")),
+            columns=_read(evidence.get("columns")),
             since=datetime.fromisoformat(evidence["since"]),
         )
 
@@ -73,33 +73,33 @@ def difference(before: Schema, after: Schema) -> SchemaDifference:
     )
 
 
-def judge(observed: ObservedSchema, remembered: SchemaBaseline | None, *, now: datetime) -> Outcome:
-    """Fail while the columns are not those that were accepted; the first run accepts what it sees.
+def judge(observed: ObservedSchema, baseline: SchemaBaseline | None, *, now: datetime) -> Outcome:
+    """Fail while the columns are not those that were accepted; the first run accepts those it observes.
 
-    A change is accepted when it has stayed as it is for a week. The evidence is what the next run remembers.
+    A change is accepted when it has stayed as it is for a week. The evidence is the baseline of the next run.
     """
-    if remembered is None:
+    if baseline is None:
         return _first(observed, now)
-    since = remembered.since if observed.columns == remembered.seen else now
+    since = baseline.since if observed.columns == baseline.columns else now
     if observed.columns is None:
-        evidence = _evidence(remembered.accepted, None, since)
+        evidence = _evidence(baseline.accepted, None, since)
         return Outcome(status=Status.FAIL, reason=f"The table {observed.table} is gone.", evidence=evidence)
-    found = difference(remembered.accepted, observed.columns)
-    count = some(len(observed.columns), "column")
-    if not found:
-        evidence = _evidence(remembered.accepted, observed.columns, since)
+    changed = difference(baseline.accepted, observed.columns)
+    count = count_of(len(observed.columns), "column")
+    if not changed:
+        evidence = _evidence(baseline.accepted, observed.columns, since)
         return Outcome(
             status=Status.PASS, reason=f"The {count} of {observed.table} are as they were.", evidence=evidence
         )
-    changes = _spoken(found)
+    changes = _sentence(changed)
     if now - since >= ACCEPTED_AFTER:
         reason = f"{observed.table} changed on {since:%Y-%m-%d} and has stayed so: {changes}; this is accepted now."
-        evidence = _evidence(observed.columns, observed.columns, since, found)
+        evidence = _evidence(observed.columns, observed.columns, since, changed)
         return Outcome(status=Status.PASS, reason=reason, evidence=evidence)
     return Outcome(
         status=Status.FAIL,
         reason=f"The columns of {observed.table} changed: {changes}.",
-        evidence=_evidence(remembered.accepted, observed.columns, since, found),
+        evidence=_evidence(baseline.accepted, observed.columns, since, changed),
     )
 
 
@@ -108,33 +108,33 @@ def _first(observed: ObservedSchema, now: datetime) -> Outcome:
         return Outcome(status=Status.ERROR, reason=f"There is no table {observed.table}.")
     return Outcome(
         status=Status.LEARNING,
-        reason=f"Learning: {some(len(observed.columns), 'column')} of {observed.table} recorded to compare with.",
+        reason=f"Learning: {count_of(len(observed.columns), 'column')} of {observed.table} recorded to compare with.",
         evidence=_evidence(observed.columns, observed.columns, now),
     )
 
 
-def _spoken(found: SchemaDifference) -> str:
-    parts = [f"{name} ({native}) was added" for name, native in found.added]
-    parts += [f"{name} ({native}) was removed" for name, native in found.removed]
-    parts += [f"{name} was {old} and is {new}" for name, old, new in found.retyped]
-    parts += [f"{name} moved" for name in found.moved]
+def _sentence(changes: SchemaDifference) -> str:
+    parts = [f"{name} ({native}) was added" for name, native in changes.added]
+    parts += [f"{name} ({native}) was removed" for name, native in changes.removed]
+    parts += [f"{name} was {old} and is {new}" for name, old, new in changes.retyped]
+    parts += [f"{name} moved" for name in changes.moved]
     return "; ".join(parts)
 
 
 def _evidence(
-    accepted: Schema, seen: Schema | None, since: datetime, found: SchemaDifference | None = None
+    accepted: Schema, columns: Schema | None, since: datetime, changes: SchemaDifference | None = None
 ) -> dict[str, Any]:
     evidence: dict[str, Any] = {
-        "columns": _written(seen),
+        "columns": _written(columns),
         "accepted": _written(accepted),
         "since": since.astimezone(UTC).isoformat(),
     }
-    if found is not None:
+    if changes is not None:
         evidence |= {
-            "added": _written(found.added),
-            "removed": _written(found.removed),
-            "type_changed": [{"name": name, "from": old, "to": new} for name, old, new in found.retyped],
-            "moved": list(found.moved),
+            "added": _written(changes.added),
+            "removed": _written(changes.removed),
+            "type_changed": [{"name": name, "from": old, "to": new} for name, old, new in changes.retyped],
+            "moved": list(changes.moved),
         }
     return evidence
 

@@ -25,7 +25,7 @@ class Expecting(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """A number of dateparts, or None of both where nobody declared one; `level` tells who did."""
+    """A number of dateparts, or None of both where nobody declared one; `level` is who did."""
 
     number: int | None = None
     datepart: str | None = None

@@ -1,11 +1,12 @@
 """Judge whether one run took too long, takes too long, or never started."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from observe_dagster.checks.dateparts import add, allowed, moment, span
+from observe_dagster.checks.dateparts import add, allowed
 from observe_dagster.checks.thresholds import Threshold
 from observe_dagster.records import Outcome, Status
+from observe_dagster.spans import moment, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Timeliness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What is observed: one run. Without `started_at` it is a run that the schedule says is due; all times aware.
+    """What is observed: one run. Without `started_at` it is a run that is due by the schedule; all times aware.
 
     `succeeded` is None while it is running.
     """
@@ -52,12 +53,12 @@ def judge(declared: Timeliness, observed: Run, *, now: datetime) -> Outcome:
     limit = add(begin, number, datepart, timezone=declared.timezone)
     until = now if observed.ended_at is None else observed.ended_at
     late = until > limit
-    seconds = (until - begin).total_seconds()
+    elapsed = until - begin
     return Outcome(
         status=Status.FAIL if late else Status.PASS,
-        reason=f"{_told(declared.name, observed, begin, seconds)}; {allowed(number, datepart)} allowed, "
-        f"{_verdict(observed, limit, late=late)}.",
-        value=seconds,
+        reason=f"{_progress(declared.name, observed, begin, elapsed)}; {allowed(number, datepart)} allowed, "
+        f"{_conclusion(observed, limit, late=late)}.",
+        value=elapsed.total_seconds(),
         upper=(limit - begin).total_seconds(),
         evidence={
             "pipeline_execution_id": observed.execution_id,
@@ -89,10 +90,10 @@ def _state(observed: Run) -> str:
     return "failed" if observed.succeeded is False else "completed"
 
 
-def _told(name: str, observed: Run, begin: datetime, seconds: float) -> str:
-    length = span(seconds)
+def _progress(name: str, observed: Run, begin: datetime, elapsed: timedelta) -> str:
+    length = span(elapsed)
     if observed.started_at is None:
-        due = f"has been due for {length}, since" if seconds >= 0 else f"is due in {length}, at"
+        due = f"has been due for {length}, since" if elapsed >= timedelta(0) else f"is due in {length}, at"
         return f"A run of {name} {due} {moment(begin)}, and has not started"
     if observed.ended_at is None:
         return f"The run of {name} that started at {moment(begin)} has been running for {length}"
@@ -100,7 +101,7 @@ def _told(name: str, observed: Run, begin: datetime, seconds: float) -> str:
     return f"The run of {name} that started at {moment(begin)} {verb} {length}"
 
 
-def _verdict(observed: Run, limit: datetime, *, late: bool) -> str:
+def _conclusion(observed: Run, limit: datetime, *, late: bool) -> str:
     if late:
         return f"so it was late from {moment(limit)}" if observed.ended_at else f"so it is late since {moment(limit)}"
     return "so it was in time" if observed.ended_at else f"so it has until {moment(limit)}"

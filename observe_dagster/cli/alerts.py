@@ -10,6 +10,7 @@ from observe_dagster.cli.options import common
 from observe_dagster.cli.output import table, write, write_json
 from observe_dagster.errors import NotFoundError
 from observe_dagster.service.context import Context, Document
+from observe_dagster.spans import iso
 
 if TYPE_CHECKING:
     from observe_dagster.ledger.alerts.store import Alert
@@ -105,4 +106,4 @@ def _cells(alert: "Alert") -> tuple[str, ...]:
 
 
 def _moment(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if instant is None else iso(instant)

@@ -9,6 +9,7 @@ from observe_dagster.cli.options import common
 from observe_dagster.cli.output import facts, table, write, write_json
 from observe_dagster.errors import NotFoundError
 from observe_dagster.service.context import Context, Document
+from observe_dagster.spans import iso
 
 if TYPE_CHECKING:
     from observe_dagster.ledger.outbox.dispatcher import DeliveryReport
@@ -189,4 +190,4 @@ def _cells(item: "Publication") -> tuple[str, ...]:
 
 
 def _moment(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if instant is None else iso(instant)

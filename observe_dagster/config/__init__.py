@@ -1,4 +1,4 @@
-"""What a user declares, loaded from YAML and checked: connections, pipelines, monitors, and who is told."""
+"""What a user declares, loaded from YAML and checked: connections, pipelines, monitors and alert channels."""
 
 from observe_dagster.config.documents.document import DOCUMENT_TYPE
 from observe_dagster.config.documents.items import ProjectDocument
@@ -32,7 +32,8 @@ from observe_dagster.config.models.schedule import (
     SyncMode,
 )
 from observe_dagster.config.project import DeclaredMonitor, Origin, Project, content_hash
-from observe_dagster.config.secrets import MASK, masked, redact, secrets_of
+from observe_dagster.config.secrets import masked, secrets_of
+from observe_dagster.redaction import MASK, redact
 
 __all__ = [
     "DOCUMENT_TYPE",

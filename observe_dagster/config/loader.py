@@ -77,8 +77,8 @@ def project_from_attributes(
 def _load(sources: Iterable[SourceText], environment: Mapping[str, str], problems: list[Problem]) -> Project:
     documents: list[Document] = []
     for source in sources:
-        found, wrong = read_documents(source.file, source.folder, source.text)
-        documents.extend(found)
+        read, wrong = read_documents(source.file, source.folder, source.text)
+        documents.extend(read)
         problems.extend(wrong)
     return _project(documents, environment, problems)
 
@@ -86,28 +86,29 @@ def _load(sources: Iterable[SourceText], environment: Mapping[str, str], problem
 def _project(documents: Sequence[Document], environment: Mapping[str, str], problems: list[Problem]) -> Project:
     items: list[Item[Any]] = []
     for document in documents:
-        found, wrong = read_items(document, environment)
-        items.extend(found)
+        read, wrong = read_items(document, environment)
+        items.extend(read)
         problems.extend(wrong)
     queries = _queries(items, problems)
-    problems.extend(_across(items, queries))
+    problems.extend(_cross_checks(items, queries))
     monitors, wrong = monitors_of(items)
     problems.extend(wrong)
     if problems:
-        raise SpecError(_in_order(problems))
+        unique = dict.fromkeys(problems)
+        raise SpecError(sorted(unique, key=lambda problem: (problem.file, problem.line or 0, problem.column or 0)))
     return Project(
         connections=tuple(item.valid for item in _of("connections", items)),
         data_models=tuple(query.data_model for query in queries.values()),
         pipeline_types=tuple(item.valid for item in _of("pipeline_types", items)),
         pipelines=tuple(item.valid for item in _of("pipelines", items)),
-        monitors=tuple(found.declared for found in monitors),
+        monitors=tuple(monitor.declared for monitor in monitors),
         alerting=next((item.valid for item in _of("alerts", items)), Alerting()),
         origins=_origins(items, queries)
         | {
-            f"monitor:{found.declared.slug}": Origin(
-                file=found.item.document.file, line=found.item.document.line((*found.item.path, *found.path))
+            f"monitor:{monitor.declared.slug}": Origin(
+                file=monitor.item.document.file, line=monitor.item.document.line((*monitor.item.path, *monitor.path))
             )
-            for found in monitors
+            for monitor in monitors
         },
     )
 
@@ -126,7 +127,7 @@ def _queries(items: Sequence[Item[Any]], problems: list[Problem]) -> dict[str, Q
     return queries
 
 
-def _across(items: Sequence[Item[Any]], queries: Mapping[str, Query]) -> Iterable[Problem]:
+def _cross_checks(items: Sequence[Item[Any]], queries: Mapping[str, Query]) -> Iterable[Problem]:
     pipelines = _of("pipelines", items)
     connections = {item.declared.id: item.declared for item in _of("connections", items) if item.declared}
     data_models = {item.declared.id: item.declared for item in _of("data_models", items) if item.declared}
@@ -138,11 +139,6 @@ def _across(items: Sequence[Item[Any]], queries: Mapping[str, Query]) -> Iterabl
     yield from shared_tables(pipelines, connections)
     yield from own_sources(pipelines, queries)
     yield from unknown_columns(pipelines, queries)
-
-
-def _in_order(problems: Iterable[Problem]) -> list[Problem]:
-    unique = dict.fromkeys(problems)
-    return sorted(unique, key=lambda problem: (problem.file, problem.line or 0, problem.column or 0))
 
 
 def _origins(items: Iterable[Item[Any]], queries: Mapping[str, Query]) -> dict[str, Origin]:

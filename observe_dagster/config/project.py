@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -61,7 +61,7 @@ class Project:
     monitors: tuple[DeclaredMonitor, ...] = ()
     alerting: Alerting = field(default_factory=Alerting)
     origins: dict[str, Origin] | None = None
-    _found: dict[str, dict[str, Any]] = field(
+    _index: dict[str, dict[str, Any]] = field(
         init=False, repr=False, compare=False, default_factory=dict[str, dict[str, Any]]
     )
 
@@ -89,23 +89,14 @@ class Project:
         """
         return (self.origins or {}).get(f"{kind}:{declared_id}")
 
-    def _find(self, kind: str, declared: Sequence[_Item], wanted: str) -> _Item:
+    def _find(self, kind: str, declared: Sequence[_Item], name: str) -> _Item:
         """Look in an index, made when first asked for: thousands of pipelines look for as many data models."""
-        if kind not in self._found:
-            self._found[kind] = {_id(item): item for item in declared}
-        found = self._found[kind].get(wanted)
-        if found is None:
-            raise NotFoundError(kind, wanted, _closest(wanted, self._found[kind]))
-        return found
-
-
-def _id(item: Connection | DataModel | Pipeline | DeclaredMonitor) -> str:
-    return item.slug if isinstance(item, DeclaredMonitor) else item.id
-
-
-def _closest(wanted: str, known: Iterable[str]) -> str | None:
-    close = difflib.get_close_matches(wanted, list(known), n=1)
-    return close[0] if close else None
+        if kind not in self._index:
+            self._index[kind] = {item.slug if isinstance(item, DeclaredMonitor) else item.id: item for item in declared}
+        item = self._index[kind].get(name)
+        if item is None:
+            raise NotFoundError(kind, name, next(iter(difflib.get_close_matches(name, self._index[kind], n=1)), None))
+        return item
 
 
 def content_hash(declared: BaseModel) -> str:

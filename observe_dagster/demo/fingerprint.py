@@ -10,6 +10,7 @@ from typing import LiteralString, Protocol, cast
 
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
+from observe_dagster.config.sql.quoting import quoted
 from observe_dagster.demo.databases import DemoDatabases
 from observe_dagster.demo.source import connect
 
@@ -134,8 +135,7 @@ _DUCKDB: _Encodings = {
 def _row(columns: Sequence[tuple[str, str]], encodings: _Encodings) -> str:
     parts: list[str] = []
     for name, type_name in columns:
-        quoted = '"' + name.replace('"', '""') + '"'
-        text = encodings.get(type_name, _as_text)(quoted)
+        text = encodings.get(type_name, _as_text)(quoted(name))
         parts.append(f"coalesce(CAST(length({text}) AS text) || ':' || {text}, '-')")
     return " || ".join(parts)
 
@@ -173,7 +173,7 @@ def _compare(project: Project, pipeline: Pipeline, engines: dict[str, Engine]) -
     columns = list(source_engine.columns(query))
     # A mirror keeps rows that are gone at the source, marked as deleted.
     kept = " WHERE _observe_deleted_at IS NULL" if destination.write_mode == "mirror" else ""
-    table = f"SELECT * FROM {_quoted(destination.schema_)}.{_quoted(destination.table)}{kept}"  # noqa: S608 (ours)
+    table = f"SELECT * FROM {quoted(destination.schema_, destination.table)}{kept}"  # noqa: S608 (ours)
     return Comparison(
         source_name=f"{pipeline.connection_id}: {pipeline.data_model_id}",
         table=".".join(pipeline.table_key),
@@ -181,7 +181,3 @@ def _compare(project: Project, pipeline: Pipeline, engines: dict[str, Engine]) -
         source=source_engine.fingerprint(query, columns),
         destination=engine.fingerprint(table, columns),
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

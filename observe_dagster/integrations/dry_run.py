@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from observe_dagster.config.secrets import MASK
+from observe_dagster.redaction import MASK
 
 if TYPE_CHECKING:
     import httpx

@@ -11,7 +11,6 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from observe_dagster.config.secrets import redact
 from observe_dagster.errors import (
     PublishError,
     RateLimitedError,
@@ -19,6 +18,7 @@ from observe_dagster.errors import (
     TooLargeError,
     UnreachableError,
 )
+from observe_dagster.redaction import redact
 
 if TYPE_CHECKING:
     import httpx

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from observe_dagster.errors import LedgerError, LedgerSchemaError
+from observe_dagster.redaction import MASK
 
 _NO_SCHEMA = ("3F000", "42P01", "42703")
 _TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
-_MASK = "************"
 _LONGEST_WAIT = "lock_timeout=300s"
 KEEPALIVE = {
     "keepalives": 1,
@@ -78,7 +78,7 @@ def _message(cause: BaseException, url: sa.URL) -> str:
         primary = str(cause).strip().partition("\n")[0]
     text = primary or type(cause).__name__
     password = url.password or url.query.get("password")
-    return text.replace(str(password), _MASK) if password else text
+    return text.replace(str(password), MASK) if password else text
 
 
 def _is_transient(error: Exception, cause: BaseException, state: str) -> bool:

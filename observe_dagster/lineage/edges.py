@@ -1,4 +1,4 @@
-"""What lineage is told in: paths of tables, the columns a column is made from, and what could not be told."""
+"""The values of lineage: paths of tables, the columns a column is made from, and what could not be resolved."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Unresolved:
 class Output:
     """One column that a query gives, in its place; `name` is None where only the engine knows it.
 
-    `star` tells that it stands for the columns of a table that are not known.
+    `star` is an output for all columns of a table that are not known.
     """
 
     name: str | None
@@ -61,7 +61,7 @@ class StatementLineage:
     """What one statement does to the tables it names.
 
     `kind` is its first word or words, such as `CREATE VIEW`. `target` is the table it writes, None where it only reads
-    or does nothing with rows. `defines` tells that the table is what this statement says and nothing else;
+    or does nothing with rows. `defines` is that the table is what this statement makes of it and nothing else;
     `table_type` is `table` or `view`. A temporary table is no target: who reads it reads what it was made from.
     """
 
@@ -97,9 +97,9 @@ class ScriptLineage:
 
     def column_edges(self) -> Iterator[tuple[ColumnRef, ColumnRef]]:
         """Source column and target column, each pair once; a column's edge to itself is left out."""
-        found: dict[tuple[ColumnRef, ColumnRef], None] = {}
+        edges: dict[tuple[ColumnRef, ColumnRef], None] = {}
         for statement in self.statements:
             for written in statement.columns if statement.target else ():
                 target = ColumnRef(table=statement.target or (), column=written.column)
-                found |= {(source, target): None for source in written.sources if source != target}
-        yield from found
+                edges |= {(source, target): None for source in written.sources if source != target}
+        yield from edges

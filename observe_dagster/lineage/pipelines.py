@@ -14,7 +14,7 @@ from observe_dagster.records import ColumnFlow, TableName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineLineage:
-    """The tables a pipeline reads, the columns it writes with their sources, and what could not be told."""
+    """The tables a pipeline reads, the columns it writes with their sources, and what could not be resolved."""
 
     reads: tuple[TableName, ...]
     columns: tuple[ColumnFlow, ...]
@@ -47,8 +47,8 @@ def pipeline_lineage(
         name = transformation.rename.get(output.name, output.name)
         written = held.get(same_name(target_dialect, name))
         if written is not None and name not in transformation.constant:
-            found = {(_table(source.table), source.column): None for source in output.sources}
-            flows.setdefault(written, {}).update(found)
+            sources = {(_table(source.table), source.column): None for source in output.sources}
+            flows.setdefault(written, {}).update(sources)
     return PipelineLineage(
         reads=tuple(dict.fromkeys(_table(path) for path in read.reads)),
         columns=tuple(ColumnFlow(column=name, sources=tuple(flows[name])) for name in columns if flows.get(name)),

@@ -32,8 +32,8 @@ def _pivoted(pivot: "exp.Pivot") -> dict[str, list["exp.Column"]]:
 
     columns, aggregates = pivot.args.get("columns") or [], pivot.expressions
     return {
-        column.name: list(aggregates[place % len(aggregates)].find_all(exp.Column))
-        for place, column in enumerate(columns)
+        column.name: list(aggregates[position % len(aggregates)].find_all(exp.Column))
+        for position, column in enumerate(columns)
         if aggregates
     }
 
@@ -48,6 +48,6 @@ def _unpivoted(pivot: "exp.Pivot") -> dict[str, list["exp.Column"]]:
         for entry in choice.expressions:
             columns = list(entry.find_all(exp.Column))
             made.setdefault(choice.this.name, []).extend(columns)
-            for place, name in enumerate(values):
-                made[name].extend([columns[place]] if len(columns) == len(values) else columns)
+            for position, name in enumerate(values):
+                made[name].extend([columns[position]] if len(columns) == len(values) else columns)
     return made

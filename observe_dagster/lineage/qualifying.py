@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def qualified(query: "exp.Query", names: Names) -> "tuple[Scope | None, str | None]":
     """The scopes of a qualified copy of a query with folded names, and why it could not be qualified wholly.
 
-    What cannot be qualified is followed as it is written; None where not even the scopes can be told.
+    What cannot be qualified is followed as it is written; None where not even the scopes can be built.
     """
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import SqlglotError
@@ -59,9 +59,9 @@ def _aliased(query: "exp.Query") -> "exp.Query":
         if isinstance(table.this, exp.Identifier) and not table.alias and not pivoted:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
     for select in copy.find_all(exp.Select):
-        for place in select.expressions:
-            if isinstance(place, exp.Column) and isinstance(place.this, exp.Identifier):
-                place.replace(exp.Alias(this=place.copy(), alias=place.this.copy()))
+        for item in select.expressions:
+            if isinstance(item, exp.Column) and isinstance(item.this, exp.Identifier):
+                item.replace(exp.Alias(this=item.copy(), alias=item.this.copy()))
     return copy
 
 

@@ -1,4 +1,4 @@
-"""Gives what was said of a table so far to its new name: a renamed table is the same table."""
+"""Carries the lineage of a table so far over to its new name: a renamed table is the same table."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,13 +27,13 @@ class Renaming:
         return self._new.get(self._names.key(path), path)
 
     def knows(self, statements: Sequence[StatementLineage]) -> bool:
-        """Whether anything was said of one of the tables before."""
+        """Whether one of the tables occurs in an earlier statement."""
         targets = (one.target for one in statements if one.target is not None)
-        said = {self._names.key(path) for path in (*targets, *(path for one in statements for path in one.reads))}
-        return bool(self._new.keys() & (said | self._names.temporary.keys()))
+        known = {self._names.key(path) for path in (*targets, *(path for one in statements for path in one.reads))}
+        return bool(self._new.keys() & (known | self._names.temporary.keys()))
 
     def statements(self, statements: Iterable[StatementLineage]) -> list[StatementLineage]:
-        """What the statements before it do, told in the new names."""
+        """The earlier statements under the new names."""
         return [self._statement(one) for one in statements]
 
     def remember(self) -> None:

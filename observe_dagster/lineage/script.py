@@ -24,7 +24,7 @@ from observe_dagster.lineage.tracing import trace
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_NOT_SAID = "a table is renamed that nothing was said of before; what is known of it stays under its old name"
+_UNKNOWN_RENAMED = "a table is renamed that nothing was said of before; what is known of it stays under its old name"
 
 
 def script_lineage(
@@ -49,7 +49,7 @@ def script_lineage(
                 if isinstance(write, Renamed):
                     renaming = Renaming(write, names)
                     if not renaming.knows(statements):
-                        unresolved.append(Unresolved(reason=_NOT_SAID, line=line))
+                        unresolved.append(Unresolved(reason=_UNKNOWN_RENAMED, line=line))
                     statements = renaming.statements(statements)
                     renaming.remember()
                     continue
@@ -69,12 +69,12 @@ def script_lineage(
 def query_lineage(
     sql: str, dialect: str, *, defaults: Sequence[str] = (), schema: TableColumns | None = None
 ) -> QueryLineage:
-    """The lineage of the last query in a text; a text without one says so in `unresolved`."""
-    found = script_lineage(sql, dialect, defaults=defaults, schema=schema)
-    queries = [one.query for one in found.statements if one.query.outputs or one.query.reads]
-    if queries and not found.faults:
+    """The lineage of the last query in a text; a text without one has a note in `unresolved`."""
+    script = script_lineage(sql, dialect, defaults=defaults, schema=schema)
+    queries = [one.query for one in script.statements if one.query.outputs or one.query.reads]
+    if queries and not script.faults:
         return queries[-1]
-    return QueryLineage(unresolved=found.faults or found.unresolved or (Unresolved(reason="there is no query"),))
+    return QueryLineage(unresolved=script.faults or script.unresolved or (Unresolved(reason="there is no query"),))
 
 
 def _trees(sql: str, dialect: str) -> "Iterator[tuple[int, exp.Expr | Unresolved]]":
@@ -126,7 +126,7 @@ def _fault(error: Any, line: int, column: int) -> Unresolved:
 def _untokenized(sql: str, error: Exception) -> Unresolved:
     if isinstance(error, ValueError) and "Unknown dialect" in str(error):
         return Unresolved(reason=str(error).partition("\n")[0])
-    for offset in (place for place, letter in reversed(list(enumerate(sql))) if letter in "'\"`$/"):
+    for offset in (position for position, letter in reversed(list(enumerate(sql))) if letter in "'\"`$/"):
         line, column = line_and_column(sql, offset)
         return Unresolved(reason="a quote or comment is not closed", line=line, column=column)
     return Unresolved(reason="this cannot be read as SQL")
@@ -160,7 +160,7 @@ def _statement(write: Write | Ignored, names: Names, line: int) -> StatementLine
 
 
 def _placed(statement: StatementLineage) -> StatementLineage:
-    """What has no line of its own stands at the statement's."""
+    """Give notes without a line the statement's line."""
     notes = tuple(note if note.line else replace(note, line=statement.line) for note in statement.query.unresolved)
     return replace(statement, query=replace(statement.query, unresolved=notes))
 
@@ -174,7 +174,7 @@ def _written(
     has_star = any(output.star for output in outputs)
     if write.columns is not None:
         targets = [names.stored_column(path, names.fold(s), written=s) for s in map(stored_name, write.columns)]
-    elif write.by_place and not has_star:
+    elif write.by_position and not has_star:
         known = names.columns_of(path)
         if known is None and write.query is not None:
             text = f"the columns of {path_text(path)} are not known; they are taken to be named as the query's"

@@ -1,4 +1,4 @@
-"""What one statement writes, said as a target and a query for its rows: the one form that is traced.
+"""What one statement writes, as a target and a query for its rows: the one form that is traced.
 
 UPDATE and MERGE become the SELECT that would give the values they set; writes inside WITH are writes of their own.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Write:
     """Rows of `query` go to `target`; without a target they are only read, without a query nothing is known of them.
 
-    `columns` are the target's columns in the query's order; None takes them from the table where `by_place`, else
+    `columns` are the target's columns in the query's order; None takes them from the table where `by_position`, else
     from the names of the query's columns. `copied` is a table of which the target gets all columns, with its rows
     where `with_rows`.
     """
@@ -24,7 +24,7 @@ class Write:
     target: "exp.Table | None" = None
     columns: "tuple[exp.Identifier, ...] | None" = None
     query: "exp.Query | None" = None
-    by_place: bool = False
+    by_position: bool = False
     defines: bool = False
     view: bool = False
     temporary: bool = False
@@ -34,7 +34,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """A statement without lineage; `reason` says why one that may have some is not followed."""
+    """A statement without lineage; `reason` is why one that may have some is not followed."""
 
     kind: str
     reason: str | None = None
@@ -96,7 +96,7 @@ def writes(tree: "exp.Expr") -> Iterator[Write | Ignored | Renamed]:
 
 
 def _inside_with(tree: "exp.Expr") -> Iterator[Write | Ignored | Renamed]:
-    """Writes that stand in WITH; what is left in their place is a SELECT of what they return."""
+    """Writes inside WITH; each is replaced by a SELECT of what it returns."""
     from sqlglot import exp
 
     with_ = tree.args.get("with_")
@@ -168,7 +168,7 @@ def _of_insert(tree: "exp.Insert") -> Iterator[Write | Ignored]:
         return
     query = _with(query, tree)
     yield Write(
-        kind="INSERT", target=_bare(target), columns=columns, query=query, by_place=not tree.args.get("by_name")
+        kind="INSERT", target=_bare(target), columns=columns, query=query, by_position=not tree.args.get("by_name")
     )
     conflict = tree.args.get("conflict")
     if conflict is not None and conflict.expressions and columns:
@@ -219,7 +219,7 @@ def _merge_insert(then: "exp.Update | exp.Insert", target: "exp.Table", using: "
     columns = _identifiers(listed.expressions) if isinstance(listed, exp.Tuple | exp.Schema) else None
     rows = exp.Select(expressions=[value.copy() for value in values.expressions])
     query = _with(_from(rows, [target, using]), tree)
-    return Write(kind="MERGE", target=_bare(target), columns=columns, query=query, by_place=True)
+    return Write(kind="MERGE", target=_bare(target), columns=columns, query=query, by_position=True)
 
 
 def _of_multitable(tree: "exp.MultitableInserts") -> Iterator[Write | Ignored]:
@@ -233,7 +233,7 @@ def _of_multitable(tree: "exp.MultitableInserts") -> Iterator[Write | Ignored]:
         values = rows.expressions[0].expressions if isinstance(rows, exp.Values) and rows.expressions else [exp.Star()]
         inner = exp.Subquery(this=source.copy(), alias=exp.TableAlias(this=exp.to_identifier("source")))
         query = exp.Select(expressions=[value.copy() for value in values]).from_(inner)
-        yield Write(kind="INSERT", target=_bare(target), columns=_listed(insert.this), query=query, by_place=True)
+        yield Write(kind="INSERT", target=_bare(target), columns=_listed(insert.this), query=query, by_position=True)
 
 
 def _of_alter(tree: "exp.Alter") -> Renamed | Ignored:
@@ -269,9 +269,9 @@ def _setting(
             values.extend(right.expressions)
         elif isinstance(left, exp.Tuple) and isinstance(right, exp.Subquery):
             inner = right.unnest()
-            for place, identifier in enumerate(_identifiers(left.expressions)):
+            for position, identifier in enumerate(_identifiers(left.expressions)):
                 one: Any = inner.copy()
-                one.set("expressions", [one.selects[place].copy()] if place < len(one.selects) else [])
+                one.set("expressions", [one.selects[position].copy()] if position < len(one.selects) else [])
                 columns.append(identifier)
                 values.append(exp.Subquery(this=one))
         else:
@@ -313,7 +313,7 @@ def _listed(name: "exp.Expr") -> "tuple[exp.Identifier, ...] | None":
 
 
 def _as_query(rows: "exp.Expr | None") -> "exp.Query | None":
-    """Rows as a query: `TABLE t`, and `PIVOT t ON …`, of which the grouped columns are what the text tells."""
+    """Rows as a query: `TABLE t`, and `PIVOT t ON …`, of which only the grouped columns are known."""
     from sqlglot import exp
 
     if isinstance(rows, exp.Subquery):

@@ -1,4 +1,4 @@
-"""The tables and the output columns of a SELECT; what cannot be told is left out, nothing is raised."""
+"""The tables and the output columns of a SELECT; what cannot be read is left out, nothing is raised."""
 
 from typing import TYPE_CHECKING
 
@@ -16,21 +16,17 @@ def source_tables(sql: str, dialect: str, default_schema: str) -> tuple[TableNam
     Names are as the engine stores them; names of CTEs and table functions are left out. SQL that is not one
     read-only SELECT reads nothing.
     """
-    found = reading(sql, dialect)
-    if isinstance(found, SelectFault):
+    query = reading(sql, dialect)
+    if isinstance(query, SelectFault):
         return ()
-    named = (TableName(schema=schema or default_schema, table=table) for schema, table in found.tables)
+    named = (TableName(schema=schema or default_schema, table=table) for schema, table in query.tables)
     return tuple(dict.fromkeys(named))
 
 
 def output_columns(sql: str, dialect: str) -> tuple[str, ...] | None:
     """The names of a SELECT's columns; None when a star or an expression without a name hides any of them."""
-    found = reading(sql, dialect)
-    columns = None if isinstance(found, SelectFault) else found.columns
-    if columns is None:
-        return None
-    known = tuple(column.name for column in columns if column.name is not None)
-    return known if len(known) == len(columns) else None
+    query = reading(sql, dialect)
+    return None if isinstance(query, SelectFault) else query.column_names
 
 
 def table_name(table: "exp.Table", default_schema: str) -> TableName:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
 
 _Node = tuple[int, int | str]
-"""A scope's identity, and one of its columns: a place in its list, or a name that only a star can give."""
+"""A scope's identity, and one of its columns: a position in its list, or a name that only a star can give."""
 
 
 @dataclass(slots=True)
@@ -43,8 +43,8 @@ def trace(query: "exp.Query", names: Names) -> QueryLineage:
 
 
 def _reads(query: "exp.Query", names: Names) -> tuple[TablePath, ...]:
-    found = tables(Select(text="", dialect=names.dialect, tree=query))
-    return tuple(dict.fromkeys(names.path(table) for table in found))
+    read_tables = tables(Select(text="", dialect=names.dialect, tree=query))
+    return tuple(dict.fromkeys(names.path(table) for table in read_tables))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,45 +52,45 @@ class _Walk:
     names: Names
     notes: dict[Unresolved, None] = field(default_factory=dict[Unresolved, None])
     steps: dict[_Node, _Step] = field(default_factory=dict[_Node, _Step])
-    places: dict[int, dict[str, int]] = field(default_factory=dict[int, dict[str, int]])
+    positions: dict[int, dict[str, int]] = field(default_factory=dict[int, dict[str, int]])
 
     def note(self, expression: "exp.Expr", reason: str) -> None:
         self.notes[_at(expression, reason)] = None
 
     def outputs(self, scope: "Scope") -> Iterator[Output]:
-        for place, item in enumerate(_items(scope)):
+        for position, item in enumerate(_items(scope)):
             if item.is_star:
                 self.note(item, f"* stands for columns that are not known{self._unknown(scope, item)}")
                 yield Output(name=None, star=True)
             else:
-                yield Output(name=self.name(scope, place, frozenset()), sources=tuple(self.sources(scope, place)))
+                yield Output(name=self.name(scope, position, frozenset()), sources=tuple(self.sources(scope, position)))
 
-    def sources(self, scope: "Scope", place: int) -> Iterator[ColumnRef]:
+    def sources(self, scope: "Scope", position: int) -> Iterator[ColumnRef]:
         """The leaves below a column, in the order in which they are written."""
-        found: dict[ColumnRef, None] = {}
-        seen: set[_Node] = set()
-        waiting: list[tuple[Scope, int | str]] = [(scope, place)]
-        while waiting:
-            above, column = waiting.pop()
+        leaves: dict[ColumnRef, None] = {}
+        visited: set[_Node] = set()
+        pending: list[tuple[Scope, int | str]] = [(scope, position)]
+        while pending:
+            above, column = pending.pop()
             node = (id(above), column)
-            if node in seen:
+            if node in visited:
                 continue
-            seen.add(node)
+            visited.add(node)
             if node not in self.steps:
                 self.steps[node] = self._step(above, column)
             step = self.steps[node]
-            found |= dict.fromkeys(step.leaves)
-            waiting.extend(reversed(step.nodes))
-        yield from found
+            leaves |= dict.fromkeys(step.leaves)
+            pending.extend(reversed(step.nodes))
+        yield from leaves
 
-    def name(self, scope: "Scope", place: int, above: frozenset[int]) -> str | None:
+    def name(self, scope: "Scope", position: int, above: frozenset[int]) -> str | None:
         """The name of a column as the engine stores it."""
         from sqlglot import exp
 
         items = _items(scope)
-        if place >= len(items) or id(scope) in above:
+        if position >= len(items) or id(scope) in above:
             return None
-        item = items[place]
+        item = items[position]
         alias = item.args.get("alias") if isinstance(item, exp.Alias) else None
         if isinstance(alias, exp.Identifier) and STORED in alias.meta:
             return stored_name(alias)
@@ -98,8 +98,8 @@ class _Walk:
         if isinstance(value, exp.Column) and (alias is None or alias.name == value.name):
             return self._name_of_column(_owner(scope), value, above | {id(scope)})
         merged = isinstance(value, exp.Coalesce) and alias is not None and not alias.name.startswith("_col_")
-        speaks = merged or isinstance(value, exp.Column | exp.Dot)
-        return alias.name if alias is not None and speaks else None
+        has_name = merged or isinstance(value, exp.Column | exp.Dot)
+        return alias.name if alias is not None and has_name else None
 
     def _name_of_column(self, scope: "Scope", column: "exp.Column", above: frozenset[int]) -> str:
         from sqlglot import exp
@@ -109,9 +109,9 @@ class _Walk:
         source = scope.sources.get(column.table)
         if isinstance(source, exp.Table):
             return self.names.stored_column(self.names.path(source), column.name, written=column.name)
-        place = None if source is None else self._place(source, column.name)
-        found = None if source is None or place is None else self.name(source, place, above)
-        return column.name if found is None else found
+        position = None if source is None else self._position(source, column.name)
+        name = None if source is None or position is None else self.name(source, position, above)
+        return column.name if name is None else name
 
     def _step(self, scope: "Scope", column: int | str) -> _Step:
         """What one column of one scope is made from directly."""
@@ -135,24 +135,24 @@ class _Walk:
     def _of_branches(self, scope: "Scope", column: int | str, step: _Step) -> None:
         by_name = scope.expression.args.get("by_name")
         for branch in scope.set_operation_scopes:
-            place: int | str | None = column
+            position: int | str | None = column
             if by_name and isinstance(column, int):
-                place = self._place(branch, _items(scope)[column].alias_or_name)
-            if place is not None:
-                step.nodes.append((branch, place))
+                position = self._position(branch, _items(scope)[column].alias_or_name)
+            if position is not None:
+                step.nodes.append((branch, position))
 
     def _of_value(self, scope: "Scope", value: "exp.Expr", step: _Step) -> None:
         from sqlglot import exp
         from sqlglot.optimizer.scope import find_all_in_scope
 
-        inner = {id(found.expression): found for found in scope.subquery_scopes}
+        inner = {id(inner_scope.expression): inner_scope for inner_scope in scope.subquery_scopes}
         for part in find_all_in_scope(value, exp.Column, *exp.UNWRAPPED_QUERIES):
             if isinstance(part, exp.Column):
                 if not isinstance(part.this, exp.Star):
                     self._of_column(scope, part, step)
             elif id(part) in inner:
                 below = inner[id(part)]
-                step.nodes.extend((below, place) for place in range(len(_items(below))))
+                step.nodes.extend((below, position) for position in range(len(_items(below))))
 
     def _of_column(self, scope: "Scope", column: "exp.Column", step: _Step) -> None:
         from sqlglot import exp
@@ -206,9 +206,9 @@ class _Walk:
         elif not isinstance(source.expression, exp.Query):
             step.nodes.append((source, 0))
             return
-        place = self._place(source, column.name)
-        if place is not None:
-            step.nodes.append((source, place))
+        position = self._position(source, column.name)
+        if position is not None:
+            step.nodes.append((source, position))
         elif any(item.is_star for item in _items(source)):
             step.nodes.append((source, column.name))
         else:
@@ -260,12 +260,12 @@ class _Walk:
         """The only source that has a column of that name, or the only one of which that is not known."""
         sources = selected(scope) or dict(scope.sources)
         has = {alias: self._has(source, column.name) for alias, source in sources.items()}
-        for wanted in (True, None):
-            found = [alias for alias, answer in has.items() if answer is wanted]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                several = ", ".join(repr(alias) for alias in found)
+        for answer_sought in (True, None):
+            aliases = [alias for alias, answer in has.items() if answer is answer_sought]
+            if len(aliases) == 1:
+                return aliases[0]
+            if aliases:
+                several = ", ".join(repr(alias) for alias in aliases)
                 self.note(column, f"the column {column.name!r} may be of any of {several}: their columns are not known")
                 return None
         if sources:
@@ -281,17 +281,17 @@ class _Walk:
         if not isinstance(source.expression, exp.Query):
             named = list(source.expression.alias_column_names)
             return name in named if named else None
-        if self._place(source, name) is not None:
+        if self._position(source, name) is not None:
             return True
         return None if any(item.is_star for item in _items(source)) else False
 
-    def _place(self, scope: "Scope", name: str) -> int | None:
-        if id(scope) not in self.places:
-            named: dict[str, int] = {}
-            for place, item in enumerate(_items(scope)):
-                named.setdefault(item.alias_or_name, place)
-            self.places[id(scope)] = named
-        return self.places[id(scope)].get(name)
+    def _position(self, scope: "Scope", name: str) -> int | None:
+        if id(scope) not in self.positions:
+            positions: dict[str, int] = {}
+            for position, item in enumerate(_items(scope)):
+                positions.setdefault(item.alias_or_name, position)
+            self.positions[id(scope)] = positions
+        return self.positions[id(scope)].get(name)
 
 
 def _items(scope: "Scope") -> "list[exp.Expr]":
@@ -324,7 +324,7 @@ def _at(expression: "exp.Expr", reason: str) -> Unresolved:
     """The place of an expression; line 0 where the parser has not kept it."""
     from sqlglot import exp
 
-    places: Iterable[Any] = expression.find_all(exp.Identifier, exp.Star, bfs=False)
-    where = next((place.meta for place in places if "line" in place.meta), {})
+    located: Iterable[Any] = expression.find_all(exp.Identifier, exp.Star, bfs=False)
+    where = next((part.meta for part in located if "line" in part.meta), {})
     length = int(where.get("end", 0)) - int(where.get("start", 0))
     return Unresolved(reason=reason, line=int(where.get("line", 0)), column=max(1, int(where.get("col", 1)) - length))

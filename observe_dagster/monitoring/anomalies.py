@@ -2,20 +2,19 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from observe_dagster.checks.anomaly import Anomaly, History, Measured, judge, picture_markdown
+from observe_dagster.clock import EPOCH
 from observe_dagster.config.models.check_names import anomaly_check_name
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
 from observe_dagster.monitoring.timing import timezone_of
-from observe_dagster.records import CheckResult, Outcome, Status
+from observe_dagster.records import CheckResult, Status
 
 if TYPE_CHECKING:
     from observe_dagster.ledger import AnomalyCase, Ledger
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def judge_executions(
@@ -46,8 +45,8 @@ def draw(
     project: Project, ledger: "Ledger", results: Sequence[CheckResult], *, now: datetime
 ) -> dict[CheckResult, str]:
     """Draw the anomalies among some results as markdown, in one query."""
-    wanted = {(result.execution_id, result.check_name): result for result in results if result.kind == "anomaly"}
-    execution_ids = [number for number, _ in wanted if number is not None]
+    anomalies = {(result.execution_id, result.check_name): result for result in results if result.kind == "anomaly"}
+    execution_ids = [number for number, _ in anomalies if number is not None]
     pipelines = {pipeline.id: pipeline for pipeline in project.pipelines}
     drawn: dict[CheckResult, str] = {}
     if not execution_ids:
@@ -56,7 +55,7 @@ def draw(
         for case in cases:
             declared = _declared(case, pipelines)
             for number, measured in _runs(case):
-                result = wanted.get((number, anomaly_check_name(case.rule.metric_field)))
+                result = anomalies.get((number, anomaly_check_name(case.rule.metric_field)))
                 if result is not None:
                     drawn[result] = picture_markdown(declared, measured, result.outcome)
     return drawn
@@ -81,7 +80,7 @@ def _runs(case: "AnomalyCase") -> Iterator[tuple[int, Measured]]:
     history = History(at=case.at, values=case.values, flagged=case.flagged)
     for index, number in enumerate(case.execution_ids.tolist()):
         if number in case.to_judge:
-            at = _EPOCH + timedelta(microseconds=int(case.at[index]))
+            at = EPOCH + timedelta(microseconds=int(case.at[index]))
             yield number, Measured(at=at, value=float(case.values[index]), history=history)
 
 
@@ -89,21 +88,17 @@ def _judged(case: "AnomalyCase", declared: Anomaly, now: datetime) -> Iterator[C
     unflagged = set(case.execution_ids[case.unflagged].tolist())
     for number, measured in _runs(case):
         outcome = judge(declared, measured)
+        outcome = replace(outcome, evidence={**outcome.evidence, "metric_field": declared.metric_field})
+        if number in unflagged and outcome.status is Status.FAIL:
+            reason = f"{outcome.reason} Somebody said that this is no anomaly."
+            outcome = replace(outcome, status=Status.PASS, reason=reason)
         yield CheckResult(
             asset=case.asset,
             check_name=anomaly_check_name(declared.metric_field),
             kind="anomaly",
-            outcome=_told(outcome, declared.metric_field, unflagged=number in unflagged),
+            outcome=outcome,
             judged_at=measured.at,
             evaluated_at=now,
             pipeline_id=case.pipeline_id,
             execution_id=number,
         )
-
-
-def _told(outcome: Outcome, metric_field: str, *, unflagged: bool) -> Outcome:
-    """Add the metric, and let a run that somebody unflagged pass."""
-    told = replace(outcome, evidence={**outcome.evidence, "metric_field": metric_field})
-    if not unflagged or outcome.status is not Status.FAIL:
-        return told
-    return replace(told, status=Status.PASS, reason=f"{outcome.reason} Somebody said that this is no anomaly.")

@@ -9,19 +9,19 @@ from observe_dagster.ledger import LastRequestedRun, TimingInputs
 from observe_dagster.records import RunType
 
 
-def next_expected_run(pipeline: Pipeline, standing: TimingInputs) -> datetime | None:
+def next_expected_run(pipeline: Pipeline, inputs: TimingInputs) -> datetime | None:
     """When the first run is due that has not started; None where the schedule expects none.
 
     Nothing is due from before the pipeline was declared, changed or resumed, and nothing of one that is faulted: its
-    scheduled runs wait until somebody mends it, and the fault says so.
+    scheduled runs wait until the fault is cleared, and the fault is reported itself.
     """
     schedule, mode = pipeline.schedule, pipeline.sync_mode
-    if not isinstance(schedule, IntervalSchedule) or standing.faulted:
+    if not isinstance(schedule, IntervalSchedule) or inputs.faulted:
         return None
-    covered = _covered(pipeline, schedule, standing.latest_start)
+    covered = _covered(pipeline, schedule, inputs.latest_start)
     if mode.until is not None and covered is not None and covered >= mode.until:
         return None
-    known = (covered, mode.from_, standing.changed_at - schedule.delay)
+    known = (covered, mode.from_, inputs.changed_at - schedule.delay)
     index = next_closed(schedule, max(instant for instant in known if instant is not None))
     return None if index is None else fires_at(schedule, index)
 

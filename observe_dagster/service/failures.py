@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from observe_dagster import redaction
 from observe_dagster.errors import (
     ConnectionFailedError,
     NotFoundError,
@@ -17,7 +18,6 @@ from observe_dagster.errors import (
     SyncError,
 )
 
-MASK = "************"
 _URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]*(?=@)", re.IGNORECASE)
 _SHORTEST_SECRET = 3
 
@@ -65,10 +65,8 @@ def describe(error: BaseException, secrets: Iterable[str] = ()) -> Failure:
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Mask every secret in `text`, and the password of every URL in it."""
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, MASK)
-    return _URL_PASSWORD.sub(rf"\g<before>{MASK}", text)
+    text = redaction.redact(text, secrets, shortest=_SHORTEST_SECRET)
+    return _URL_PASSWORD.sub(rf"\g<before>{redaction.MASK}", text)
 
 
 def traceback_of(error: BaseException, secrets: Iterable[str] = ()) -> str:

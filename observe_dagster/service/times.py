@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import click
 
+from observe_dagster.spans import iso
+
 
 def first_moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
     """Read an option's time such as `2022-07-01T16:00:00Z`: UTC where no zone is given, a date's first moment."""
@@ -32,7 +34,7 @@ def in_utc(instant: datetime | None) -> str | None:
     """Write a time as the API document does: `2023-10-25T18:11:57.321Z`."""
     if instant is None:
         return None
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(instant, "milliseconds")
 
 
 def to_the_second(text: str | None) -> str:
@@ -45,7 +47,7 @@ def to_the_second(text: str | None) -> str:
         return text
     if instant.tzinfo is None:
         return text
-    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return iso(instant, "seconds")
 
 
 def duration(started: str | None, ended: str | None) -> str:

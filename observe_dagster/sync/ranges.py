@@ -11,6 +11,7 @@ from observe_dagster.config.models.schedule import FullSync, IncrementalSync, In
 from observe_dagster.config.time.intervals import boundary, latest_closed
 from observe_dagster.errors import LimitExceededError, NothingToSyncError, RequestError, SyncError
 from observe_dagster.records import RunType, SyncRange
+from observe_dagster.spans import iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def plan(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: S
 
 def to_text(instant: datetime) -> str:
     """Write an instant as a watermark: ISO 8601 in UTC, which sorts as text within one precision."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return iso(instant, "microseconds")
 
 
 def from_text(watermark: str) -> datetime:

@@ -13,7 +13,7 @@ _BUSY = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What a value is compared with: `n` runs of the `slot`, where `needed` are the fewest for a verdict."""
+    """What a value is compared with: `n` runs of the `slot`, where `needed` are the fewest to judge by."""
 
     n: int
     needed: int
@@ -23,10 +23,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band(Compared):
-    """What a model says before it has seen the value, once it has learned enough.
+    """What a model expects before it gets the value, once it has learned enough.
 
-    `deviation` is one deviation in the metric's unit; `score` tells how many of them a value is off, on the model's
-    own scale.
+    `deviation` is one deviation in the metric's unit; `score` gives how many of them a value is off, on the
+    model's own scale.
     """
 
     expected: float

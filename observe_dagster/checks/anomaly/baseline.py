@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from observe_dagster.clock import microseconds
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, AnomalyMethod
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 MICROSECONDS_PER_HOUR = 3_600_000_000
 MICROSECONDS_PER_DAY = 24 * MICROSECONDS_PER_HOUR
 _LASTING = 7 * MICROSECONDS_PER_DAY
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class History:
     """Runs of one pipeline that ended well, in any order, as arrays of one length.
 
     `at` is when each started, in microseconds since 1970 in UTC; a value that is missing is NaN; `flagged` runs were
-    found to be anomalies and are left out. Runs that are too old, or later than the judged one, may be among them.
+    judged anomalies and are left out. Runs that are too old, or later than the judged one, may be among them.
     """
 
     at: "Integers"
@@ -91,11 +91,6 @@ class Baseline:
         return len(self.values)
 
 
-def microseconds(at: datetime) -> int:
-    """Count the microseconds since 1970 of an aware instant."""
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
 def baseline(declared: Anomaly, observed: Measured) -> Baseline:
     """Choose the runs before the judged one, at most `lookback_days` before it, that have a value and no flag.
 
@@ -104,8 +99,8 @@ def baseline(declared: Anomaly, observed: Measured) -> Baseline:
     import numpy as np
 
     history, end = observed.history, microseconds(observed.at)
-    seen = (history.at < end) & (history.at >= end - declared.lookback_days * MICROSECONDS_PER_DAY)
-    chosen = np.flatnonzero(seen & np.isfinite(history.values))
+    in_window = (history.at < end) & (history.at >= end - declared.lookback_days * MICROSECONDS_PER_DAY)
+    chosen = np.flatnonzero(in_window & np.isfinite(history.values))
     chosen = chosen[np.lexsort((history.flagged[chosen], history.values[chosen], history.at[chosen]))]
     at, values, flagged = history.at[chosen], history.values[chosen], history.flagged[chosen]
     lasting = _lasting(np.append(at, end), values, flagged, declared.minimum_executions)
@@ -117,7 +112,7 @@ def _lasting(at: "Integers", values: "Floats", flagged: "Booleans", fewest: int)
     """Find the flagged runs that show a new level: a week and `fewest` of them in a row, all on one side, none zero.
 
     `at` goes on with the judged run. A week has each hour and weekday in it, and is long enough that a fault would
-    have been seen to; zeros never become normal by themselves.
+    have been repaired; zeros never become normal by themselves.
     """
     import numpy as np
 

@@ -26,44 +26,38 @@ def judge(declared: Anomaly, observed: Measured) -> Outcome:
     if value is None or not math.isfinite(value):
         return Outcome(status=Status.SKIPPED, reason=f"The run reported no {label}.")
     runs = baseline(declared, observed)
-    found = _MODELS[declared.method](declared, observed, runs)
+    band = _MODELS[declared.method](declared, observed, runs)
     evidence: dict[str, Any] = {
         "model": declared.method,
-        "slotting": found.slotting,
-        "slot": found.slot,
-        "n": found.n,
-        "minimum_executions": found.needed,
+        "slotting": band.slotting,
+        "slot": band.slot,
+        "n": band.n,
+        "minimum_executions": band.needed,
         "lookback_days": declared.lookback_days,
         "flagged_runs_left_out": runs.left_out,
         "flagged_runs_taken_back": runs.taken_back,
         "judged_at": observed.at.astimezone(UTC).isoformat(),
     }
-    if not isinstance(found, Band):
+    if not isinstance(band, Band):
         return Outcome(
             status=Status.LEARNING,
-            reason=f"Learning: {found.n} of {found.needed} runs to compare {label} with, for {found.slot}.",
+            reason=f"Learning: {band.n} of {band.needed} runs to compare {label} with, for {band.slot}.",
             value=value,
             evidence=evidence,
         )
     evidence |= {
-        "z_score": found.score(value),
+        "z_score": band.score(value),
         "z_threshold": declared.z_threshold,
-        "historical_mean": found.expected,
-        "std_deviation_value": found.deviation,
+        "historical_mean": band.expected,
+        "std_deviation_value": band.deviation,
     }
     return Outcome(
-        status=Status.PASS if found.lower <= value <= found.upper else Status.FAIL,
-        reason=_sentence(label, value, found),
+        status=Status.PASS if band.lower <= value <= band.upper else Status.FAIL,
+        reason=f"{label} is {number(value)}; {number(band.expected)} was expected, between {number(band.lower)} and "
+        f"{number(band.upper)}, judging by {band.n} earlier runs ({band.slot}).",
         value=value,
-        expected=found.expected,
-        lower=found.lower,
-        upper=found.upper,
+        expected=band.expected,
+        lower=band.lower,
+        upper=band.upper,
         evidence=evidence,
-    )
-
-
-def _sentence(label: str, value: float, found: Band) -> str:
-    return (
-        f"{label} is {number(value)}; {number(found.expected)} was expected, between {number(found.lower)} and "
-        f"{number(found.upper)}, judging by {found.n} earlier runs ({found.slot})."
     )

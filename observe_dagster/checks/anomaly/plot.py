@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from html import escape
 from zoneinfo import ZoneInfo
 
-from observe_dagster.checks.anomaly.baseline import EPOCH, MICROSECONDS_PER_DAY, Anomaly, Measured, microseconds
+from observe_dagster.checks.anomaly.baseline import MICROSECONDS_PER_DAY, Anomaly, Measured
 from observe_dagster.checks.dateparts import number
+from observe_dagster.clock import EPOCH, microseconds
 from observe_dagster.records import Outcome, Status
 
 TEXT, LINE, BAND = "#747a86", "#4a7fd6", "#1f9d70"
@@ -60,12 +61,13 @@ def svg(declared: Anomaly, observed: Measured, outcome: Outcome) -> str:
     points = _recent(declared, observed, end)
     axes = _axes(points, end, outcome)
     title = f"{declared.metric_field} of {declared.name}"
+    title = title if len(title) <= 80 else f"{title[:79]}…"
     shape = f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
     style = f'font-family="system-ui,sans-serif" font-size="12" fill="{TEXT}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {shape} {style}>',
         f"<title>{escape(outcome.reason)}</title>",
-        f'<text x="{_LEFT}" y="20" font-size="14" font-weight="600">{escape(_cut(title))}</text>',
+        f'<text x="{_LEFT}" y="20" font-size="14" font-weight="600">{escape(title)}</text>',
         *_scale(axes, declared.timezone),
         *_band(axes, outcome),
         *_history(axes, points),
@@ -83,9 +85,9 @@ def _recent(declared: Anomaly, observed: Measured, end: int) -> list[_Point]:
 
 
 def _axes(points: Sequence[_Point], end: int, outcome: Outcome) -> _Axes:
-    seen = [value for _, value, _ in points]
-    seen += [value for value in (outcome.value, outcome.expected) if value is not None]
-    low, high = min(0.0, *seen, 0.0), max(0.0, *seen, 0.0)
+    values = [value for _, value, _ in points]
+    values += [value for value in (outcome.value, outcome.expected) if value is not None]
+    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
     room = _HIGHEST_BAND * (high - low)
     low = max(low - room, min(low, low if outcome.lower is None else outcome.lower))
     high = min(low + room, max(high, high if outcome.upper is None else outcome.upper))
@@ -169,20 +171,16 @@ def _thinned(axes: _Axes, points: Sequence[_Point]) -> list[_Point]:
 
 def _judged(axes: _Axes, end: int, outcome: Outcome) -> Iterable[str]:
     color = COLORS.get(outcome.status, TEXT)
-    told = str(outcome.status)
+    caption = str(outcome.status)
     if outcome.value is not None:
         x, y = axes.x(end), axes.y(outcome.value)
-        told += f": {number(outcome.value)}"
+        caption += f": {number(outcome.value)}"
         if outcome.status is Status.FAIL:
             yield f'<path d="M{x} {y - 8}l8 8-8 8-8-8z" fill="{color}"/>'
         else:
             yield f'<circle cx="{x}" cy="{y}" r="6" fill="{color}"/>'
     if outcome.expected is not None and outcome.lower is not None and outcome.upper is not None:
-        told += f", expected {number(outcome.expected)} ({number(outcome.lower)} to {number(outcome.upper)})"
+        caption += f", expected {number(outcome.expected)} ({number(outcome.lower)} to {number(outcome.upper)})"
     if "slot" in outcome.evidence:
-        told += f" · {outcome.evidence['slot']}"
-    yield f'<text x="{_LEFT}" y="37" fill="{color}" font-weight="600">{escape(told)}</text>'
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:79]}…"
+        caption += f" · {outcome.evidence['slot']}"
+    yield f'<text x="{_LEFT}" y="37" fill="{color}" font-weight="600">{escape(caption)}</text>'

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observe_dagster.checks.anomaly.band import Band, Compared, lower_bound
-from observe_dagster.checks.anomaly.baseline import Anomaly, Baseline, Measured, local, microseconds
+from observe_dagster.checks.anomaly.baseline import Anomaly, Baseline, Measured, local
 from observe_dagster.checks.anomaly.seasonality import Slotting, labels, middles_without_self, slot_name
+from observe_dagster.clock import microseconds
 
 if TYPE_CHECKING:
     from observe_dagster.checks.anomaly.baseline import Booleans, Floats, Integers
@@ -29,7 +30,7 @@ _LARGEST_EXPONENT = 700.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Fit:
-    """One way to cut the week and one memory: what it expects, and how well it foretold what it had not seen."""
+    """One way to cut the week and one memory: what it expects, and how well it predicted left-out values."""
 
     slotting: Slotting
     label: int

@@ -7,8 +7,8 @@ from observe_dagster.checks.anomaly.baseline import (
     Baseline,
     Measured,
     local,
-    microseconds,
 )
+from observe_dagster.clock import microseconds
 
 
 def band(declared: Anomaly, observed: Measured, runs: Baseline) -> Compared:

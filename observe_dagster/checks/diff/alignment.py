@@ -35,14 +35,14 @@ def align(config: DataDiffConfig, a: Sequence[Column], b: Sequence[Column], *, f
     }
     keys = [side_a.required(name) for name in config.primary_key]
     paired = {key.name: side_b.required(remapped.get(key.name, key.name)) for key in keys}
-    taken = set(remapped.values())
+    remapped_names = set(remapped.values())
     for column in a:
         target = remapped.get(column.name, column.name)
-        found = side_b.find(target)
-        if found is not None and (column.name in remapped or found.name not in taken):
-            paired.setdefault(column.name, found)
-    wanted = _wanted(config, side_a, paired, [key.name for key in keys])
-    columns = [(column, paired[column.name]) for column in a if column.name in wanted]
+        partner = side_b.find(target)
+        if partner is not None and (column.name in remapped or partner.name not in remapped_names):
+            paired.setdefault(column.name, partner)
+    compared = _compared_names(config, side_a, paired, [key.name for key in keys])
+    columns = [(column, paired[column.name]) for column in a if column.name in compared]
     return Alignment(
         keys=tuple((key, paired[key.name]) for key in keys),
         columns=tuple(columns),
@@ -62,28 +62,28 @@ class _Names:
         return self._by_name.get(name) or self._by_folded.get(name.lower())
 
     def required(self, name: str) -> Column:
-        found = self.find(name)
-        if found is None:
+        column = self.find(name)
+        if column is None:
             names = ", ".join(column.name for column in self._columns[:20])
             raise WarehouseError(self._connection_id, f"{self._dataset} has no column {name!r}; it has {names}.")
-        return found
+        return column
 
 
-def _wanted(config: DataDiffConfig, a: _Names, paired: Mapping[str, Column], keys: Sequence[str]) -> set[str]:
-    wanted = set(paired)
+def _compared_names(config: DataDiffConfig, a: _Names, paired: Mapping[str, Column], keys: Sequence[str]) -> set[str]:
+    names = set(paired)
     if config.include_columns is not None:
         for name in config.include_columns:
             if not _is_pattern(name) and a.required(name).name not in paired:
                 raise WarehouseError(config.dataset_b.connection_id, f"dataset_b has no column for {name!r}.")
-        wanted = _matching(paired, config.include_columns, a)
+        names = _matching(paired, config.include_columns, a)
     for name in config.exclude_columns:
         if not _is_pattern(name) and a.find(name) is None:
             a.required(name)
-    return wanted - _matching(paired, config.exclude_columns, a) - set(keys)
+    return names - _matching(paired, config.exclude_columns, a) - set(keys)
 
 
 def _matching(names: Iterable[str], patterns: Sequence[str], a: _Names) -> set[str]:
-    exact = {found.name for pattern in patterns if (found := a.find(pattern)) is not None}
+    exact = {column.name for pattern in patterns if (column := a.find(pattern)) is not None}
     return {
         name
         for name in names

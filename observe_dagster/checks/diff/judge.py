@@ -1,4 +1,4 @@
-"""What a diff's summary means under an alert condition."""
+"""Judge a diff's summary by an alert condition."""
 
 from observe_dagster.checks.diff.summary import DiffSummary
 from observe_dagster.config.models.diff import DiffAlertCondition
@@ -9,10 +9,10 @@ def judge(alert: DiffAlertCondition | None, summary: DiffSummary) -> Outcome:
     """Pass or fail a summary; without a condition, every differing row fails."""
     failures = _failures(alert, summary)
     count = summary.different_rows
-    found = "No row differs" if count == 0 else f"{count} of {summary.rows_compared} rows differ"
+    clause = "No row differs" if count == 0 else f"{count} of {summary.rows_compared} rows differ"
     if count:
-        found += f" ({summary.different_rows_percent:.3g} %)"
-    sentence = f"{found}{_parts(summary)}"
+        clause += f" ({summary.different_rows_percent:.3g} %)"
+    sentence = f"{clause}{_parts(summary)}"
     if failures:
         sentence += f"; {' and '.join(failures)}"
     elif count:
@@ -49,9 +49,9 @@ def _parts(summary: DiffSummary) -> str:
         (summary.values.rows_with_differences, "changed"),
         (sum(summary.pks.nulls_exclusives), "without a key"),
     ]
-    told = [f"{count} {what}" for count, what in parts if count]
+    clauses = [f"{count} {what}" for count, what in parts if count]
     if (dupes := sum(summary.pks.dupes)) > 0:
-        told.append(f"{dupes} with a duplicate key")
+        clauses.append(f"{dupes} with a duplicate key")
     if summary.sampled is not None:
-        told.append(f"in a sample of {summary.sampled.rate:.2%}")
-    return f": {', '.join(told)}" if told else ""
+        clauses.append(f"in a sample of {summary.sampled.rate:.2%}")
+    return f": {', '.join(clauses)}" if clauses else ""

@@ -1,4 +1,4 @@
-"""How many rows a sampled diff looks at, and what a count in the sample says about all rows."""
+"""How many rows a sampled diff compares, and what a count in the sample implies for all rows."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a diff found, in the shape and by the formulas of Datafold's summary results."""
+"""The result of a diff, in the shape and by the formulas of Datafold's summary results."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -142,14 +142,16 @@ class DiffSummary:
         }
 
     def _column(self, column: ColumnStats) -> dict[str, Any]:
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "column_name": column.column_name,
             "match": round(column.match, 4),
             "values_different": column.values_different,
         }
         if self.sampled is not None:
-            told["values_different_estimate"] = self.sampled.estimate(column.values_different, self.values.total_rows)
-        return told
+            document["values_different_estimate"] = self.sampled.estimate(
+                column.values_different, self.values.total_rows
+            )
+        return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""One YAML document that declares things: its attributes, and where each of them stands."""
+"""One YAML document that declares things: its attributes, and the line and column of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,21 +42,21 @@ class Document:
     templated: bool = True
 
     def problem(self, path: Path, message: str, *, key: bool = False, at: Path | None = None) -> Problem:
-        """Say what is wrong at `path`, at the line and column of `at` when that is another place."""
+        """Report what is wrong at `path`, at the line and column of `at` where given."""
         name = ".".join(map(str, path))
         if self.node is None:
             return Problem(file=self.file, path=name, message=message)
-        place = locate(self.node, path if at is None else at, key=key)
-        return Problem(file=self.file, path=name, message=message, line=place.line, column=place.column)
+        position = locate(self.node, path if at is None else at, key=key)
+        return Problem(file=self.file, path=name, message=message, line=position.line, column=position.column)
 
     def problem_inside(self, path: Path, message: str, line: int, column: int) -> Problem:
-        """Say what is wrong at a line and column of the text at `path`."""
+        """Report what is wrong at a line and column of the text at `path`."""
         scalar = find_node(self.node, path) if self.node is not None else None
-        place = inside(scalar, self.lines, line, column) if isinstance(scalar, Scalar) else None
-        if place is None:
+        position = inside(scalar, self.lines, line, column) if isinstance(scalar, Scalar) else None
+        if position is None:
             return self.problem(path, f"line {line}, column {column} of the SQL: {message}")
         name = ".".join(map(str, path))
-        return Problem(file=self.file, path=name, message=message, line=place.line, column=place.column)
+        return Problem(file=self.file, path=name, message=message, line=position.line, column=position.column)
 
     def line(self, path: Path) -> int:
         """The line of `path`; 1 when the document does not come from a file's text."""
@@ -72,53 +72,57 @@ def read_documents(file: str, folder: FilePath, text: str) -> tuple[list[Documen
     lines, templated = tuple(text.splitlines()), "{{" in text
     documents: list[Document] = []
     for node in nodes:
-        whole = Document(file=file, folder=folder, attributes=plain(node), node=node, lines=lines, templated=templated)
-        found = _attributes(whole)
-        if isinstance(found, Document):
-            documents.append(found)
+        document = Document(
+            file=file, folder=folder, attributes=plain(node), node=node, lines=lines, templated=templated
+        )
+        checked = _checked(document)
+        if isinstance(checked, Document):
+            documents.append(checked)
         else:
-            problems.extend(found)
+            problems.extend(checked)
     return documents, problems
 
 
 def _from_mistake(file: str, mistake: Mistake) -> Problem:
-    place = mistake.position
-    if place is None:
+    position = mistake.position
+    if position is None:
         return Problem(file=file, message=mistake.message)
-    return Problem(file=file, message=mistake.message, line=place.line, column=place.column)
+    return Problem(file=file, message=mistake.message, line=position.line, column=position.column)
 
 
-def _attributes(whole: Document) -> Document | Iterable[Problem]:
-    content = whole.attributes
+def _checked(document: Document) -> Document | Iterable[Problem]:
+    content = document.attributes
     if not isinstance(content, Mapping):
         empty = f"the document is empty; write type: {DOCUMENT_TYPE} and attributes"
         return [
-            whole.problem((), empty if content is None else "the document must be a mapping with type and attributes")
+            document.problem(
+                (), empty if content is None else "the document must be a mapping with type and attributes"
+            )
         ]
     if list(content) == [_MONITORS]:
-        return whole
+        return document
     if (wrong := _wrong_type(content)) is not None:
-        return [whole.problem(("type",), wrong)]
+        return [document.problem(("type",), wrong)]
     if content["type"] != DOCUMENT_TYPE:
         return []
     problems = [
-        whole.problem((key,), f"unknown key{did_you_mean(key, _KEYS)}; a document has type and attributes", key=True)
+        document.problem((key,), f"unknown key{did_you_mean(key, _KEYS)}; a document has type and attributes", key=True)
         for key in content
         if key not in _KEYS
     ]
     if not isinstance(content.get("attributes"), Mapping):
-        said = "must be a mapping" if "attributes" in content else "is required"
-        problems.append(whole.problem(("attributes",), said))
+        message = "must be a mapping" if "attributes" in content else "is required"
+        problems.append(document.problem(("attributes",), message))
     if problems:
         return problems
-    assert isinstance(whole.node, Entries)
+    assert isinstance(document.node, Entries)
     return Document(
-        file=whole.file,
-        folder=whole.folder,
+        file=document.file,
+        folder=document.folder,
         attributes=content["attributes"],
-        node=whole.node.by_key["attributes"].node,
-        lines=whole.lines,
-        templated=whole.templated,
+        node=document.node.by_key["attributes"].node,
+        lines=document.lines,
+        templated=document.templated,
     )
 
 
@@ -134,3 +138,13 @@ def _wrong_type(content: Mapping[str, Any]) -> str | None:
     near = closest(declared, [DOCUMENT_TYPE], cutoff=0.85)
     foreign = "." in declared and declared.split(".", 1)[0] != _PACKAGE and near is None
     return None if foreign else f"{declared!r} is not known; did you mean {DOCUMENT_TYPE!r}?"
+
+
+def value_at(value: Any, path: Path) -> Any:
+    """The value at a path; None where there is none."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

@@ -21,18 +21,18 @@ def find_files(path: Path) -> tuple[list[Path], list[Problem]]:
         def refused(error: OSError) -> None:
             problems.append(Problem(file=str(error.filename), message=f"cannot be listed: {error.strerror}"))
 
-        found: list[Path] = []
+        files: list[Path] = []
         for folder, folders, names in os.walk(path, onerror=refused):
             folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
-            found.extend(Path(folder, name) for name in sorted(names) if name.lower().endswith(_ENDINGS))
-        return found, problems
+            files.extend(Path(folder, name) for name in sorted(names) if name.lower().endswith(_ENDINGS))
+        return files, problems
     if is_there:
         return [path], []
     return [], [Problem(file=str(path), message="no such file or folder")]
 
 
 def read_text(path: Path) -> str | Problem:
-    """Read a file as UTF-8, or say why it cannot be used."""
+    """Read a file as UTF-8, or give the problem with it."""
     try:
         if path.exists() and not path.is_file():
             return Problem(file=str(path), message="is not a file")
@@ -51,7 +51,7 @@ def read_text(path: Path) -> str | Problem:
 
 
 def read_beside(folder: Path, name: str) -> tuple[Path, str] | str:
-    """Read a file named relative to `folder` that lies in it or below; otherwise say what is wrong.
+    """Read a file named relative to `folder` that lies in it or below; otherwise give what is wrong.
 
     Links are followed before the place is judged.
     """

@@ -1,4 +1,4 @@
-"""The declared items of all documents: rendered, validated one by one, and kept with the place they came from.
+"""The declared items of all documents: rendered, validated one by one, and kept with the file and line they come from.
 
 One wrong item does not hide the problems of another, nor of what refers to it.
 """
@@ -85,7 +85,7 @@ class Item(Generic[M]):
         return f"{self.document.file}:{self.document.line((*self.path, *path))}"
 
     def problem(self, path: Path, message: str, *, key: bool = False) -> Problem:
-        """Say what is wrong at a path below the item."""
+        """Report what is wrong at a path below the item."""
         return self.document.problem((*self.path, *path), as_written(message, self.raw, self.rendered), key=key)
 
 

@@ -1,4 +1,4 @@
-"""Turns what pydantic says about a declared item into problems a user can act on.
+"""Turns pydantic's errors in a declared item into problems a user can act on.
 
 A value is shown as it was written, so that a rendered template never shows what the environment holds; nothing
 below a connection's `config` is shown but the few keys that cannot be secret.
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from observe_dagster.config.documents.document import Document
+from observe_dagster.config.documents.document import Document, value_at
 from observe_dagster.config.documents.shape import Spot, allowed, discriminator, field_names, walk
 from observe_dagster.config.models.connections import PROVIDER_NAMES
 from observe_dagster.config.yaml.nodes import Path
@@ -49,16 +49,16 @@ def problems_of(
     error: ValidationError, annotation: Any, *, document: Document, base: Path, raw: Any, rendered: Any
 ) -> Iterator[Problem]:
     """Give one problem for each mistake in the item at `base`; union members that all refuse a value count once."""
-    seen: set[Path] = set()
+    reported: set[Path] = set()
     for details in error.errors(include_url=False, include_input=False):
         spot = walk(annotation, details["loc"])
         path = (*base, *spot.path)
-        if path in seen:
+        if path in reported:
             continue
         if len(spot.path) < len(details["loc"]):
-            seen.add(path)
-        written = _at(raw, spot.path)
-        message = as_written(_message(details, path, written), written, _at(rendered, spot.path))
+            reported.add(path)
+        written = value_at(raw, spot.path)
+        message = as_written(_message(details, path, written), written, value_at(rendered, spot.path))
         yield _problem(details, spot, document, path, written) or document.problem(path, message)
 
 
@@ -75,8 +75,10 @@ def _problem(details: ErrorDetails, spot: Spot, document: Document, path: Path, 
         return document.problem(path, _not_allowed(raw, options))
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         name = discriminator(spot.annotation)
-        given = kind == "union_tag_invalid"
-        message = _not_allowed(_at(raw, (name,)), options) if given else f"is required; use one of {_list(options)}"
+        invalid = kind == "union_tag_invalid"
+        message = (
+            _not_allowed(value_at(raw, (name,)), options) if invalid else f"is required; use one of {_list(options)}"
+        )
         return document.problem((*path, name), message)
     return None
 
@@ -133,12 +135,3 @@ def _shown(value: Any) -> str:
         return _type_name(value)
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _at(value: Any, path: Path) -> Any:
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value

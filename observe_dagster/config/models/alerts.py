@@ -1,4 +1,4 @@
-"""Who is told when something fails: channels, the routes to them, how often, and in which words."""
+"""Alert channels, the routes to them, how often reminders are sent, and the text of messages."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.config.yaml.templates import literal_part
 
 TITLE_FIELDS = frozenset({"summary", "opened", "repeated", "resolved"})
-"""What the title of a message may say."""
+"""The placeholders of a message's title."""
 
 ALERT_FIELDS = frozenset(
     {
@@ -41,7 +41,7 @@ ALERT_FIELDS = frozenset(
         "check_url",
     }
 )
-"""What a message may say of each alert."""
+"""The placeholders of one alert in a message."""
 
 _HINT = 'a channel\'s URL is a secret: all of it must come from the environment; write "{{ env.NAME }}"'
 _HOST = re.compile(r"(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)(:\d+)?")
@@ -51,11 +51,11 @@ _SHORTEST_WORD = 12
 _SHORTEST_PASSWORD = 3
 
 
-def _listed(value: object) -> object:
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One text or a list of them."""
 
 SEVERITIES = ("warn", "error")
@@ -101,7 +101,7 @@ def _trusts_anyone(url: str) -> bool:
 class Route(Declared):
     """Sends to `channels` what meets every condition that is given; a list meets one when any of its texts does."""
 
-    channels: Annotated[tuple[Slug, ...], BeforeValidator(_listed)]
+    channels: Annotated[tuple[Slug, ...], BeforeValidator(_as_tuple)]
     owner: Texts = ()
     tags: dict[str, str] = Field(default_factory=dict)
     group: Texts = ()
@@ -124,7 +124,7 @@ def _placeholders(known: frozenset[str]) -> AfterValidator:
 
 
 class MessageTemplate(Declared):
-    """The words of a message: its title, and what is said of each alert. A line without any content is left out."""
+    """The text of a message: its title, and the lines of each alert. A line without any content is left out."""
 
     title: Annotated[str, _placeholders(TITLE_FIELDS)] = "$summary"
     alert: Annotated[str, _placeholders(ALERT_FIELDS)] = "$headline\n$reason\n$facts\n$links"
@@ -145,7 +145,7 @@ class Alerting(Declared):
 
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
-    default: Annotated[tuple[Slug, ...] | None, BeforeValidator(_listed)] = None
+    default: Annotated[tuple[Slug, ...] | None, BeforeValidator(_as_tuple)] = None
     repeat_every: Duration = timedelta(days=1)
     base_url: Annotated[str, AfterValidator(_base_url)] | None = None
     template: MessageTemplate = Field(default_factory=MessageTemplate)
@@ -169,7 +169,7 @@ class Alerting(Declared):
 
 
 def literal_urls(alerts: Any) -> Iterator[tuple[Path, str]]:
-    """Find channel URLs that stand in a file: a path below `alerts` and a message for each.
+    """Find channel URLs that are written out in a file: a path below `alerts` and a message for each.
 
     This machine's own log, such as `syslog://local0`, may be written out.
     """
@@ -193,18 +193,18 @@ def secrets_of_channel(channel: Channel) -> tuple[str, ...]:
     url = channel.url.get_secret_value()
     try:
         parts = urlsplit(url)
-        user_info, _, place = parts.netloc.rpartition("@")
+        user_info, _, host = parts.netloc.rpartition("@")
         user, _, password = user_info.partition(":")
         words = [user, parts.query, parts.path.strip("/"), *parts.path.split("/")]
-        if not _HOST.fullmatch(place):
-            words.append(place)
+        if not _HOST.fullmatch(host):
+            words.append(host)
         words.extend(value for _, value in parse_qsl(parts.query))
     except ValueError:
         password, words = "", []
-    found = {url, *_forms(password, _SHORTEST_PASSWORD)}
+    texts = {url, *_forms(password, _SHORTEST_PASSWORD)}
     for word in words:
-        found.update(_forms(word, _SHORTEST_WORD))
-    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+        texts.update(_forms(word, _SHORTEST_WORD))
+    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
 def _forms(text: str, shortest: int) -> Iterator[str]:

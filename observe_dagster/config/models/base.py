@@ -34,17 +34,13 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 """A schema, table or column name exactly as the engine stores it; reserved words and mixed case are fine."""
 
 
-def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
-
-
 def _only_text(value: object) -> object:
     if not isinstance(value, str | datetime):
         raise ValueError("write a time with its zone, such as 2022-07-01T16:00:00Z")  # noqa: TRY004 - pydantic's way
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(lambda value: value.astimezone(UTC))]
 """A time with its zone, such as `2022-07-01T16:00:00Z`; kept in UTC."""
 
 DURATION_UNITS = {
@@ -74,7 +70,7 @@ def format_duration(value: timedelta) -> str:
 
 
 def read_duration(value: object) -> timedelta:
-    """Give the duration that a text or a timedelta stands for; raises ValueError for anything else."""
+    """Read a duration from a text or a timedelta; raises ValueError for anything else."""
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):

@@ -34,8 +34,8 @@ def _fits(part: str, lowest: int, highest: int, names: dict[str, int]) -> bool:
     match = _PART.fullmatch(part)
     if match is None or match["step"] == "0":
         return False
-    given = [match[name] for name in ("first", "last") if match[name] is not None]
-    numbers = [names.get(text, int(text) if text.isascii() and text.isdigit() else -1) for text in given]
+    bounds = [match[name] for name in ("first", "last") if match[name] is not None]
+    numbers = [names.get(text, int(text) if text.isascii() and text.isdigit() else -1) for text in bounds]
     return all(lowest <= number <= highest for number in numbers) and numbers == sorted(numbers)
 
 

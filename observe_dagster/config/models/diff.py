@@ -7,7 +7,8 @@ What cannot be done here is refused by name.
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticUseDefault
 
 from observe_dagster.config.models.base import Declared, Identifier, Slug
 
@@ -29,12 +30,21 @@ _NOT_HERE = {
 }
 
 
+def _default_for_none(value: object) -> object:
+    if value is None:
+        raise PydanticUseDefault
+    return value
+
+
+_NoneIsDefault = BeforeValidator(_default_for_none)
+
+
 def _refuse(value: Any) -> Any:
     if isinstance(value, dict):
         for name, reason in _NOT_HERE.items():
             if value.get(name) not in (None, {}, False):
                 raise ValueError(f"{name} is not supported: {reason}")
-        return {name: held for name, held in value.items() if name not in _NOT_HERE}
+        return {name: inner for name, inner in value.items() if name not in _NOT_HERE}
     return value
 
 
@@ -75,12 +85,7 @@ class FloatTolerance(Declared):
     """Tolerances of numbers: `default` for all columns that are not whole numbers, and for single columns."""
 
     default: ColumnTolerance | None = None
-    column_tolerance: dict[Identifier, ColumnTolerance] = Field(default_factory=dict)
-
-    @field_validator("column_tolerance", mode="before")
-    @classmethod
-    def _none_is_empty(cls, value: Any) -> Any:
-        return {} if value is None else value
+    column_tolerance: Annotated[dict[Identifier, ColumnTolerance], _NoneIsDefault] = Field(default_factory=dict)
 
 
 DatetimePrecision = Literal["1s", "0.1s", "0.01s", "1ms", "0.1ms", "0.01ms", "1us"]
@@ -124,14 +129,14 @@ class DiffSampling(Declared):
     def _one_way(self) -> "DiffSampling":
         if (self.tolerance is None) != (self.confidence is None):
             raise ValueError("tolerance and confidence go together")
-        given = [name for name in ("rate", "max_rows", "tolerance") if getattr(self, name) is not None]
-        if len(given) != 1:
+        ways = [name for name in ("rate", "max_rows", "tolerance") if getattr(self, name) is not None]
+        if len(ways) != 1:
             raise ValueError("give exactly one of rate, max_rows, or tolerance with confidence")
         return self
 
 
 class ColumnRule(Declared):
-    """SQL that says when two values are equal, with `{a}` and `{b}` in their places, for a column or for a type."""
+    """SQL for when two values are equal, with `{a}` and `{b}` in their places, for a column or for a type."""
 
     column: Identifier | None = None
     type: str | None = Field(default=None, min_length=1)
@@ -159,14 +164,14 @@ class DataDiffConfig(Declared):
     include_columns: tuple[str, ...] | None = Field(
         default=None, validation_alias=AliasChoices("columns_to_compare", "include_columns")
     )
-    exclude_columns: tuple[str, ...] = ()
-    column_remapping: dict[Identifier, Identifier] = Field(default_factory=dict)
+    exclude_columns: Annotated[tuple[str, ...], _NoneIsDefault] = ()
+    column_remapping: Annotated[dict[Identifier, Identifier], _NoneIsDefault] = Field(default_factory=dict)
     sampling: DiffSampling | None = None
     ignore_string_case: bool = False
     null_equals_empty_string: bool = False
     compare_duplicates: bool = True
     tolerance: DiffTolerance | None = None
-    column_rules: tuple[ColumnRule, ...] = ()
+    column_rules: Annotated[tuple[ColumnRule, ...], _NoneIsDefault] = ()
     materialize_results: bool = False
     materialize_results_to: ConnectionId | None = None
 
@@ -176,16 +181,6 @@ class DataDiffConfig(Declared):
         if isinstance(value, dict) and "columns_to_compare" in value and "include_columns" in value:
             raise ValueError("columns_to_compare and include_columns are the same; give one")
         return _refuse(value)
-
-    @field_validator("exclude_columns", "column_rules", mode="before")
-    @classmethod
-    def _none_is_empty(cls, value: Any) -> Any:
-        return () if value is None else value
-
-    @field_validator("column_remapping", mode="before")
-    @classmethod
-    def _none_is_empty_mapping(cls, value: Any) -> Any:
-        return {} if value is None else value
 
     @model_validator(mode="after")
     def _consistent(self) -> "DataDiffConfig":

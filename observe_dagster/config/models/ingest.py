@@ -1,4 +1,4 @@
-"""What may be said about SQL that is taken in, beside the SQL and its platform."""
+"""The settings of ingested SQL, beside its text and platform."""
 
 from pydantic import Field
 

@@ -42,7 +42,7 @@ class PipelineType(Expectations):
 
 AnomalyMethod = Literal["robust", "zscore"]
 ANOMALY_DEFAULTS: dict[AnomalyMethod, tuple[float, int]] = {"robust": (3.5, 8), "zscore": (3.0, 30)}
-"""For each method the `z_threshold` and `minimum_executions` of a rule that does not say."""
+"""For each method the `z_threshold` and `minimum_executions` of a rule without its own."""
 
 
 class AnomalyDetectionRule(Declared):
@@ -57,11 +57,11 @@ class AnomalyDetectionRule(Declared):
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_of_the_method(cls, said: Any) -> Any:
-        if isinstance(said, dict) and said.get("method") == "zscore":
+    def _defaults_of_the_method(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("method") == "zscore":
             z_threshold, minimum_executions = ANOMALY_DEFAULTS["zscore"]
-            return {"z_threshold": z_threshold, "minimum_executions": minimum_executions, **said}
-        return said
+            return {"z_threshold": z_threshold, "minimum_executions": minimum_executions, **value}
+        return value
 
 
 def _known_type(text: str) -> str:
@@ -173,8 +173,8 @@ class Pipeline(Expectations):
 
     @model_validator(mode="before")
     @classmethod
-    def _remote(cls, said: Any) -> Any:
-        return fill_in_remote(said)
+    def _remote(cls, value: Any) -> Any:
+        return fill_in_remote(value)
 
     @model_validator(mode="after")
     def _engine_fits(self) -> "Pipeline":

@@ -12,7 +12,7 @@ REMOTE_PROVIDERS = ("snowflake", "bigquery", "redshift", "databricks")
 """The providers that Warehouse Sync reads."""
 
 REMOTE_SCHEMA = "mparticle"
-"""Stands for a schema in the asset keys of what is loaded into mParticle."""
+"""The schema in the asset keys of what is loaded into mParticle."""
 
 
 class MParticle(Declared):
@@ -37,25 +37,25 @@ class MParticle(Declared):
         return self
 
 
-def fill_in_remote(said: Any) -> Any:
-    """Give a pipeline that runs at mParticle the destination and the `mparticle` block that stand for it there."""
-    if not isinstance(said, Mapping) or said.get("engine") != "mparticle":
-        return said
-    if said.get("destination") is not None:
+def fill_in_remote(value: Any) -> Any:
+    """Fill in the destination and the `mparticle` block of a pipeline that runs at mParticle."""
+    if not isinstance(value, Mapping) or value.get("engine") != "mparticle":
+        return value
+    if value.get("destination") is not None:
         raise ValueError("engine mparticle writes into mParticle; leave destination out")
-    mode = said.get("sync_mode")
+    mode = value.get("sync_mode")
     full = isinstance(mode, Mapping) and mode.get("type") == "full"
     destination = {
-        "connection_id": said.get("connection_id"),
+        "connection_id": value.get("connection_id"),
         "schema": REMOTE_SCHEMA,
-        "table": str(said.get("id"))[:63],
+        "table": str(value.get("id"))[:63],
         "write_mode": "replace" if full else "append",
     }
-    return {**said, "destination": destination, "mparticle": said.get("mparticle") or {}}
+    return {**value, "destination": destination, "mparticle": value.get("mparticle") or {}}
 
 
 def remote_faults(pipeline: Any) -> str | None:
-    """Say what a pipeline declares that its engine does not know; None when all of it fits."""
+    """The fault of a pipeline that declares what its engine does not support; None when all of it fits."""
     if pipeline.engine == "local":
         return None if pipeline.mparticle is None else "mparticle is for pipelines with engine mparticle"
     if isinstance(pipeline.schedule, IntervalSchedule) and pipeline.schedule.partitioned:
@@ -65,5 +65,5 @@ def remote_faults(pipeline: Any) -> str | None:
     if pipeline.field_transformation.model_fields_set:
         return "engine mparticle takes mparticle.field_transformation_id; leave field_transformation out"
     ours = ("lag", "null_iterator", "max_rows_per_run", "max_catchup", "iterator_timezone")
-    said = [name for name in ours if name in pipeline.sync_mode.model_fields_set]
-    return f"sync_mode.{said[0]} is not known to mParticle; leave it out" if said else None
+    unsupported = [name for name in ours if name in pipeline.sync_mode.model_fields_set]
+    return f"sync_mode.{unsupported[0]} is not known to mParticle; leave it out" if unsupported else None

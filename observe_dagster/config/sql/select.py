@@ -32,7 +32,7 @@ class SelectFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputColumn:
-    """One column of a SELECT; `name` is None where only the engine knows it, `offset` is where the name stands."""
+    """One column of a SELECT; `name` is None where only the engine knows it, `offset` is the name's position."""
 
     name: str | None
     offset: int | None = None
@@ -179,11 +179,11 @@ def stored_name(identifier: "exp.Expr | None") -> str:
 
 
 ColumnsOf = Callable[["exp.Table"], Sequence[str] | None]
-"""Tells a table's columns where they are known, to expand a star."""
+"""Gives a table's columns where they are known, to expand a star."""
 
 
 def root_scope(select: Select) -> "Scope | None":
-    """Sqlglot's scopes of a SELECT; None when it cannot tell them."""
+    """Sqlglot's scopes of a SELECT; None when it cannot build them."""
     from sqlglot.errors import SqlglotError
     from sqlglot.optimizer.scope import build_scope
 
@@ -194,7 +194,7 @@ def root_scope(select: Select) -> "Scope | None":
 
 
 Projection = tuple[OutputColumn, "exp.Expr"]
-"""A column and the expression of its value; a column that a star stands for is an expression as well."""
+"""A column and the expression of its value; a column of an expanded star is an expression as well."""
 
 
 def projections(scope: "Scope", columns_of: ColumnsOf, above: frozenset[int] = frozenset()) -> list[Projection] | None:
@@ -213,7 +213,7 @@ def projections(scope: "Scope", columns_of: ColumnsOf, above: frozenset[int] = f
         )
     if not isinstance(scope.expression, exp.Select):
         return None
-    found: list[Projection] = []
+    outputs: list[Projection] = []
     for item in scope.expression.selects:
         if item.find(exp.Columns) is not None:
             return None
@@ -221,10 +221,10 @@ def projections(scope: "Scope", columns_of: ColumnsOf, above: frozenset[int] = f
             columns = _star(scope, item, columns_of, above)
             if columns is None:
                 return None
-            found.extend(columns)
+            outputs.extend(columns)
         else:
-            found.append((named(item), item))
-    return found
+            outputs.append((named(item), item))
+    return outputs
 
 
 def named(item: "exp.Expr") -> OutputColumn:
@@ -259,8 +259,8 @@ def _star(
         return None
     sources = selected(scope)
     if isinstance(item, exp.Column):
-        wanted = item.table
-        sources = {name: source for name, source in sources.items() if name == wanted}
+        table = item.table
+        sources = {name: source for name, source in sources.items() if name == table}
     elif _merges_columns(scope):
         return None
     found: list[Projection] = []
@@ -305,7 +305,7 @@ def tables(select: Select) -> list["exp.Table"]:
 
 
 def tables_in(select: Select, scope: "Scope | None") -> list["exp.Table"]:
-    """The tables a SELECT reads, by the scopes that were told already."""
+    """The tables a SELECT reads, by scopes that were built already."""
     from sqlglot import exp
 
     if scope is None:

@@ -4,9 +4,10 @@ The conversion never decreases as time goes on and rounds down, so that ranges t
 value that may still grow (the current day, the current second, the hour that clocks repeat) is left for later.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from observe_dagster.clock import microseconds
 from observe_dagster.config.models.schedule import IteratorDataType
 from observe_dagster.config.time.wall_clock import earliest_wall_clock_from
 
@@ -27,12 +28,8 @@ def bound(watermark: str, data_type: IteratorDataType, zone: str) -> Bound:
     if data_type in _WITH_ZONE:
         return instant
     if data_type == "timestamp_unixtime_s":
-        return _microseconds(instant) // 1_000_000
+        return microseconds(instant) // 1_000_000
     if data_type == "timestamp_unixtime_ms":
-        return _microseconds(instant) // 1_000
+        return microseconds(instant) // 1_000
     wall = earliest_wall_clock_from(instant, ZoneInfo(zone))
     return wall.date() if data_type == "date" else wall
-
-
-def _microseconds(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -5,13 +5,12 @@ time zone, so that a daily interval has 23 or 25 hours when clocks change. A mon
 does not have falls on that month's last day.
 """
 
-import calendar
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from observe_dagster.config.models.schedule import IntervalSchedule
-from observe_dagster.config.time.wall_clock import changes_clocks, instant_of
+from observe_dagster.config.time.wall_clock import add_months, changes_clocks, instant_of
 
 _STEPS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
 _LAST_DAY_OF_EVERY_MONTH = 28
@@ -97,10 +96,5 @@ def _after_boundary(schedule: IntervalSchedule, index: int, delay: timedelta) ->
         return schedule.start + index * _STEPS["hourly"] + delay
     zone = ZoneInfo(schedule.timezone)
     wall = schedule.start.astimezone(zone).replace(tzinfo=None)
-    moved = _add_months(wall, index) if schedule.frequency == "monthly" else wall + index * _STEPS[schedule.frequency]
+    moved = add_months(wall, index) if schedule.frequency == "monthly" else wall + index * _STEPS[schedule.frequency]
     return instant_of(moved + delay, zone)
-
-
-def _add_months(wall: datetime, months: int) -> datetime:
-    year, month = divmod(wall.year * 12 + wall.month - 1 + months, 12)
-    return wall.replace(year=year, month=month + 1, day=min(wall.day, calendar.monthrange(year, month + 1)[1]))

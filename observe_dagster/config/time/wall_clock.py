@@ -1,5 +1,6 @@
 """Between instants and what a clock on the wall of a time zone shows, on the days that clocks change as well."""
 
+import calendar
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,12 @@ def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
 def changes_clocks(zone: ZoneInfo, since: datetime) -> bool:
     """Tell whether the clocks of a zone are changed in the year that follows `since`."""
     return len({_offset(since + timedelta(weeks=week), zone) for week in range(53)}) > 1
+
+
+def add_months(wall: datetime, months: int) -> datetime:
+    """The same reading `months` later; on the last day of a month that is too short."""
+    year, month = divmod(wall.year * 12 + wall.month - 1 + months, 12)
+    return wall.replace(year=year, month=month + 1, day=min(wall.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from observe_dagster.config.documents.items import Item
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.sql.select import same_name
-from observe_dagster.config.validation.queries import Query, known_columns
+from observe_dagster.config.validation.queries import Query
 from observe_dagster.config.yaml.nodes import Path
 from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.errors import Problem
@@ -20,7 +20,7 @@ def unknown_columns(pipelines: Iterable[Item[Pipeline]], queries: Mapping[str, Q
         query = queries.get(item.declared.data_model_id) if item.declared is not None else None
         if item.declared is None or query is None:
             continue
-        columns = known_columns(tuple(query.readings.values()))
+        columns = query.columns
         if columns is None:
             continue
         dialect = next(iter(query.readings))

@@ -7,7 +7,7 @@ from observe_dagster.config.models.monitors import StandardTest, Variable, table
 from observe_dagster.config.sql.select import SelectFault, read_select
 from observe_dagster.config.yaml.suggest import did_you_mean
 
-_PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BEFORE = "SELECT 1 FROM t WHERE (\n"
 
 
@@ -35,21 +35,21 @@ def filter_fault(text: str, dialect: str) -> SelectFault | None:
 
 
 def variable_sql(variable: Variable, string: Callable[[str], str]) -> str:
-    """A variable as it stands in the SQL: a list becomes its values with commas between them."""
+    """A variable in the SQL: a list becomes its values with commas between them."""
     values = variable.value if isinstance(variable.value, tuple) else (variable.value,)
     return ", ".join(string(str(value)) if variable.quote else str(value) for value in values)
 
 
 def template_fault(query: str, test: StandardTest) -> str | None:
-    """Say which name in braces stands for nothing, or which table or variable the template has no place for."""
-    places = set(_PLACE.findall(query))
+    """The fault of a template: a name in braces that is not declared, or a table or variable that it does not use."""
+    used = set(_PLACEHOLDER.findall(query))
     known = [*test.variables, *(("table", "column") if test.tables else ())]
-    for place in sorted(places - set(known)):
-        return f"{{{place}}} stands for nothing{did_you_mean(place, known)}; declare the variable {place!r}"
-    if test.tables and "table" not in places:
+    for name in sorted(used - set(known)):
+        return f"{{{name}}} stands for nothing{did_you_mean(name, known)}; declare the variable {name!r}"
+    if test.tables and "table" not in used:
         return "tables are given but {table} does not stand in the query"
     for name in test.variables:
-        if name not in places:
+        if name not in used:
             return f"the variable {name!r} is given but {{{name}}} does not stand in the query"
     return None
 
@@ -71,16 +71,4 @@ def template_queries(
                 "table": quote(*table_parts(checked.path or "")) if checked is not None else "",
                 "column": quote(column),
             }
-            yield _PLACE.sub(lambda match, names=names: names.get(match[1], match[0]), query)
-
-
-def quoted(dialect: str, *parts: str) -> str:
-    """A quoted, qualified name in a dialect of sqlglot's."""
-    from sqlglot import exp
-
-    return ".".join(exp.to_identifier(part, quoted=True).sql(dialect) for part in parts)
-
-
-def string(text: str) -> str:
-    """A text, as most dialects write it: good enough to be parsed, not to be run."""
-    return "'" + text.replace("'", "''") + "'"
+            yield _PLACEHOLDER.sub(lambda match, names=names: names.get(match[1], match[0]), query)

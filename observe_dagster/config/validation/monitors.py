@@ -1,12 +1,12 @@
-"""Fills in what monitors leave out, and checks what they say about connections, tables, pipelines and SQL."""
+"""Fills in what monitors leave out, and checks their connections, tables, pipelines and SQL."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
+from observe_dagster.config.documents.document import value_at
 from observe_dagster.config.documents.items import Item
 from observe_dagster.config.models.check_names import (
     FRESHNESS,
@@ -31,15 +31,9 @@ from observe_dagster.config.models.monitors import (
 )
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import DeclaredMonitor
+from observe_dagster.config.sql.quoting import quoted, string
 from observe_dagster.config.sql.select import DEFAULT_SCHEMAS, SelectFault, same_name
-from observe_dagster.config.validation.monitor_sql import (
-    filter_fault,
-    query_fault,
-    quoted,
-    string,
-    template_fault,
-    template_queries,
-)
+from observe_dagster.config.validation.monitor_sql import filter_fault, query_fault, template_fault, template_queries
 from observe_dagster.config.yaml.nodes import Path
 from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.errors import Problem
@@ -52,7 +46,7 @@ _OWN_PREFIX = anomaly_check_name("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundMonitor:
+class LocatedMonitor:
     """A monitor and where it was written: at `path` below an item."""
 
     item: Item[Any]
@@ -60,22 +54,22 @@ class FoundMonitor:
     declared: DeclaredMonitor
 
 
-def monitors_of(items: Sequence[Item[Any]]) -> tuple[list[FoundMonitor], list[Problem]]:
+def monitors_of(items: Sequence[Item[Any]]) -> tuple[list[LocatedMonitor], list[Problem]]:
     """Give the valid monitors of all documents and pipelines, filled in, and all that is wrong with them."""
-    world = _World(
+    declarations = _Declarations(
         connections={item.key: item.declared for item in items if item.kind == "connections" and item.key is not None},
         pipelines=[item.declared for item in items if item.kind == "pipelines" and item.declared is not None],
     )
-    found: list[FoundMonitor] = []
+    monitors: list[LocatedMonitor] = []
     problems: list[Problem] = []
     for item, path, slug, monitor, pipeline in _written(items):
-        reading = _Reading(item=item, path=path, world=world, pipeline=pipeline)
+        reading = _Reading(item=item, path=path, declarations=declarations, pipeline=pipeline)
         declared = reading.declared(slug, monitor)
         problems.extend(reading.problems)
         if declared is not None:
-            found.append(FoundMonitor(item=item, path=path, declared=declared))
+            monitors.append(LocatedMonitor(item=item, path=path, declared=declared))
     problems.extend(_names(items))
-    return found, problems
+    return monitors, problems
 
 
 _Written = tuple[Item[Any], Path, str, Monitor, Pipeline | None]
@@ -94,7 +88,7 @@ def _written(items: Sequence[Item[Any]]) -> Iterator[_Written]:
 
 
 def _names(items: Sequence[Item[Any]]) -> Iterator[Problem]:
-    """Name every slug that is given twice, or that makes the name of a check which another makes already."""
+    """Name every slug that is declared twice, or that makes the name of a check which another makes already."""
     first: dict[str, tuple[str, Item[Any], Path]] = {}
     for item, path, slug in _slugs(items):
         name = monitor_check_name(slug)
@@ -122,7 +116,7 @@ def _slugs(items: Sequence[Item[Any]]) -> Iterator[tuple[Item[Any], Path, str]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _World:
+class _Declarations:
     connections: Mapping[str, Connection | None]
     pipelines: Sequence[Pipeline]
 
@@ -137,10 +131,10 @@ class _World:
 
     def writer(self, table: tuple[str, str, str], dialect: str) -> str | None:
         """The pipeline that writes a table."""
-        wanted = (table[0], *(same_name(dialect, name) for name in table[1:]))
+        key = (table[0], *(same_name(dialect, name) for name in table[1:]))
         for pipeline in self.pipelines:
             connection_id, *names = pipeline.table_key
-            if (connection_id, *(same_name(dialect, name) for name in names)) == wanted:
+            if (connection_id, *(same_name(dialect, name) for name in names)) == key:
                 return pipeline.id
         return None
 
@@ -151,7 +145,7 @@ class _Reading:
 
     item: Item[Any]
     path: Path
-    world: _World
+    declarations: _Declarations
     pipeline: Pipeline | None
     problems: list[Problem] = field(default_factory=list[Problem])
     connection: Connection | None = None
@@ -169,7 +163,7 @@ class _Reading:
             filled, table = self._test(monitor)
         else:
             filled, table = self._observed(monitor)
-        writer = self.world.writer(table, self._dialect) if table is not None else None
+        writer = self.declarations.writer(table, self._dialect) if table is not None else None
         pipeline_id = self.pipeline.id if self.pipeline is not None else writer
         if writer is None and table is not None and not self.remote:
             self._not_freshness(monitor)
@@ -195,21 +189,21 @@ class _Reading:
         return "" if self.connection is None else self.connection.service_provider
 
     def _connect(self, reference: str | None, path: Path, *, enabled: bool) -> str:
-        """The id of the connection that is meant, after saying all that is wrong with it."""
+        """The id of the connection that is meant; what is wrong with it is reported."""
         if reference is None and self.pipeline is not None:
             reference = self.pipeline.destination.connection_id
         if reference is None:
             self.wrong(path, "is required where a monitor does not stand in a pipeline")
             return ""
-        found = self.world.named(reference)
-        if found is None:
-            known = list(self.world.connections)
+        match = self.declarations.named(reference)
+        if match is None:
+            known = list(self.declarations.connections)
             listed = f"; declared: {', '.join(sorted(known)[:10])}" if known else "; none is declared"
             numbered = "; give a connection the datafold_id" if reference.isdecimal() else ""
-            said = did_you_mean(reference, known) or f"{numbered}{listed}"
-            self.wrong(path, f"there is no connection {reference!r}{said}")
+            hint = did_you_mean(reference, known) or f"{numbered}{listed}"
+            self.wrong(path, f"there is no connection {reference!r}{hint}")
             return ""
-        name, self.connection = found
+        name, self.connection = match
         if self.connection is None:
             return name
         if self.connection.service_provider not in ENGINES and not self.remote:
@@ -261,13 +255,14 @@ class _Reading:
         return filled, first
 
     def _template(self, query: str, test: StandardTest) -> None:
-        said = template_fault(query, test)
-        if said is None and self._dialect in ENGINES and not self.problems:
-            queries = template_queries(query, test, quote=partial(quoted, self._dialect), string=string)
-            faults = (query_fault(text, self._dialect) for text in queries)
-            said = next((f"{fault.message}, once the names are filled in" for fault in faults if fault), None)
-        if said is not None:
-            self.wrong(("query",), said)
+        fault = template_fault(query, test)
+        if fault is None and self._dialect in ENGINES and not self.problems:
+            faults = (
+                query_fault(text, self._dialect) for text in template_queries(query, test, quote=quoted, string=string)
+            )
+            fault = next((f"{fault.message}, once the names are filled in" for fault in faults if fault), None)
+        if fault is not None:
+            self.wrong(("query",), fault)
 
     def _diff(self, monitor: DiffMonitor) -> tuple[Monitor, tuple[str, str, str] | None]:
         config, table = monitor.datadiff, None
@@ -303,12 +298,12 @@ class _Reading:
     def _report(self, fault: SelectFault | None, path: Path) -> None:
         if fault is None:
             return
-        whole = (*self.item.path, *self.path, *path)
-        written = _at(self.item.raw, (*self.path, *path))
-        if written != _at(self.item.rendered, (*self.path, *path)):
+        full_path = (*self.item.path, *self.path, *path)
+        raw = value_at(self.item.raw, (*self.path, *path))
+        if raw != value_at(self.item.rendered, (*self.path, *path)):
             self.wrong(path, "this cannot be read as SQL that only reads, once its templates are filled in")
         else:
-            self.problems.append(self.item.document.problem_inside(whole, fault.message, fault.line, fault.column))
+            self.problems.append(self.item.document.problem_inside(full_path, fault.message, fault.line, fault.column))
 
 
 def _full(path: str | None, table: tuple[str, str, str] | None) -> str | None:
@@ -318,12 +313,6 @@ def _full(path: str | None, table: tuple[str, str, str] | None) -> str | None:
     before = () if path is None else table_parts(path)[:-2]
     _, schema, name = table
     return table_path(*before, schema, name)
-
-
-def _at(value: Any, path: Path) -> Any:
-    for step in path:
-        value = value[step]
-    return value
 
 
 def _with(declared: Any, **changes: Any) -> Any:

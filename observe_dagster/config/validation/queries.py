@@ -1,7 +1,7 @@
 """Reads each data model's SQL and judges it in the dialects of the connections it runs on."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,12 @@ class Query:
     readings: dict[str, Reading]
     sql_file: Path | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The output columns on which all dialects agree; None when any is not known."""
+        first, *others = (one.column_names for one in self.readings.values())
+        return first if all(other == first for other in others) else None
+
 
 def dialects_used(
     connections: Iterable[Item[Connection]], pipelines: Iterable[Item[Pipeline]]
@@ -44,13 +50,13 @@ def read_query(item: Item[DataModel], used: dict[str, tuple[str, ...]], problems
         return None
     sql, file = declared.config.sql_query or "", None
     if declared.config.sql_file is not None:
-        found = read_beside(item.document.folder, declared.config.sql_file)
-        if isinstance(found, str):
-            problems.append(item.problem(("config", "sql_file"), f"{declared.config.sql_file!r}: {found}"))
+        file_content = read_beside(item.document.folder, declared.config.sql_file)
+        if isinstance(file_content, str):
+            problems.append(item.problem(("config", "sql_file"), f"{declared.config.sql_file!r}: {file_content}"))
             return None
-        file, sql = found
+        file, sql = file_content
     read = {dialect: _read(sql, dialect) for dialect in used.get(declared.id) or used[""] or ("",)}
-    readings = {dialect: found for dialect, found in read.items() if isinstance(found, Reading)}
+    readings = {dialect: query for dialect, query in read.items() if isinstance(query, Reading)}
     if declared.id in used or not readings:
         faults = ((dialect, fault) for dialect, fault in read.items() if isinstance(fault, SelectFault))
         for dialect, fault in itertools.islice(faults, 1):
@@ -62,43 +68,30 @@ def read_query(item: Item[DataModel], used: dict[str, tuple[str, ...]], problems
 
 
 def _read(sql: str, dialect: str) -> Reading | SelectFault:
-    found = reading(sql, dialect)
-    if isinstance(found, SelectFault):
-        return found
-    return _twice(found) or found
+    read = reading(sql, dialect)
+    return read if isinstance(read, SelectFault) else _repeated_column(read) or read
 
 
-def _twice(read: Reading) -> SelectFault | None:
-    seen: set[str] = set()
+def _repeated_column(read: Reading) -> SelectFault | None:
+    names: set[str] = set()
     for column in read.columns or ():
         if column.name is None:
             continue
         name = same_name(read.dialect, column.name)
-        if name in seen:
+        if name in names:
             line, column_number = line_and_column(read.text, column.offset or 0)
             message = f"two columns are named {column.name!r}; give one of them another name with AS"
             return SelectFault(message=message, line=line, column=column_number)
-        seen.add(name)
+        names.add(name)
     return None
 
 
-def _fault(item: Item[DataModel], file: Path | None, fault: SelectFault, spoken: str) -> Problem:
-    path, message = (*item.path, "config", "sql_query"), f"{fault.message}{spoken}"
+def _fault(item: Item[DataModel], file: Path | None, fault: SelectFault, dialect_note: str) -> Problem:
+    path, message = (*item.path, "config", "sql_query"), f"{fault.message}{dialect_note}"
     if file is not None:
-        said = f"data model {item.key!r}: {message}"
-        return Problem(file=str(file), message=said, line=fault.line, column=fault.column)
+        message = f"data model {item.key!r}: {message}"
+        return Problem(file=str(file), message=message, line=fault.line, column=fault.column)
     written = item.raw["config"]["sql_query"]
     if has_template(written):
         return item.document.problem(path, "this is not one read-only SELECT once its templates are filled in")
     return item.document.problem_inside(path, message, fault.line, fault.column)
-
-
-def known_columns(readings: Sequence[Reading]) -> tuple[str, ...] | None:
-    """The output columns on which all dialects agree; None when any is not known."""
-    read = [found.columns for found in readings]
-    names = [None if columns is None else tuple(column.name for column in columns) for columns in read]
-    first = names[0] if names else None
-    if first is None or any(other != first for other in names):
-        return None
-    known = tuple(name for name in first if name is not None)
-    return known if len(known) == len(first) else None

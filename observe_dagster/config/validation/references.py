@@ -1,8 +1,9 @@
-"""Checks what items say about each other: unique ids, references, states, and tables that are written twice."""
+"""Checks items against each other: unique ids, references, states, and tables that are written twice."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from observe_dagster.config.documents.document import value_at
 from observe_dagster.config.documents.items import KINDS, Item
 from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
 from observe_dagster.config.models.data_model import DataModel
@@ -43,7 +44,7 @@ def repeated(items: Iterable[Item[Any]]) -> list[Problem]:
 
 
 def second_alerts(alerts: Sequence[Item[Any]]) -> list[Problem]:
-    """Name every `alerts` after the first: who is told is said in one place."""
+    """Name every `alerts` after the first: channels and routes are declared in one place."""
     return [
         item.problem((), f"alerts are already declared in {alerts[0].place}; put channels and routes in one place")
         for item in alerts[1:]
@@ -59,19 +60,13 @@ def unresolved(items: Sequence[Item[Any]]) -> list[Problem]:
     problems: list[Problem] = []
     for item in items:
         for kind, path in _REFERENCES if item.kind == "pipelines" else ():
-            wanted = _value(item.rendered, path)
-            if isinstance(wanted, str) and wanted not in declared[kind]:
+            reference = value_at(item.rendered, path)
+            if isinstance(reference, str) and reference not in declared[kind]:
                 noun, known = KINDS[kind][0], declared[kind]
                 listed = f"; declared: {', '.join(sorted(known)[:10])}" if known else "; none is declared"
-                message = f"there is no {noun} {wanted!r}{did_you_mean(wanted, known) or listed}"
+                message = f"there is no {noun} {reference!r}{did_you_mean(reference, known) or listed}"
                 problems.append(item.problem(path, message))
     return problems
-
-
-def _value(rendered: Any, path: Path) -> Any:
-    for name in path:
-        rendered = rendered.get(name) if isinstance(rendered, Mapping) else None
-    return rendered
 
 
 def inactive(
@@ -88,9 +83,11 @@ def inactive(
             (("data_model_id",), "data model", data_models.get(pipeline.data_model_id)),
             (("destination", "connection_id"), "connection", connections.get(pipeline.destination.connection_id)),
         )
-        for path, noun, found in needed:
-            if found is not None and found.state == "inactive":
-                message = f"the {noun} {found.id!r} is inactive but the pipeline is active; pause one or activate both"
+        for path, noun, dependency in needed:
+            if dependency is not None and dependency.state == "inactive":
+                message = (
+                    f"the {noun} {dependency.id!r} is inactive but the pipeline is active; pause one or activate both"
+                )
                 problems.append(item.problem(path, message))
     return problems
 
@@ -140,12 +137,9 @@ def own_sources(pipelines: Iterable[Item[Pipeline]], queries: Mapping[str, Query
             continue
         for dialect, read in query.readings.items():
             target = tuple(same_name(dialect, name) for name in pipeline.table_key[1:])
-            if target in {_read_from(dialect, *table) for table in read.tables}:
+            paths = ((schema or DEFAULT_SCHEMAS.get(dialect, ""), table) for schema, table in read.tables)
+            if target in {tuple(same_name(dialect, name) for name in path) for path in paths}:
                 message = f"the data model {pipeline.data_model_id!r} reads the table that the pipeline writes"
                 problems.append(item.problem(("destination", "table"), message))
                 break
     return problems
-
-
-def _read_from(dialect: str, schema: str, table: str) -> tuple[str, str]:
-    return same_name(dialect, schema or DEFAULT_SCHEMAS.get(dialect, "")), same_name(dialect, table)

@@ -56,7 +56,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One key of a mapping and where it stands."""
+    """One key of a mapping and its position."""
 
     key: Position
     node: "Node"
@@ -118,8 +118,8 @@ def _syntax(error: yaml.MarkedYAMLError) -> Mistake:
 
 def _unreadable(error: yaml.reader.ReaderError, text: str) -> Mistake:
     before = text[: error.position] if isinstance(error.position, int) else ""
-    place = Position(line=before.count("\n") + 1, column=len(before) - (before.rfind("\n") + 1) + 1)
-    return Mistake(message="not YAML: a control character is not allowed here", position=place)
+    position = Position(line=before.count("\n") + 1, column=len(before) - (before.rfind("\n") + 1) + 1)
+    return Mistake(message="not YAML: a control character is not allowed here", position=position)
 
 
 def _position(mark: Any) -> Position:
@@ -150,58 +150,60 @@ class _Reader:
         return node
 
     def _node(self, event: Any, depth: int) -> Node:
-        place = _position(event.start_mark)
+        position = _position(event.start_mark)
         if isinstance(event, events.AliasEvent):
-            return self._alias(event.anchor, place)
+            return self._alias(event.anchor, position)
         if depth > _MAX_DEPTH:
-            raise _UnusableError(f"nested more than {_MAX_DEPTH} deep", place)
+            raise _UnusableError(f"nested more than {_MAX_DEPTH} deep", position)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         if isinstance(event, events.ScalarEvent):
-            node: Node = self._scalar(event, place)
+            node: Node = self._scalar(event, position)
         elif isinstance(event, events.SequenceStartEvent):
-            node = self._items(event, place, depth)
+            node = self._items(event, position, depth)
         else:
-            node = self._entries(event, place, depth)
+            node = self._entries(event, position, depth)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
 
-    def _alias(self, anchor: str, place: Position) -> Node:
+    def _alias(self, anchor: str, position: Position) -> Node:
         node = self._anchors.get(anchor)
         if node is None:
             known = anchor in self._anchors
-            raise _UnusableError("an alias stands inside what it names" if known else "no anchor of this name", place)
+            raise _UnusableError(
+                "an alias stands inside what it names" if known else "no anchor of this name", position
+            )
         self._aliased += _size(node)
         if self._aliased > _MAX_ALIASED:
-            raise _UnusableError(f"aliases grow to more than {_MAX_ALIASED} values", place)
+            raise _UnusableError(f"aliases grow to more than {_MAX_ALIASED} values", position)
         return node
 
-    def _scalar(self, event: Any, place: Position) -> Scalar:
+    def _scalar(self, event: Any, position: Position) -> Scalar:
         tag = event.tag
         if tag is None or tag == "!":
             tag = _resolver.resolve(yaml.ScalarNode, event.value, event.implicit)
         if tag == _STR or tag in _AS_TEXT:
-            return Scalar(position=place, value=event.value, style=event.style or None)
+            return Scalar(position=position, value=event.value, style=event.style or None)
         if tag not in _constructors:
-            self.mistakes.append(Mistake(message="YAML tags such as !this are not used here", position=place))
-            return Scalar(position=place, value=event.value, style=event.style or None)
+            self.mistakes.append(Mistake(message="YAML tags such as !this are not used here", position=position))
+            return Scalar(position=position, value=event.value, style=event.style or None)
         try:
             value = _constructors[tag](yaml.ScalarNode(tag, event.value))
         except (ValueError, OverflowError, KeyError, IndexError, ConstructorError):
-            self.mistakes.append(Mistake(message="not a value of the type it looks like; quote it", position=place))
+            self.mistakes.append(Mistake(message="not a value of the type it looks like; quote it", position=position))
             value = event.value
-        return Scalar(position=place, value=value, style=event.style or None)
+        return Scalar(position=position, value=value, style=event.style or None)
 
-    def _items(self, event: Any, place: Position, depth: int) -> Items:
-        self._plain_tag(event, place, "tag:yaml.org,2002:seq")
+    def _items(self, event: Any, position: Position, depth: int) -> Items:
+        self._plain_tag(event, position, "tag:yaml.org,2002:seq")
         nodes: list[Node] = []
         while not isinstance(inner := next(self._events), events.SequenceEndEvent):
             nodes.append(self._node(inner, depth + 1))
-        return Items(position=place, nodes=tuple(nodes), size=1 + sum(map(_size, nodes)))
+        return Items(position=position, nodes=tuple(nodes), size=1 + sum(map(_size, nodes)))
 
-    def _entries(self, event: Any, place: Position, depth: int) -> Entries:
-        self._plain_tag(event, place, "tag:yaml.org,2002:map")
+    def _entries(self, event: Any, position: Position, depth: int) -> Entries:
+        self._plain_tag(event, position, "tag:yaml.org,2002:map")
         by_key: dict[str, Entry] = {}
         merged: list[Node] = []
         while not isinstance(inner := next(self._events), events.MappingEndEvent):
@@ -212,7 +214,7 @@ class _Reader:
             else:
                 self._add(by_key, key, value)
         self._merge(by_key, merged)
-        return Entries(position=place, by_key=by_key, size=1 + sum(_size(entry.node) for entry in by_key.values()))
+        return Entries(position=position, by_key=by_key, size=1 + sum(_size(entry.node) for entry in by_key.values()))
 
     def _add(self, by_key: dict[str, Entry], key: Node, value: Node) -> None:
         if not isinstance(key, Scalar) or not isinstance(key.value, str):
@@ -232,9 +234,9 @@ class _Reader:
                 for key, entry in source.by_key.items():
                     by_key.setdefault(key, entry)
 
-    def _plain_tag(self, event: Any, place: Position, allowed: str) -> None:
+    def _plain_tag(self, event: Any, position: Position, allowed: str) -> None:
         if event.tag not in (None, "!", allowed):
-            self.mistakes.append(Mistake(message="YAML tags such as !this are not used here", position=place))
+            self.mistakes.append(Mistake(message="YAML tags such as !this are not used here", position=position))
 
 
 def plain(node: Node) -> Any:
@@ -257,15 +259,15 @@ def find_node(node: Node, path: Path) -> Node | None:
 
 
 def locate(node: Node, path: Path, *, key: bool = False) -> Position:
-    """Where `path` stands, or the closest place around it; with `key` the key rather than its value."""
-    place = node.position
+    """The position of `path`, or of the closest node around it; with `key` the key rather than its value."""
+    position = node.position
     for number, step in enumerate(path, start=1):
         inner = _child(node, step)
         if inner is None:
             break
         node = inner.node if isinstance(inner, Entry) else inner
-        place = inner.key if key and number == len(path) and isinstance(inner, Entry) else node.position
-    return place
+        position = inner.key if key and number == len(path) and isinstance(inner, Entry) else node.position
+    return position
 
 
 def _child(node: Node, step: str | int) -> "Entry | Node | None":
@@ -280,13 +282,13 @@ def inside(scalar: Scalar, lines: Sequence[str], line: int, column: int) -> Posi
     """Translate a line and column of a scalar's text into the file; None where YAML's folding or escapes forbid it."""
     if not isinstance(scalar.value, str):
         return None
-    wanted = scalar.value.split("\n")[line - 1] if line <= scalar.value.count("\n") + 1 else ""
+    text = scalar.value.split("\n")[line - 1] if line <= scalar.value.count("\n") + 1 else ""
     block = scalar.style == "|"
     number = scalar.position.line + (line if block else 0)
     if number > len(lines) or (not block and "\n" in scalar.value):
         return None
     source = lines[number - 1]
-    start = source.find(wanted, 0 if block else scalar.position.column - 1)
+    start = source.find(text, 0 if block else scalar.position.column - 1)
     if start < 0 or (block and source[:start].strip()):
         return None
     return Position(line=number, column=start + column)

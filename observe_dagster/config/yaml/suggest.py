@@ -7,8 +7,8 @@ from collections.abc import Iterable
 def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known word most like `word`, letters' case aside; None when none is near."""
     by_folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
-    return by_folded[found[0]] if found else None
+    matches = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -31,12 +31,12 @@ def _render_text(text: str, environment: Mapping[str, str], report: Report, path
             report(path, f"{match[0]!r} is not understood; write {{{{ env.NAME }}}} or {{{{ env.NAME or 'default' }}}}")
             return match[0]
         name, default = template[1], template[2] if template[2] is not None else template[3]
-        found = environment.get(name)
-        if found is None and default is None:
+        value = environment.get(name)
+        if value is None and default is None:
             hint = did_you_mean(name, environment)
             report(path, f"the environment variable {name} is not set{hint}")
             return match[0]
-        return found or default or ""
+        return value or default or ""
 
     return _ANY.sub(replace, text)
 
@@ -47,7 +47,7 @@ def has_template(value: object) -> bool:
 
 
 def literal_part(text: str, placeholder: str = "") -> str:
-    """What a text says by itself: each template becomes its default, or `placeholder` when it has none."""
+    """The text without its templates: each becomes its default, or `placeholder` when it has none."""
 
     def default(match: re.Match[str]) -> str:
         template = _ENV.fullmatch(match[1])

@@ -1,7 +1,9 @@
 """Spells what Monte Carlo is picky about: column types, times, long statements."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
+
+from observe_dagster.spans import iso
 
 LONGEST_QUERY = 10_000
 CUT_MARK = " /* cut by observe */"
@@ -54,7 +56,7 @@ def field_type(native: str) -> str:
 
 def instant(moment: datetime) -> str:
     """A time in UTC, such as `2026-03-12T14:30:00Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return iso(moment)
 
 
 def query_text(text: str) -> str:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from observe_dagster.config.project import Project
-from observe_dagster.config.secrets import MASK
 from observe_dagster.integrations.warehouse_sync.payloads import (
     SECRETS,
     Body,
@@ -14,6 +13,7 @@ from observe_dagster.integrations.warehouse_sync.payloads import (
     data_model_body,
     pipeline_body,
 )
+from observe_dagster.redaction import MASK
 
 Kind = Literal["connection", "data_model", "pipeline"]
 Action = Literal["create", "update", "unchanged"]

@@ -5,7 +5,7 @@ The run there is the truth: what it says it loaded is recorded, and a run whose 
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from observe_dagster.config.models.pipeline import Pipeline
@@ -24,6 +24,7 @@ from observe_dagster.integrations.warehouse_sync.polling import OnRun, Wait, fai
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.ledger.executions.queries import remote_runs
 from observe_dagster.records import Counts, RunStatus, RunType, SyncRange, SyncResult
+from observe_dagster.spans import iso
 
 REMOTE_RUN = "warehouse_sync_run_id"
 OnOther = Callable[[Pipeline, RemoteRun], None]
@@ -324,7 +325,7 @@ def _text(moment: datetime | None) -> str | None:
     """A time as the ledger keeps ranges and watermarks."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return iso(moment, "microseconds")
 
 
 def _ignore(run: RemoteRun) -> None:

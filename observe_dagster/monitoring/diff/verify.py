@@ -1,6 +1,6 @@
 """Compares what a sync wrote with the range it read: `verify: diff` of a pipeline.
 
-The data model is asked again for the range, with the pipeline's field transformation applied, and matched by primary
+The data model is queried again for the range, with the pipeline's field transformation applied, and matched by primary
 key with the destination's rows of the same range. Of an incremental sync, rows that only the destination has do not
 count: they were changed or deleted at the source after they were read. Rows the sync rejects (a null key or iterator)
 are left out, and of several rows with one key only the newest is expected. Where a pipeline appends without a key,
@@ -57,52 +57,53 @@ def verify_sync(
     model = project.data_model(pipeline.data_model_id).sql
     table = TableName(schema=pipeline.destination.schema_, table=pipeline.destination.table)
     with source.reader(opening) as reader:
-        given = reader.describe(f"SELECT * FROM (\n{model}\n) AS model")  # noqa: S608 (a declared query, read-only)
+        source_columns = reader.describe(f"SELECT * FROM (\n{model}\n) AS model")  # noqa: S608 (a declared query, read-only)
         expressions = reader.expressions()
     with target.reader(opening) as reader:
         dialect = reader.dialect
-        held = reader.describe(f"SELECT * FROM {dialect.table(table)}")  # noqa: S608 (a quoted name)
-    written = _written(pipeline, given, held)
+        target_columns = reader.describe(f"SELECT * FROM {dialect.table(table)}")  # noqa: S608 (a quoted name)
+    sources = _sources(pipeline, source_columns, target_columns)
     config = DataDiffConfig.model_validate(
         {
-            "primary_key": pipeline.destination.primary_key or tuple(written),
+            "primary_key": pipeline.destination.primary_key or tuple(sources),
             "dataset_a": {
                 "connection_id": pipeline.connection_id,
-                "query": _source_query(pipeline, synced, given, written, (model, expressions)),
+                "query": _source_query(pipeline, synced, source_columns, sources, (model, expressions)),
             },
             "dataset_b": {
                 "connection_id": pipeline.destination.connection_id,
-                "query": _target_query(pipeline, synced, held, written, dialect),
+                "query": _target_query(pipeline, synced, target_columns, sources, dialect),
             },
         }
     )
     result = diff(project, config, now=now, options=options, sample_rows=sample_rows)
-    return _without_moved_on(result) if isinstance(pipeline.sync_mode, IncrementalSync) else result
+    return _without_later_changes(result) if isinstance(pipeline.sync_mode, IncrementalSync) else result
 
 
-def _written(pipeline: Pipeline, given: Sequence[Column], held: Sequence[Column]) -> dict[str, str]:
+def _sources(pipeline: Pipeline, source_columns: Sequence[Column], target_columns: Sequence[Column]) -> dict[str, str]:
     """Destination column to source column, for those that come from the source."""
-    change, there = pipeline.field_transformation, {column.name.lower() for column in held}
-    names = {change.rename.get(c.name, c.name): c.name for c in given if c.name not in change.drop}
-    return {target: name for target, name in names.items() if target.lower() in there}
+    change, existing = pipeline.field_transformation, {column.name.lower() for column in target_columns}
+    names = {change.rename.get(c.name, c.name): c.name for c in source_columns if c.name not in change.drop}
+    return {target: name for target, name in names.items() if target.lower() in existing}
 
 
 def _source_query(
     pipeline: Pipeline,
     synced: SyncRange,
-    given: Sequence[Column],
-    written: dict[str, str],
-    asked: tuple[str, Expressions],
+    columns: Sequence[Column],
+    sources: dict[str, str],
+    model_and_expressions: tuple[str, Expressions],
 ) -> str:
-    model, expressions = asked
+    model, expressions = model_and_expressions
     quoted = expressions.dialect.quote
-    casts = pipeline.field_transformation.cast
-    fields = [
-        f"{_cast(quoted(name), casts.get(target), expressions)} AS {quoted(target)}" for target, name in written.items()
-    ]
+    fields: list[str] = []
+    for target, name in sources.items():
+        cast = pipeline.field_transformation.cast.get(target)
+        field = f"CAST({quoted(name)} AS {expressions.type_name(parse_data_type(cast))})" if cast else quoted(name)
+        fields.append(f"{field} AS {quoted(target)}")
     iterator = pipeline.sync_mode.iterator_field
-    tests = _bounds(pipeline, synced, given, iterator, expressions.dialect)
-    keys = [quoted(written[key]) for key in pipeline.destination.primary_key if key in written]
+    tests = _bounds(pipeline, synced, columns, iterator, expressions.dialect)
+    keys = [quoted(sources[key]) for key in pipeline.destination.primary_key if key in sources]
     tests += [f"{key} IS NOT NULL" for key in keys]
     rows = f"(\n{model}\n) AS model{_where(tests)}"
     if keys and iterator is not None:
@@ -113,18 +114,14 @@ def _source_query(
 
 
 def _target_query(
-    pipeline: Pipeline,
-    synced: SyncRange,
-    held: Sequence[Column],
-    written: dict[str, str],
-    dialect: Dialect,
+    pipeline: Pipeline, synced: SyncRange, columns: Sequence[Column], sources: dict[str, str], dialect: Dialect
 ) -> str:
-    iterator = next((target for target, name in written.items() if name == pipeline.sync_mode.iterator_field), None)
     table = TableName(schema=pipeline.destination.schema_, table=pipeline.destination.table)
-    tests = _bounds(pipeline, synced, held, iterator, dialect)
+    iterator = next((target for target, name in sources.items() if name == pipeline.sync_mode.iterator_field), None)
+    tests = _bounds(pipeline, synced, columns, iterator, dialect)
     if pipeline.destination.write_mode == "mirror":
         tests.append(f"{dialect.quote(DELETED_AT)} IS NULL")
-    fields = ", ".join(map(dialect.quote, written))
+    fields = ", ".join(map(dialect.quote, sources))
     return f"SELECT {fields} FROM {dialect.table(table)}{_where(tests)}"  # noqa: S608 (names are quoted)
 
 
@@ -147,15 +144,11 @@ def _bounds(
     ]
 
 
-def _cast(field: str, cast: str | None, expressions: Expressions) -> str:
-    return field if cast is None else f"CAST({field} AS {expressions.type_name(parse_data_type(cast))})"
-
-
 def _where(tests: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(tests)}" if tests else ""
 
 
-def _without_moved_on(result: DiffResult) -> DiffResult:
+def _without_later_changes(result: DiffResult) -> DiffResult:
     pks = result.summary.pks
     kept = replace(pks, exclusives=(pks.exclusives[0], 0), nulls_exclusives=(pks.nulls_exclusives[0], 0))
     return replace(

@@ -1,4 +1,4 @@
-"""What a monitor remembers: all of it is read from its earlier verdicts, and from the ledger's loads."""
+"""What a monitor is compared with: its own earlier results, and the loads in the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from observe_dagster.records import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorHistory:
-    """Earlier verdicts of one monitor, which the caller keeps.
+    """Earlier outcomes of one monitor, which the caller keeps.
 
-    `history` has for each verdict with a value when it was measured (see `measured_at`), the value, and whether it was
-    found to be an anomaly. `evidence` is that of the latest verdict that has `accepted` in it; None learns anew.
+    `samples` has for each outcome with a value when it was measured (see `measured_at`), the value, and whether it was
+    an anomaly. `evidence` is that of the latest outcome with `accepted` in it; without it the monitor learns anew.
     `last_load` is when the pipeline that writes the table, `DeclaredMonitor.writer_id`, last ended well.
     """
 
-    history: Sequence[Sample] = ()
+    samples: Sequence[Sample] = ()
     evidence: Mapping[str, Any] | None = None
     last_load: datetime | None = None
 
 
 def measured_at(outcome: Outcome, *, now: datetime) -> datetime:
-    """The moment that a verdict is about: of a series of values the newest one's own, else when it was judged."""
+    """The time of the judged value: of a series the newest value's own, else when it was judged."""
     measured = outcome.evidence.get("measured_at")
     return now if measured is None else datetime.fromisoformat(measured)

@@ -1,8 +1,9 @@
 """Measure what a metric monitor watches, in one read-only session."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from observe_dagster.checks.metric import Metered
+from observe_dagster.checks.metric import ObservedMetric
+from observe_dagster.clock import EPOCH
 from observe_dagster.config.models.monitors import ColumnMetric, CustomMetric, MetricMonitor, TableMetric
 from observe_dagster.datatypes import Kind
 from observe_dagster.errors import WarehouseError
@@ -17,32 +18,33 @@ LONGEST_SERIES = 10_000
 
 _NUMBERS = frozenset({Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT, Kind.REAL, Kind.DOUBLE, Kind.DECIMAL})
 _TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def measure(slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime, memory: MonitorHistory) -> Metered:
-    """Ask the warehouse for the monitor's number; raises WarehouseError when it cannot be had."""
+def measure(
+    slug: str, monitor: MetricMonitor, reader: Reader, *, now: datetime, history: MonitorHistory
+) -> ObservedMetric:
+    """Measure what the monitor watches; raises WarehouseError when that is not possible."""
     metric = monitor.metric
     if isinstance(metric, CustomMetric):
-        return _custom(slug, metric, reader, now, memory)
+        return _custom(slug, metric, reader, now, history)
     if isinstance(metric, TableMetric):
-        label, value = f"{metric.metric} of {metric.table}", _table(metric, reader, now, memory)
+        label, value = f"{metric.metric} of {metric.table}", _table(metric, reader, now, history)
         missing = "no load of the table is on record"
     else:
         label, value = f"{metric.metric} of {metric.table}.{metric.column}", _column(metric, reader, now)
         chosen = " that the filter chooses" if metric.filter is not None else ""
         missing = f"there is no value in the rows{chosen}"
-    return Metered(label=label, at=now, value=value, history=memory.history, missing=missing)
+    return ObservedMetric(label=label, at=now, value=value, history=history.samples, missing=missing)
 
 
-def _table(metric: TableMetric, reader: Reader, now: datetime, memory: MonitorHistory) -> float | None:
+def _table(metric: TableMetric, reader: Reader, now: datetime, history: MonitorHistory) -> float | None:
     table, measure_name = metric.table or "", metric.measure
     if measure_name == "column_count":
         return float(len(columns_of(reader, table)))
     if measure_name in ("freshness_seconds", "freshness_minutes"):
-        if memory.last_load is None:
+        if history.last_load is None:
             return None
-        age = (now - memory.last_load).total_seconds()
+        age = (now - history.last_load).total_seconds()
         return age if measure_name == "freshness_seconds" else age / 60
     columns_of(reader, table)
     return float(reader.rows(table_statement(reader.dialect, table, measure_name, metric.filter))[0][0])
@@ -62,61 +64,57 @@ def _column(metric: ColumnMetric, reader: Reader, now: datetime) -> float | None
     return (now.timestamp() - value) / 60 if measure_name == "col_freshness_minutes" else float(value)
 
 
-def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, memory: MonitorHistory) -> Metered:
+def _custom(slug: str, metric: CustomMetric, reader: Reader, now: datetime, history: MonitorHistory) -> ObservedMetric:
     label = f"value of {slug}"
     columns = reader.describe(metric.query)
     times = [column for column in columns if _kind(column) in _TIMES]
     values = [column for column in columns if _kind(column) in _NUMBERS]
     if len(values) != 1 or len(times) > 1 or len(columns) > len(values) + len(times):
-        given = ", ".join(f"{column.name} ({column.native})" for column in columns)
+        listed = ", ".join(f"{column.name} ({column.native})" for column in columns)
         raise WarehouseError(
             reader.connection_id,
             "the query must give one column of numbers, and may give one of dates or timestamps; for groups declare "
-            f"one monitor each. It gives {given}.",
+            f"one monitor each. It gives {listed}.",
         )
     if times:
-        return _series(label, metric, reader, times[0].name, values[0].name, now=now, memory=memory)
+        return _series(label, metric, reader, times[0].name, values[0].name, now=now, history=history)
     rows = reader.rows(metric.query, limit=2)
     if len(rows) > 1:
         raise WarehouseError(reader.connection_id, "the query gives several rows; give a column with their times, too.")
     value = None if not rows or rows[0][0] is None else float(rows[0][0])
     missing = "the query gives no row" if not rows else "the query gives null"
-    return Metered(
+    return ObservedMetric(
         label=label,
         at=now,
         value=value,
-        history=memory.history,
+        history=history.samples,
         missing=missing,
         missing_fails=metric.alert_on_missing_data,
     )
 
 
 def _series(
-    label: str, metric: CustomMetric, reader: Reader, time: str, value: str, *, now: datetime, memory: MonitorHistory
-) -> Metered:
+    label: str, metric: CustomMetric, reader: Reader, time: str, value: str, *, now: datetime, history: MonitorHistory
+) -> ObservedMetric:
     rows = reader.rows(newest_statement(reader.dialect, metric.query, time, value), limit=LONGEST_SERIES)
-    flagged = {at for at, _, flag in memory.history if flag}
-    points = [(_moment(seconds), number) for seconds, number in rows]
+    flagged = {at for at, _, flag in history.samples if flag}
+    points = [(EPOCH + timedelta(microseconds=round(seconds * 1_000_000)), number) for seconds, number in rows]
     samples = [(at, number, at in flagged) for at, number in points]
     at, newest = points[0] if points else (now, None)
-    return Metered(
+    return ObservedMetric(
         label=label,
         at=at,
         value=newest,
-        history=samples[1:] if len(samples) > 1 else memory.history,
+        history=samples[1:] if len(samples) > 1 else history.samples,
         missing="the query gives no row" if not points else f"the query gives null for {at:%Y-%m-%d %H:%M}",
         missing_fails=metric.alert_on_missing_data,
     )
-
-
-def _moment(seconds: float) -> datetime:
-    return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
 def _kind(column: Column) -> Kind | None:
     return None if column.data_type is None else column.data_type.kind
 
 
-def _unfit(reader: Reader, column: Column, metric: str, wanted: str) -> WarehouseError:
-    message = f"{metric} needs {wanted}, and {column.name!r} is {column.native}."
+def _unfit(reader: Reader, column: Column, metric: str, expected: str) -> WarehouseError:
+    message = f"{metric} needs {expected}, and {column.name!r} is {column.native}."
     return WarehouseError(reader.connection_id, message)

@@ -14,7 +14,7 @@ from observe_dagster.monitoring.diff.compare import diff, outcome_of
 from observe_dagster.monitoring.monitors.history import MonitorHistory
 from observe_dagster.monitoring.monitors.metric import measure
 from observe_dagster.monitoring.monitors.tables import find_table
-from observe_dagster.monitoring.monitors.test import look_for_failures
+from observe_dagster.monitoring.monitors.test import find_failures
 from observe_dagster.records import Outcome, Status
 from observe_dagster.warehouse import OpenOptions, Reader, Warehouse, open_warehouse
 
@@ -29,7 +29,7 @@ def run_monitor(
     declared: DeclaredMonitor,
     *,
     now: datetime,
-    memory: MonitorHistory = _NOTHING,
+    history: MonitorHistory = _NOTHING,
     options: OpenOptions = _DEFAULTS,
     open_: Open = open_warehouse,
 ) -> Outcome:
@@ -43,11 +43,12 @@ def run_monitor(
         return Outcome(status=Status.SKIPPED, reason=f"The monitor {declared.slug} is not enabled.")
     try:
         if isinstance(monitor, DiffMonitor):
-            outcome = _compare(project, monitor, now, options)
+            compared = diff(project, monitor.datadiff, now=now, options=options, sample_rows=SAMPLE_ROWS)
+            outcome = outcome_of(monitor.alert, compared)
         else:
             warehouse = open_(project.connection(monitor.connection_id or ""))
             with warehouse.reader(options) as reader:
-                outcome = _observe(declared, reader, now, memory)
+                outcome = _observe(declared, reader, now, history)
     except WarehouseError as error:
         return Outcome(status=Status.ERROR, reason=str(error), evidence={"transient": error.transient})
     if outcome.status is Status.FAIL and monitor.severity == "warn":
@@ -55,20 +56,15 @@ def run_monitor(
     return outcome
 
 
-def _compare(project: Project, monitor: DiffMonitor, now: datetime, options: OpenOptions) -> Outcome:
-    result = diff(project, monitor.datadiff, now=now, options=options, sample_rows=SAMPLE_ROWS)
-    return outcome_of(monitor.alert, result)
-
-
-def _observe(declared: DeclaredMonitor, reader: Reader, now: datetime, memory: MonitorHistory) -> Outcome:
+def _observe(declared: DeclaredMonitor, reader: Reader, now: datetime, history: MonitorHistory) -> Outcome:
     monitor = declared.monitor
     if isinstance(monitor, MetricMonitor):
-        return metric.judge(monitor, measure(declared.slug, monitor, reader, now=now, memory=memory))
+        return metric.judge(monitor, measure(declared.slug, monitor, reader, now=now, history=history))
     if isinstance(monitor, SchemaMonitor):
         path = monitor.table or ""
         columns = find_table(reader, path)
         named = None if columns is None else tuple((column.name, column.native) for column in columns)
-        remembered = schema.SchemaBaseline.of(memory.evidence)
-        return schema.judge(schema.ObservedSchema(table=path, columns=named), remembered, now=now)
+        baseline = schema.SchemaBaseline.of(history.evidence)
+        return schema.judge(schema.ObservedSchema(table=path, columns=named), baseline, now=now)
     assert isinstance(monitor, DataTestMonitor)
-    return test.judge(look_for_failures(declared.slug, monitor, reader))
+    return test.judge(find_failures(declared.slug, monitor, reader))

@@ -21,10 +21,10 @@ def find_table(reader: Reader, path: str) -> tuple[Column, ...] | None:
 
 def columns_of(reader: Reader, path: str) -> tuple[Column, ...]:
     """The columns of a table; raises WarehouseError where there is none."""
-    found = find_table(reader, path)
-    if found is None:
+    columns = find_table(reader, path)
+    if columns is None:
         raise WarehouseError(reader.connection_id, f"there is no table {path}.")
-    return found
+    return columns
 
 
 def find_column(reader: Reader, path: str, name: str) -> Column:

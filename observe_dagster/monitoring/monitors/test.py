@@ -10,15 +10,15 @@ from observe_dagster.warehouse import Dialect, Reader
 from observe_dagster.warehouse.metrics import count_statement, failing_rows, text_statement
 
 
-def look_for_failures(slug: str, monitor: DataTestMonitor, reader: Reader) -> list[Failures]:
+def find_failures(slug: str, monitor: DataTestMonitor, reader: Reader) -> list[Failures]:
     """Run every query of a test; raises WarehouseError when one cannot be run."""
     left = SAMPLE_ROWS
-    found: list[Failures] = []
+    failures_by_query: list[Failures] = []
     for looked_for, query in _queries(slug, monitor, reader.dialect):
         failures = _failures(reader, looked_for, query, left)
         left -= len(failures.sample)
-        found.append(failures)
-    return found
+        failures_by_query.append(failures)
+    return failures_by_query
 
 
 def _queries(slug: str, monitor: DataTestMonitor, dialect: Dialect) -> Iterator[tuple[str, str]]:
@@ -32,13 +32,13 @@ def _queries(slug: str, monitor: DataTestMonitor, dialect: Dialect) -> Iterator[
             yield slug if len(queries) == 1 else f"{slug} ({number} of {len(queries)})", query
 
 
-def _failures(reader: Reader, looked_for: str, query: str, wanted: int) -> Failures:
+def _failures(reader: Reader, looked_for: str, query: str, sample_rows: int) -> Failures:
     try:
         count = int(reader.rows(count_statement(query))[0][0])
-        if count == 0 or wanted <= 0:
+        if count == 0 or sample_rows <= 0:
             return Failures(looked_for=looked_for, count=count)
         columns = tuple(column.name for column in reader.describe(query))
-        sample = reader.rows(text_statement(reader.dialect, query, columns), limit=wanted)
+        sample = reader.rows(text_statement(reader.dialect, query, columns), limit=sample_rows)
     except WarehouseError as error:
         raise WarehouseError(reader.connection_id, f"{looked_for}: {error}", transient=error.transient) from None
     return Failures(looked_for=looked_for, count=count, columns=columns, sample=sample)

@@ -52,7 +52,7 @@ def run(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey)
 
     now = observe.clock()
     if declared.monitor.engine == "local":
-        outcome = run_monitor(observe.project, declared, now=now, memory=_memory(observe, declared, asset))
+        outcome = run_monitor(observe.project, declared, now=now, history=_memory(observe, declared, asset))
     else:
         outcome = run_at_datafold(declared)
     result = CheckResult(
@@ -216,7 +216,7 @@ def _memory(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.Asset
         if verdict.value is not None
     ]
     accepted = next((verdict.evidence for verdict in earlier if "accepted" in verdict.evidence), None)
-    return MonitorHistory(history=samples, evidence=accepted, last_load=_last_load(observe, declared))
+    return MonitorHistory(samples=samples, evidence=accepted, last_load=_last_load(observe, declared))
 
 
 def _last_load(observe: ObserveResource, declared: DeclaredMonitor) -> datetime | None:

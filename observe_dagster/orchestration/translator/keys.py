@@ -4,12 +4,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.records import SyncRange, TableName
+from observe_dagster.spans import iso
 
 SYNC_JOB = "sync"
 MONITORS_JOB = "monitors"
@@ -97,7 +98,7 @@ def range_tags(planned: SyncRange) -> dict[str, str]:
 
 def instant_text(instant: datetime) -> str:
     """A time as people read it in a tag: ISO 8601 in UTC, to the second where it is on one."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return iso(instant)
 
 
 def _digest(text: str) -> str:

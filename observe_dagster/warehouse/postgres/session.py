@@ -8,8 +8,9 @@ import psycopg
 from psycopg import conninfo
 
 from observe_dagster.config.models.connections.postgres import PostgresConnection
-from observe_dagster.config.secrets import redact, secrets_of
+from observe_dagster.config.secrets import secrets_of
 from observe_dagster.errors import ConnectionFailedError, WarehouseError
+from observe_dagster.redaction import redact
 from observe_dagster.warehouse.port.query_log import StatementRecord
 from observe_dagster.warehouse.port.warehouse import OpenOptions
 

@@ -18,7 +18,6 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from observe_dagster.config.secrets import MASK
 from observe_dagster.demo.databases import make_places
 from observe_dagster.demo.demo import run_demo
 from observe_dagster.demo.source import connect
@@ -28,6 +27,7 @@ from observe_dagster.errors import SettingsError
 from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue
 from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.redaction import MASK
 from observe_dagster.settings import Settings
 
 

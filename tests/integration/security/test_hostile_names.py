@@ -173,7 +173,7 @@ def test_hostile_names_are_only_names(databases: tuple[Database, Database], ledg
     held = target.run(f"SELECT {names} FROM {quoted(SCHEMA, TABLE)} ORDER BY 1")
     assert held == source.run(f"SELECT {names} FROM {quoted(SCHEMA, TABLE)} WHERE {quoted(KEY)} IS NOT NULL ORDER BY 1")
     for slug, expected in {"highest": "pass", "columns": "learning", "keys": "pass", "equal": "pass"}.items():
-        outcome = run_monitor(project, project.monitor(slug), now=NOW, memory=MonitorHistory())
+        outcome = run_monitor(project, project.monitor(slug), now=NOW, history=MonitorHistory())
         assert outcome.status.value == expected, (slug, outcome)
     for database in databases:
         assert database.run("SELECT n FROM kept.t") == [(1,)]

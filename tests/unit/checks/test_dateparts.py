@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observe_dagster.checks.dateparts import END_OF_TIME, add, allowed, moment, span
+from observe_dagster.checks.dateparts import END_OF_TIME, add, allowed
 
 DATEPARTS = ("minute", "hour", "day", "week", "month", "year")
 INSTANTS = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2060, 1, 1), timezones=st.just(UTC))
@@ -76,26 +76,5 @@ def test_how_the_instant_is_written_does_not_matter(since, number, datepart, zon
     assert add(elsewhere, number, datepart, timezone=zone) == add(since, number, datepart, timezone=zone)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.4, "less than a second"),
-        (1, "1 second"),
-        (61, "1 minute 1 second"),
-        (3600, "1 hour"),
-        (3_605, "1 hour"),
-        (90_061, "1 day 1 hour"),
-        (86_400 * 1234, "1,234 days"),
-        (-7_200, "2 hours"),
-    ],
-)
-def test_a_span_is_told_by_its_two_largest_units(seconds, text):
-    assert span(seconds) == text
-
-
 def test_an_allowance_reads_as_a_subject():
     assert (allowed(1, "day"), allowed(36, "hour")) == ("1 day is", "36 hours are")
-
-
-def test_a_moment_is_told_in_utc():
-    assert moment(datetime(2024, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))) == "2023-12-31 23:30:00 UTC"

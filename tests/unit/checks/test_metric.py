@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from observe_dagster.checks.metric import Metered, judge, threshold
+from observe_dagster.checks.metric import ObservedMetric, judge, threshold
 from observe_dagster.config import MetricMonitor
 from observe_dagster.records import Status
 
@@ -22,8 +22,8 @@ def monitor(alert: dict | None = None) -> MetricMonitor:
     )
 
 
-def metered(value: float | None, *history: tuple, **more) -> Metered:
-    return Metered(label="row_count of a.b", at=NOW, value=value, history=history, **more)
+def metered(value: float | None, *history: tuple, **more) -> ObservedMetric:
+    return ObservedMetric(label="row_count of a.b", at=NOW, value=value, history=history, **more)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from observe_dagster.errors import (
     Problem,
     SpecError,
 )
-from observe_dagster.service.failures import MASK, describe, redact, traceback_of
+from observe_dagster.redaction import MASK
+from observe_dagster.service.failures import describe, redact, traceback_of
 
 
 @pytest.mark.parametrize(

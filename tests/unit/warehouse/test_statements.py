@@ -90,7 +90,7 @@ def duckdb_stage(**fields: Any) -> DuckDBStage:
 
 def lines(text: str) -> list[str]:
     """A statement in lines that fit the page; joined by a space they are the statement."""
-    found = textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
+    found = textwrap.wrap(text, 96, break_long_words=False, break_on_hyphens=False)
     assert " ".join(found) == text
     return found
 
@@ -98,8 +98,8 @@ def lines(text: str) -> list[str]:
 def test_a_table_is_created_with_quoted_names() -> None:
     assert lines(create_table(load(_POSTGRES), POSTGRES)) == snapshot(
         [
-            'CREATE TABLE IF NOT EXISTS "my schema"."Flights" ("id" bigint, """; drop table x; --" text, "gone"',
-            'boolean, "origin" text, PRIMARY KEY ("id"))',
+            'CREATE TABLE IF NOT EXISTS "my schema"."Flights" ("id" bigint, """; drop table x; --" text,',
+            '"gone" boolean, "origin" text, PRIMARY KEY ("id"))',
         ]
     )
 
@@ -141,7 +141,15 @@ def test_a_stage_becomes_a_table_whose_names_are_those_of_its_own_columns() -> N
 def test_upsert_updates_only_what_differs_in_postgres() -> None:
     assert lines(in_postgres().upsert()) == snapshot(
         [
-            'WITH written AS (INSERT INTO "my schema"."Flights" AS t ("id", """; drop table x; --", "gone",', '"origin") SELECT s.c0, s.c1, s.c2, CAST(\'o\'\'ps\' AS text) FROM "my', 'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE s.rejected IS NULL ORDER BY s.c0 ON', 'CONFLICT ("id") DO UPDATE SET """; drop table x; --" = excluded."""; drop table x; --", "gone" =', 'excluded."gone", "origin" = excluded."origin" WHERE t."""; drop table x; --" IS DISTINCT FROM', 'excluded."""; drop table x; --" OR t."gone" IS DISTINCT FROM excluded."gone" OR t."origin" IS', 'DISTINCT FROM excluded."origin" RETURNING (xmax = 0) AS inserted) SELECT count(*) FILTER (WHERE', 'inserted), count(*) FILTER (WHERE NOT inserted) FROM written']
+            'WITH written AS (INSERT INTO "my schema"."Flights" AS t ("id", """; drop table x; --", "gone",',
+            "\"origin\") SELECT s.c0, s.c1, s.c2, CAST('o''ps' AS text) FROM \"my",
+            'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE s.rejected IS NULL ORDER BY s.c0',
+            'ON CONFLICT ("id") DO UPDATE SET """; drop table x; --" = excluded."""; drop table x; --",',
+            '"gone" = excluded."gone", "origin" = excluded."origin" WHERE t."""; drop table x; --" IS',
+            'DISTINCT FROM excluded."""; drop table x; --" OR t."gone" IS DISTINCT FROM excluded."gone" OR',
+            't."origin" IS DISTINCT FROM excluded."origin" RETURNING (xmax = 0) AS inserted) SELECT count(*)',
+            "FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written",
+        ]
     )
 
 
@@ -150,24 +158,31 @@ def test_upsert_updates_only_what_differs_in_duckdb() -> None:
         [
             'MERGE INTO "my schema"."Flights" AS t USING (SELECT * FROM temp._observe_stage WHERE rejected IS',
             'NULL) AS s ON t."id" = s.v0 WHEN MATCHED AND (t."""; drop table x; --" IS DISTINCT FROM s.v1 OR',
-            't."gone" IS DISTINCT FROM s.v2 OR t."origin" IS DISTINCT FROM s.v3) THEN UPDATE SET """; drop table',
-            'x; --" = s.v1, "gone" = s.v2, "origin" = s.v3 WHEN NOT MATCHED THEN INSERT ("id", """; drop table x;',
-            '--", "gone", "origin") VALUES (s.v0, s.v1, s.v2, s.v3)',
+            't."gone" IS DISTINCT FROM s.v2 OR t."origin" IS DISTINCT FROM s.v3) THEN UPDATE SET """; drop',
+            'table x; --" = s.v1, "gone" = s.v2, "origin" = s.v3 WHEN NOT MATCHED THEN INSERT ("id", """;',
+            'drop table x; --", "gone", "origin") VALUES (s.v0, s.v1, s.v2, s.v3)',
         ]
     )
 
 
 def test_rows_that_become_soft_deleted_are_counted_before_the_merge() -> None:
     assert lines(in_postgres(soft_delete_field="gone").classify()) == snapshot(
-        ['SELECT count(*) FILTER (WHERE t."id" IS NULL), count(*) FILTER (WHERE NOT t."id" IS NULL AND (t.""";', 'drop table x; --" IS DISTINCT FROM s.c1 OR t."gone" IS DISTINCT FROM s.c2 OR t."origin" IS DISTINCT', 'FROM CAST(\'o\'\'ps\' AS text))), count(*) FILTER (WHERE NOT t."id" IS NULL AND coalesce(s.c2, false)', 'AND NOT coalesce(t."gone", false)), count(*) FILTER (WHERE false) FROM "my', 'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s LEFT JOIN "my schema"."Flights" AS t ON', 't."id" = s.c0 WHERE s.rejected IS NULL']
+        [
+            'SELECT count(*) FILTER (WHERE t."id" IS NULL), count(*) FILTER (WHERE NOT t."id" IS NULL AND',
+            '(t."""; drop table x; --" IS DISTINCT FROM s.c1 OR t."gone" IS DISTINCT FROM s.c2 OR t."origin"',
+            "IS DISTINCT FROM CAST('o''ps' AS text))), count(*) FILTER (WHERE NOT t.\"id\" IS NULL AND",
+            'coalesce(s.c2, false) AND NOT coalesce(t."gone", false)), count(*) FILTER (WHERE false) FROM "my',
+            'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s LEFT JOIN "my schema"."Flights" AS t ON',
+            't."id" = s.c0 WHERE s.rejected IS NULL',
+        ]
     )
     assert lines(in_duckdb(soft_delete_field="gone").classify()) == snapshot(
         [
-            'SELECT count(*) FILTER (WHERE t."id" IS NULL), count(*) FILTER (WHERE NOT t."id" IS NULL AND (t.""";',
-            'drop table x; --" IS DISTINCT FROM s.v1 OR t."gone" IS DISTINCT FROM s.v2 OR t."origin" IS DISTINCT',
-            'FROM s.v3)), count(*) FILTER (WHERE NOT t."id" IS NULL AND coalesce(s.v2, false) AND NOT',
-            'coalesce(t."gone", false)), count(*) FILTER (WHERE false) FROM temp._observe_stage AS s LEFT JOIN',
-            '"my schema"."Flights" AS t ON t."id" = s.v0 WHERE s.rejected IS NULL',
+            'SELECT count(*) FILTER (WHERE t."id" IS NULL), count(*) FILTER (WHERE NOT t."id" IS NULL AND',
+            '(t."""; drop table x; --" IS DISTINCT FROM s.v1 OR t."gone" IS DISTINCT FROM s.v2 OR t."origin"',
+            'IS DISTINCT FROM s.v3)), count(*) FILTER (WHERE NOT t."id" IS NULL AND coalesce(s.v2, false) AND',
+            'NOT coalesce(t."gone", false)), count(*) FILTER (WHERE false) FROM temp._observe_stage AS s LEFT',
+            'JOIN "my schema"."Flights" AS t ON t."id" = s.v0 WHERE s.rejected IS NULL',
         ]
     )
 
@@ -176,14 +191,30 @@ def test_a_mirror_marks_what_is_gone_and_revives_what_is_back_in_postgres() -> N
     mirror = in_postgres(write_mode="mirror")
     assert lines(mirror.upsert()) == snapshot(
         [
-            'WITH written AS (INSERT INTO "my schema"."Flights" AS t ("id", """; drop table x; --", "gone",', '"origin") SELECT s.c0, s.c1, s.c2, CAST(\'o\'\'ps\' AS text) FROM "my', 'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE s.rejected IS NULL ORDER BY s.c0 ON', 'CONFLICT ("id") DO UPDATE SET """; drop table x; --" = excluded."""; drop table x; --", "gone" =', 'excluded."gone", "origin" = excluded."origin", "_observe_deleted_at" = NULL WHERE t."""; drop table', 'x; --" IS DISTINCT FROM excluded."""; drop table x; --" OR t."gone" IS DISTINCT FROM excluded."gone"', 'OR t."origin" IS DISTINCT FROM excluded."origin" OR t."_observe_deleted_at" IS NOT NULL RETURNING', '(xmax = 0) AS inserted) SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT', 'inserted) FROM written']
+            'WITH written AS (INSERT INTO "my schema"."Flights" AS t ("id", """; drop table x; --", "gone",',
+            "\"origin\") SELECT s.c0, s.c1, s.c2, CAST('o''ps' AS text) FROM \"my",
+            'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE s.rejected IS NULL ORDER BY s.c0',
+            'ON CONFLICT ("id") DO UPDATE SET """; drop table x; --" = excluded."""; drop table x; --",',
+            '"gone" = excluded."gone", "origin" = excluded."origin", "_observe_deleted_at" = NULL WHERE',
+            't."""; drop table x; --" IS DISTINCT FROM excluded."""; drop table x; --" OR t."gone" IS',
+            'DISTINCT FROM excluded."gone" OR t."origin" IS DISTINCT FROM excluded."origin" OR',
+            't."_observe_deleted_at" IS NOT NULL RETURNING (xmax = 0) AS inserted) SELECT count(*) FILTER',
+            "(WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written",
+        ]
     )
     assert lines(mirror.count_gone()) == snapshot(
-        ['SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM "my', 'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE t."id" = s.c0)), count(*) FROM "my', 'schema"."Flights" AS t WHERE t."_observe_deleted_at" IS NULL']
+        [
+            'SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM "my',
+            'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE t."id" = s.c0)), count(*) FROM "my',
+            'schema"."Flights" AS t WHERE t."_observe_deleted_at" IS NULL',
+        ]
     )
     assert lines(mirror.delete_gone()) == snapshot(
         [
-            'UPDATE "my schema"."Flights" AS t SET "_observe_deleted_at" = now() WHERE t."_observe_deleted_at" IS', 'NULL AND NOT EXISTS (SELECT 1 FROM "my schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE', 't."id" = s.c0)']
+            'UPDATE "my schema"."Flights" AS t SET "_observe_deleted_at" = now() WHERE',
+            't."_observe_deleted_at" IS NULL AND NOT EXISTS (SELECT 1 FROM "my',
+            'schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s WHERE t."id" = s.c0)',
+        ]
     )
 
 
@@ -193,8 +224,8 @@ def test_a_mirror_marks_what_is_gone_and_revives_what_is_back_in_duckdb() -> Non
         [
             'MERGE INTO "my schema"."Flights" AS t USING (SELECT * FROM temp._observe_stage WHERE rejected IS',
             'NULL) AS s ON t."id" = s.v0 WHEN MATCHED AND (t."""; drop table x; --" IS DISTINCT FROM s.v1 OR',
-            't."gone" IS DISTINCT FROM s.v2 OR t."origin" IS DISTINCT FROM s.v3 OR t."_observe_deleted_at" IS NOT',
-            'NULL) THEN UPDATE SET """; drop table x; --" = s.v1, "gone" = s.v2, "origin" = s.v3,',
+            't."gone" IS DISTINCT FROM s.v2 OR t."origin" IS DISTINCT FROM s.v3 OR t."_observe_deleted_at" IS',
+            'NOT NULL) THEN UPDATE SET """; drop table x; --" = s.v1, "gone" = s.v2, "origin" = s.v3,',
             '"_observe_deleted_at" = NULL WHEN NOT MATCHED THEN INSERT ("id", """; drop table x; --", "gone",',
             '"origin") VALUES (s.v0, s.v1, s.v2, s.v3)',
         ]
@@ -207,8 +238,9 @@ def test_a_mirror_marks_what_is_gone_and_revives_what_is_back_in_duckdb() -> Non
     )
     assert lines(mirror.delete_gone()) == snapshot(
         [
-            'UPDATE "my schema"."Flights" AS t SET "_observe_deleted_at" = now() WHERE t."_observe_deleted_at" IS',
-            'NULL AND NOT EXISTS (SELECT 1 FROM temp._observe_stage AS s WHERE t."id" = s.v0)',
+            'UPDATE "my schema"."Flights" AS t SET "_observe_deleted_at" = now() WHERE',
+            't."_observe_deleted_at" IS NULL AND NOT EXISTS (SELECT 1 FROM temp._observe_stage AS s WHERE',
+            't."id" = s.v0)',
         ]
     )
 
@@ -216,12 +248,16 @@ def test_a_mirror_marks_what_is_gone_and_revives_what_is_back_in_duckdb() -> Non
 def test_replace_and_append_insert_every_staged_row() -> None:
     for write_mode in ("replace", "append"):
         assert lines(in_postgres(write_mode=write_mode).insert()) == snapshot(
-            ['INSERT INTO "my schema"."Flights" ("id", """; drop table x; --", "gone", "origin") SELECT s.c0,', 's.c1, s.c2, CAST(\'o\'\'ps\' AS text) FROM "my schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s', 'WHERE s.rejected IS NULL']
+            [
+                'INSERT INTO "my schema"."Flights" ("id", """; drop table x; --", "gone", "origin") SELECT s.c0,',
+                "s.c1, s.c2, CAST('o''ps' AS text) FROM \"my schema\".\"_observe_stage_24ceef1cb6b0_4e65d3fbe8ad\" AS",
+                "s WHERE s.rejected IS NULL",
+            ]
         )
         assert lines(in_duckdb(write_mode=write_mode).insert()) == snapshot(
             [
                 'INSERT INTO "my schema"."Flights" ("id", """; drop table x; --", "gone", "origin") SELECT s.v0,',
-                's.v1, s.v2, s.v3 FROM temp._observe_stage AS s WHERE s.rejected IS NULL',
+                "s.v1, s.v2, s.v3 FROM temp._observe_stage AS s WHERE s.rejected IS NULL",
             ]
         )
 
@@ -230,14 +266,14 @@ def test_appending_a_range_again_first_removes_what_it_holds() -> None:
     bounds = {"iterator_column": EVIL, "delete_from": datetime(2024, 3, 1), "delete_until": datetime(2024, 3, 2)}
     assert lines(in_postgres(write_mode="append", **bounds).delete_range()) == snapshot(
         [
-            'DELETE FROM "my schema"."Flights" WHERE """; drop table x; --" >= TIMESTAMP \'2024-03-01 00:00:00\'',
-            'AND """; drop table x; --" < TIMESTAMP \'2024-03-02 00:00:00\'',
+            'DELETE FROM "my schema"."Flights" WHERE """; drop table x; --" >= TIMESTAMP \'2024-03-01',
+            '00:00:00\' AND """; drop table x; --" < TIMESTAMP \'2024-03-02 00:00:00\'',
         ]
     )
     assert lines(in_duckdb(write_mode="append", **bounds).delete_range()) == snapshot(
         [
-            'DELETE FROM "my schema"."Flights" WHERE """; drop table x; --" >= TIMESTAMP \'2024-03-01 00:00:00\'',
-            'AND """; drop table x; --" < TIMESTAMP \'2024-03-02 00:00:00\'',
+            'DELETE FROM "my schema"."Flights" WHERE """; drop table x; --" >= TIMESTAMP \'2024-03-01',
+            '00:00:00\' AND """; drop table x; --" < TIMESTAMP \'2024-03-02 00:00:00\'',
         ]
     )
 
@@ -247,17 +283,17 @@ def test_a_row_without_a_key_is_rejected_with_the_reason() -> None:
     assert rejected is not None
     assert lines(rejected) == snapshot(
         [
-            'UPDATE "my schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s SET rejected = CASE WHEN s.c0 IS',
-            'NULL THEN \'primary key "id" is null\' END WHERE (s.c0 IS NULL)',
+            'UPDATE "my schema"."_observe_stage_24ceef1cb6b0_4e65d3fbe8ad" AS s SET rejected = CASE WHEN s.c0',
+            "IS NULL THEN 'primary key \"id\" is null' END WHERE (s.c0 IS NULL)",
         ]
     )
     assert lines(duckdb_stage().create(_TYPES)) == snapshot(
         [
-            "CREATE OR REPLACE TEMP TABLE temp._observe_stage AS SELECT TRY_CAST(c0 AS BIGINT) AS v0, TRY_CAST(c1",
-            "AS VARCHAR) AS v1, TRY_CAST(c2 AS BOOLEAN) AS v2, CAST('o''ps' AS VARCHAR) AS v3, NULL AS iterator,",
-            "CASE WHEN c0 IS NULL THEN 'primary key \"id\" is null' END AS rejected, CASE WHEN rejected IS NOT NULL",
-            "THEN json_object('id', CAST(c0 AS VARCHAR), '\"; drop table x; --', CAST(c1 AS VARCHAR), 'gone',",
-            "CAST(c2 AS VARCHAR)) END AS row_values FROM _observe_rows",
+            "CREATE OR REPLACE TEMP TABLE temp._observe_stage AS SELECT TRY_CAST(c0 AS BIGINT) AS v0,",
+            "TRY_CAST(c1 AS VARCHAR) AS v1, TRY_CAST(c2 AS BOOLEAN) AS v2, CAST('o''ps' AS VARCHAR) AS v3,",
+            "NULL AS iterator, CASE WHEN c0 IS NULL THEN 'primary key \"id\" is null' END AS rejected, CASE",
+            "WHEN rejected IS NOT NULL THEN json_object('id', CAST(c0 AS VARCHAR), '\"; drop table x; --',",
+            "CAST(c1 AS VARCHAR), 'gone', CAST(c2 AS VARCHAR)) END AS row_values FROM _observe_rows",
         ]
     )
 

@@ -22,7 +22,7 @@ _NAMES: dict[str, str] = {}
 
 
 class BaseConnection(Declared):
-    """What connections have in common; each kind names its provider and says where its tables are."""
+    """What connections have in common; each kind has its provider's name and its tables' addresses."""
 
     provider_name: ClassVar[str]
     """The provider as the Warehouse Sync document spells it."""

@@ -23,13 +23,13 @@ class PostgresConfig(Declared):
     @model_validator(mode="after")
     def _url_or_parts(self) -> "PostgresConfig":
         parts = {"host": self.host, "database": self.database, "user": self.user}
-        given = [name for name, value in parts.items() if value]
-        if self.url is not None and (given or self.password is not None):
+        present = [name for name, value in parts.items() if value]
+        if self.url is not None and (present or self.password is not None):
             raise ValueError("give either url or host, port, database, user and password, not both")
         if self.url is not None and not self.url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("url must begin with postgresql://")
-        if self.url is None and len(given) < len(parts):
-            missing = ", ".join(name for name in parts if name not in given)
+        if self.url is None and len(present) < len(parts):
+            missing = ", ".join(name for name in parts if name not in present)
             raise ValueError(f"missing {missing}; give either url or host, port, database, user and password")
         return self
 
@@ -55,7 +55,7 @@ class PostgresConnection(BaseConnection):
 
     @property
     def _address(self) -> tuple[str, str]:
-        """Host with port, and database. A URL that cannot be told apart from its password gives neither."""
+        """Host with port, and database. A URL whose password cannot be separated gives neither."""
         config = self.config
         if config.url is None:
             return f"{config.host}:{config.port}", config.database or ""

@@ -50,8 +50,8 @@ class MonitorSchedule(Declared):
 
     @model_validator(mode="after")
     def _one_of(self) -> "MonitorSchedule":
-        given = (self.interval is not None, self.cron is not None, self.type == "none")
-        if sum(given) != 1 or (self.type == "crontab" and self.cron is None):
+        ways = (self.interval is not None, self.cron is not None, self.type == "none")
+        if sum(ways) != 1 or (self.type == "crontab" and self.cron is None):
             raise ValueError("give exactly one of interval, cron and type: none")
         return self
 
@@ -66,13 +66,13 @@ class MonitorSchedule(Declared):
         return self.cron
 
 
-def _no_notifications(given: tuple[object, ...]) -> tuple[object, ...]:
-    if given:
+def _no_notifications(value: tuple[object, ...]) -> tuple[object, ...]:
+    if value:
         raise ValueError(
             "a monitor does not say who is told; declare alerts: with routes by kind, asset, owner or tag, "
             "and leave notifications out"
         )
-    return given
+    return value
 
 
 class MonitorCommon(Declared):
@@ -95,9 +95,9 @@ class MonitorCommon(Declared):
 def refused(name: str, way_out: str) -> AfterValidator:
     """Refuse an option of Datafold's dialect that means nothing here, by its name."""
 
-    def check(given: object) -> object:
-        if given is not None:
+    def check(value: object) -> object:
+        if value is not None:
             raise ValueError(f"{name} is not supported here; {way_out}")
-        return given
+        return value
 
     return AfterValidator(check)

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-_PART = re.compile(r'"((?:[^"]|"")+)"|([^".\s][^".]*)')
+from observe_dagster.config.models.paths import parse_path
+from observe_dagster.config.sql.quoting import quoted
+
 _MOST = 3
 
 
@@ -14,25 +16,19 @@ def table_parts(path: str) -> tuple[str, ...]:
 
     Every part is taken exactly as the engine stores it, quoted or not.
     """
-    parts: list[str] = []
-    position = 0
-    while True:
-        match = _PART.match(path, position)
-        if match is None or len(parts) == _MOST:
-            raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
-        parts.append((match[1] or "").replace('""', '"') or (match[2] or "").strip())
-        position = match.end()
-        if position == len(path):
-            return tuple(parts)
-        if path[position] != ".":
-            raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
-        position += 1
+    try:
+        parts = parse_path(path)
+    except ValueError:
+        parts = ()
+    if "" in parts or not 1 <= len(parts) <= _MOST:
+        raise ValueError(f"{path!r} is not a table; write schema.table, a part with a dot in double quotes")
+    return parts
 
 
 def table_path(*parts: str) -> str:
     """Write parts so that `table_parts` gives them back."""
     plain = re.compile(r'[^".\s][^".]*(?<!\s)')
-    return ".".join(part if plain.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in parts)
+    return ".".join(part if plain.fullmatch(part) else quoted(part) for part in parts)
 
 
 def _a_table(path: str) -> str:

@@ -23,13 +23,13 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _some(columns: tuple[str, ...]) -> tuple[str, ...]:
+def _not_empty(columns: tuple[str, ...]) -> tuple[str, ...]:
     if not columns:
         raise ValueError("name at least one column")
     return columns
 
 
-def _value(value: Scalar | tuple[Scalar, ...]) -> Scalar | tuple[Scalar, ...]:
+def _finite(value: Scalar | tuple[Scalar, ...]) -> Scalar | tuple[Scalar, ...]:
     listed = value if isinstance(value, tuple) else (value,)
     if not listed:
         raise ValueError("give at least one value")
@@ -42,13 +42,13 @@ class CheckedTable(Declared):
     """A table and its columns; `path` left out means the table that the pipeline writes."""
 
     path: TablePath | None = None
-    columns: Annotated[tuple[Identifier, ...], AfterValidator(_some)]
+    columns: Annotated[tuple[Identifier, ...], AfterValidator(_not_empty)]
 
 
 class Variable(Declared):
-    """A value or a list of them; with `quote` each is written into the SQL as text, otherwise as it stands."""
+    """A value or a list of them; with `quote` each is written into the SQL as text, otherwise as it is."""
 
-    value: Annotated[Scalar | tuple[Scalar, ...], AfterValidator(_value)]
+    value: Annotated[Scalar | tuple[Scalar, ...], AfterValidator(_finite)]
     quote: StrictBool = True
 
 
@@ -65,8 +65,8 @@ class StandardTest(Declared):
         if known is None:
             return self
         if unknown := sorted(set(self.variables) - set(known)):
-            said = f"takes the variables {' and '.join(known)}" if known else "takes no variables"
-            raise ValueError(f"the variable {unknown[0]!r} is not known; {self.type} {said}")
+            usage = f"takes the variables {' and '.join(known)}" if known else "takes no variables"
+            raise ValueError(f"the variable {unknown[0]!r} is not known; {self.type} {usage}")
         if known and not self.variables:
             raise ValueError(f"{self.type} needs the variable {' or '.join(known)}")
         return self
@@ -86,8 +86,8 @@ class StandardTest(Declared):
             if self.tables[1].path is None:
                 raise ValueError("the table that is referred to needs a path")
         for variable in ("minimum", "maximum"):
-            given = self.variables.get(variable)
-            if given is not None and isinstance(given.value, tuple):
+            bound = self.variables.get(variable)
+            if bound is not None and isinstance(bound.value, tuple):
                 raise ValueError(f"{variable} takes one value")
         return self
 

@@ -82,8 +82,8 @@ def declare(engine, postgres_database, duckdb_file) -> Callable[[dict[str, Any]]
 def judge(declare) -> Judge:
     """Run a monitor that is declared on the spot."""
 
-    def run(now: datetime = NOW, memory: MonitorHistory | None = None, **monitor: Any) -> Outcome:
+    def run(now: datetime = NOW, history: MonitorHistory | None = None, **monitor: Any) -> Outcome:
         project = declare(monitor)
-        return run_monitor(project, project.monitor("watched"), now=now, memory=memory or MonitorHistory())
+        return run_monitor(project, project.monitor("watched"), now=now, history=history or MonitorHistory())
 
     return run

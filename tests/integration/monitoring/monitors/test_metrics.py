@@ -161,7 +161,7 @@ def test_an_automatic_alert_learns_and_then_judges(judge):
     days = [(NOW - timedelta(days=day), 1000.0 + day % 3, False) for day in range(1, 31)]
 
     assert judge(**monitor).status is Status.LEARNING
-    outcome = judge(**monitor, memory=MonitorHistory(history=days))
+    outcome = judge(**monitor, history=MonitorHistory(samples=days))
     assert (outcome.status, outcome.value) == (Status.FAIL, 5)
     assert outcome.lower > 5
 

@@ -51,8 +51,8 @@ def test_an_example_of_the_page_runs(number, engine, postgres_database, duckdb_f
 
     project = load_documents(sources, environment={"URL": postgres_database})
 
-    memory = MonitorHistory(last_load=NOW - timedelta(hours=1))
-    outcomes = {each.slug: run_monitor(project, each, now=NOW, memory=memory) for each in project.monitors}
+    history = MonitorHistory(last_load=NOW - timedelta(hours=1))
+    outcomes = {each.slug: run_monitor(project, each, now=NOW, history=history) for each in project.monitors}
     said = {slug: outcome.reason for slug, outcome in outcomes.items()}
     assert outcomes
     assert {slug: outcome.status for slug, outcome in outcomes.items()} == {slug: EXPECTED[slug] for slug in said}, said

@@ -51,8 +51,8 @@ class Watched:
                 db.execute(statement)
 
     def judge(self, now: datetime = NOW) -> Outcome:
-        memory = MonitorHistory(evidence=self.evidence)
-        outcome = run_monitor(self.project, self.project.monitor("watched"), now=now, memory=memory)
+        history = MonitorHistory(evidence=self.evidence)
+        outcome = run_monitor(self.project, self.project.monitor("watched"), now=now, history=history)
         if "accepted" in outcome.evidence:
             self.evidence = json.loads(json.dumps(outcome.evidence))
         return outcome
