@@ -36,7 +36,7 @@ def judge_timing(
     """
     declared = {pipeline.id: pipeline for pipeline in project.pipelines}
     results: list[CheckResult] = []
-    for standing in ledger.verdicts.timing_inputs(pipeline_ids, now=now):
+    for standing in ledger.checks.timing_inputs(pipeline_ids, now=now):
         pipeline = declared.get(standing.pipeline_id)
         results += _freshness(standing, pipeline, now)
         results += _timeliness(standing, pipeline, now)

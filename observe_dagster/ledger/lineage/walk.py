@@ -14,6 +14,7 @@ from sqlalchemy.sql.functions import Function
 from observe_dagster.config.models.paths import parse_path, path_text
 from observe_dagster.config.yaml.suggest import closest
 from observe_dagster.errors import LedgerError, NotFoundError
+from observe_dagster.ledger.database import among
 from observe_dagster.ledger.lineage.rows import Direction, LineageGraph, LineageNode
 from observe_dagster.ledger.schema.lineage import address, address_column, address_lineage, address_type, column_lineage
 
@@ -60,9 +61,11 @@ def walk(db: sa.Connection, start: LineageNode, direction: Direction, max_depth:
     edges: list[tuple[int, int]] = []
     level = [start.id]
     for depth in range(1, max_depth + 1):
-        here, there = (ends or [] for ends in db.execute(query, {"frontier": level}).one())
-        edges.extend(zip(here, there, strict=True) if direction == "downstream" else zip(there, here, strict=True))
-        level = sorted(set(there) - depths.keys())
+        near_ids, far_ids = (ends or [] for ends in db.execute(query, {"frontier": level}).one())
+        edges.extend(
+            zip(near_ids, far_ids, strict=True) if direction == "downstream" else zip(far_ids, near_ids, strict=True)
+        )
+        level = sorted(set(far_ids) - depths.keys())
         depths |= dict.fromkeys(level, depth)
         if not level:
             break
@@ -77,10 +80,9 @@ def walk(db: sa.Connection, start: LineageNode, direction: Direction, max_depth:
 
 
 def _nodes(db: sa.Connection, start: LineageNode, depths: Mapping[int, int]) -> list[LineageNode]:
-    wanted = sa.bindparam(None, list(depths), type_=sa.ARRAY(sa.BigInteger))
     if start.column is None:
-        return _read_tables(db, address.c.id == sa.any_(wanted), depths=depths)
-    return _read_columns(db, address_column.c.id == sa.any_(wanted), depths=depths)
+        return _read_tables(db, among(address.c.id, depths, sa.BigInteger), depths=depths)
+    return _read_columns(db, among(address_column.c.id, depths, sa.BigInteger), depths=depths)
 
 
 def _tables(db: sa.Connection, name: str) -> list[LineageNode]:

@@ -12,9 +12,8 @@ import pytest
 from observe_dagster.integrations.datascale import LIMIT, WINDOW, Datascale, enqueue
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record
 from observe_dagster.integrations.http import Client
-from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, deliver
-from observe_dagster.ledger.outbox.outbox import Publication
-from observe_dagster.ledger.outbox.rate_limit import LONGEST_REQUEST, LedgerRateLimiter, seconds_until_allowed
+from observe_dagster.ledger import DeliveryReport, LedgerRateLimiter, Publication, deliver
+from observe_dagster.ledger.outbox.rate_limit import LONGEST_REQUEST, seconds_until_allowed
 from tests.fakes.datascale import TOKEN, FakeDatascale, FixedWindow, SlidingWindow, TokenBucket, respond
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -37,8 +36,8 @@ def tell(ledger, clock):
     """Put scripts in."""
 
     def take(*scripts: SqlContent) -> int:
-        with ledger.transaction() as db:
-            return enqueue(db, scripts, now=clock())
+        with ledger.transaction() as tx:
+            return enqueue(tx, scripts, now=clock())
 
     return take
 
