@@ -19,7 +19,7 @@ class HealthEvent:
     """One thing heard about one subject at one time.
 
     `warn`, `fail` and `error` open an alert, `pass` resolves it, `skipped` and `learning` do neither. `subject` is
-    what an alert is kept for, with `check`; `kind` is the check's kind, or run, fault or automation. With `every` each
+    what an alert is kept for, with `check`; `kind` is the check's kind, or run, fault or automation. With `notify_each` each
     occurrence, told apart by `run_id`, is told. `page` is where to look in the UI, as a path.
     """
 

@@ -17,9 +17,9 @@ _Pair = tuple[int, int]
 
 def replace_lineage(db: sa.Connection, pipeline_id: str, edges: Iterable[LineageEdge]) -> None:
     """Make these the pipeline's edges; other pipelines keep theirs, also when they are the same."""
-    pk, wanted = pipeline_pk(db, pipeline_id, lock=True), list(edges)
-    addresses = upsert_addresses(db, [end for edge in wanted for end in (edge.source, edge.target)])
-    write_edges(db, "pipeline_pk", pk, wanted, addresses)
+    pk, edges = pipeline_pk(db, pipeline_id, lock=True), list(edges)
+    addresses = upsert_addresses(db, [end for edge in edges for end in (edge.source, edge.target)])
+    write_edges(db, "pipeline_pk", pk, edges, addresses)
     db.execute(sa.update(pipeline).where(pipeline.c.id == pk, pipeline.c.load_lineage).values(load_lineage=False))
 
 
@@ -27,26 +27,26 @@ def write_edges(
     db: sa.Connection, owner: str, owner_pk: int, edges: Iterable[LineageEdge], addresses: Mapping[str, int]
 ) -> None:
     """Make these the edges of a pipeline (`pipeline_pk`) or a script (`script_id`); those that exist stay."""
-    wanted: dict[_Pair, set[tuple[str, str]]] = {}
+    requested: dict[_Pair, set[tuple[str, str]]] = {}
     for edge in edges:
         pair = (addresses[edge.source.name], addresses[edge.target.name])
-        wanted.setdefault(pair, set()).update(edge.columns)
+        requested.setdefault(pair, set()).update(edge.columns)
     columns = address_lineage.c
     mine = columns[owner] == owner_pk
     known = {
         (row.source_address_id, row.target_address_id): row.id
         for row in db.execute(sa.select(columns.id, columns.source_address_id, columns.target_address_id).where(mine))
     }
-    gone = [known[pair] for pair in known.keys() - wanted.keys()]
+    gone = [known[pair] for pair in known.keys() - requested.keys()]
     if gone:
         db.execute(sa.delete(address_lineage).where(among(columns.id, gone, sa.BigInteger)))
-    fresh = sorted(wanted.keys() - known.keys())
+    fresh = sorted(requested.keys() - known.keys())
     if fresh:
         rows = [{owner: owner_pk, "source_address_id": source, "target_address_id": target} for source, target in fresh]
         written = sa.insert(address_lineage).returning(columns.id, columns.source_address_id, columns.target_address_id)
         for row in db.execute(written, rows):
             known[row.source_address_id, row.target_address_id] = row.id
-    _write_columns(db, {known[pair]: (pair, names) for pair, names in wanted.items()})
+    _write_columns(db, {known[pair]: (pair, names) for pair, names in requested.items()})
 
 
 def _write_columns(db: sa.Connection, edges: Mapping[int, tuple[_Pair, set[tuple[str, str]]]]) -> None:
@@ -55,9 +55,9 @@ def _write_columns(db: sa.Connection, edges: Mapping[int, tuple[_Pair, set[tuple
         for left, right in names:
             named.setdefault(source, set()).add(left)
             named.setdefault(target, set()).add(right)
-    numbers = upsert_columns(db, named)
-    wanted = {
-        (edge, numbers[source, left], numbers[target, right])
+    column_ids = upsert_columns(db, named)
+    requested = {
+        (edge, column_ids[source, left], column_ids[target, right])
         for edge, ((source, target), names) in edges.items()
         for left, right in names
     }
@@ -67,13 +67,13 @@ def _write_columns(db: sa.Connection, edges: Mapping[int, tuple[_Pair, set[tuple
             among(columns.address_lineage_id, edges, sa.BigInteger)
         )
     )
-    known = {(edge, source, target): number for number, edge, source, target in stored}
-    gone = [known[key] for key in known.keys() - wanted]
+    known = {(edge, source, target): row_id for row_id, edge, source, target in stored}
+    gone = [known[key] for key in known.keys() - requested]
     if gone:
         db.execute(sa.delete(column_lineage).where(among(columns.id, gone, sa.BigInteger)))
     rows = [
         {"address_lineage_id": edge, "source_column_id": source, "target_column_id": target}
-        for edge, source, target in sorted(wanted - known.keys())
+        for edge, source, target in sorted(requested - known.keys())
     ]
     if rows:
         db.execute(sa.insert(column_lineage), rows)
@@ -87,11 +87,11 @@ def upsert_columns(db: sa.Connection, named: Mapping[int, Iterable[str]]) -> dic
     known = sa.select(columns.address_id, columns.name, columns.id).where(
         among(columns.address_id, named, sa.BigInteger)
     )
-    found = {(row.address_id, row.name): row.id for row in db.execute(known)}
-    wanted = sorted({(number, name) for number, names in named.items() for name in names} - found.keys())
-    if not wanted:
-        return found
-    rows = [{"address_id": number, "name": name} for number, name in wanted]
+    ids = {(row.address_id, row.name): row.id for row in db.execute(known)}
+    requested = sorted({(address_id, name) for address_id, names in named.items() for name in names} - ids.keys())
+    if not requested:
+        return ids
+    rows = [{"address_id": address_id, "name": name} for address_id, name in requested]
     db.execute(insert(address_column).on_conflict_do_nothing(), rows)
     return {(row.address_id, row.name): row.id for row in db.execute(known)}
 

@@ -1,4 +1,4 @@
-"""The tables of check results, anomaly rules, and what the checks found."""
+"""The tables of check results, anomaly rules, and findings of checks."""
 
 import sqlalchemy as sa
 

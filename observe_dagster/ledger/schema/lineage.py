@@ -1,4 +1,4 @@
-"""The tables of addresses, the edges between them, and scripts taken in."""
+"""The tables of addresses, the edges between them, and ingested scripts."""
 
 import sqlalchemy as sa
 

@@ -130,7 +130,7 @@ def test_a_run_that_broke_off_after_its_commit_is_entered_by_the_next(
     )
     world.declare()
     with monkeypatch.context() as patched:
-        patched.setattr(Ledger, "succeed_execution", break_off)
+        patched.setattr(ExecutionStore, "succeed", break_off)
         with pytest.raises(type(breaking)):
             world.sync()
     assert world.rows("count(*)") == [(1,)]

@@ -87,6 +87,6 @@ def test_open_runs_are_those_that_have_not_ended(declared: Ledger, start: Start)
 def test_unknown_runs_and_pipelines_are_not_found(declared: Ledger) -> None:
     with pytest.raises(NotFoundError, match="run '7'"):
         declared.executions.get(7)
-    for ask in (declared.executions, declared.executions.latest, declared.executions.latest_successful_id):
+    for ask in (declared.executions.page, declared.executions.latest, declared.executions.latest_successful_id):
         with pytest.raises(NotFoundError, match="pipeline 'nothing'"):
             ask("nothing")
