@@ -29,9 +29,7 @@ from benchmarks.support.report import parser, show, write
 from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
 from observe_dagster.integrations.monte_carlo import PUBLISHER, open_client, open_vendor
-from observe_dagster.ledger import Ledger, migrate
-from observe_dagster.ledger.outbox.dispatcher import deliver
-from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.ledger import Ledger, deliver, migrate
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.settings import Settings
@@ -142,7 +140,7 @@ def _burst(home: Path, ledger_url: str, materializations: int, tables: int, quic
             waiting = 1
             while waiting and burst.ticks < 200:
                 burst.tick()
-                waiting = Outbox(burst.observe.ledger).counts(PUBLISHER).get("pending", 0)
+                waiting = burst.observe.ledger.outbox.counts(PUBLISHER).get("pending", 0)
             figures = _figures(burst, gateway, materializations)
         burst.observe.close()
     return {**figures, "reporting seconds": round(reported, 1)}
@@ -167,12 +165,12 @@ def _work(ledger_url: str, url: str, offset: str) -> int:
     ahead = timedelta(seconds=float(offset))
     with Ledger.open(ledger_url) as ledger, open_client(settings) as client:
         vendor = open_vendor(client, Project(), settings)
-        deliver(Outbox(ledger), vendor, clock=lambda: datetime.now(UTC) + ahead, seconds=20)
+        deliver(ledger.outbox, vendor, clock=lambda: datetime.now(UTC) + ahead, seconds=20)
     return 0
 
 
 def _figures(burst: Burst, gateway: FakeMonteCarlo, materializations: int) -> dict[str, Any]:
-    counts = Outbox(burst.observe.ledger).counts(PUBLISHER)
+    counts = burst.observe.ledger.outbox.counts(PUBLISHER)
     told, first = [json.dumps(event, sort_keys=True) for _, event in gateway.taken], {}
     rows: dict[str, list[int]] = {}
     early = 0

@@ -127,8 +127,8 @@ def _latest(project: Project, ledger: Ledger, **chosen: Any) -> list[CheckResult
 def _read(project: Project, ledger: Ledger, **chosen: Any) -> list[str]:
     """Read what the latest runs are judged by, and judge nothing."""
     del project
-    with ledger.verdicts.anomaly_cases(latest=True, **chosen) as cases:
-        return [case.pipeline_id for case in cases]
+    with ledger.checks.anomaly_cases(latest=True, **chosen) as cases:
+        return [case.pipeline_pk for case in cases]
 
 
 _JUDGES: dict[str, Callable[..., list[Any]]] = {
@@ -139,8 +139,8 @@ _JUDGES: dict[str, Callable[..., list[Any]]] = {
 
 
 def _slugs(ledger: Ledger) -> list[str]:
-    with ledger.transaction() as db:
-        return list(db.execute(sa.text("SELECT slug FROM observe.pipeline ORDER BY md5(slug)")).scalars())
+    with ledger.engine.begin() as db:
+        return list(db.execute(sa.text("SELECT pipeline_id FROM observe.pipeline ORDER BY md5(pipeline_id)")).scalars())
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def _generate(url: str, pipelines: int, executions: int) -> int:
     step = timedelta(days=DAYS) * pipelines / executions
     given = {"pipelines": pipelines, "now": NOW, "since": NOW - timedelta(days=DAYS), "step": step}
     with Ledger.open(url) as ledger:
-        with ledger.transaction() as db:
+        with ledger.engine.begin() as db:
             for statement in _STATEMENTS:
                 db.execute(sa.text(statement), given)
             for metric in METRICS:
@@ -171,12 +171,12 @@ def _generate(url: str, pipelines: int, executions: int) -> int:
 
 
 _STATEMENTS = (
-    """INSERT INTO observe.pipeline (slug, name, managed, state, config, content_hash, created_at, last_target_insert,
-           freshness_number, freshness_datepart, timeliness_number, timeliness_datepart)
+    """INSERT INTO observe.pipeline (pipeline_id, name, managed, state, config, content_hash, created_at,
+           last_target_insert, freshness_number, freshness_datepart, timeliness_number, timeliness_datepart)
        SELECT 'team/table_' || n, 'Table ' || n, false, 'active', '{}', '', :since, :now - interval '1 hour' * (n % 30),
               24, 'hour', 10, 'minute'
        FROM generate_series(1, :pipelines) n""",
-    """INSERT INTO observe.pipeline_execution (pipeline_id, execution_key, type, status, logical_date, start_date,
+    """INSERT INTO observe.pipeline_execution (pipeline_pk, execution_key, type, status, logical_date, start_date,
            date_recorded, hour_recorded, end_date, duration_seconds, completed_successfully, inserts, updates,
            unchanged, soft_deletes, rejected, superseded, late, total_rows, bytes, throughput,
            timeliness_judged_at, anomaly_judged_at)
@@ -192,13 +192,13 @@ _STATEMENTS = (
        ORDER BY run.at""",
     """UPDATE observe.pipeline_execution SET timeliness_judged_at = NULL, anomaly_judged_at = NULL
        WHERE start_date >= :now - interval '12 hours'""",
-    """INSERT INTO observe.pipeline_execution (pipeline_id, execution_key, type, status, logical_date, start_date,
+    """INSERT INTO observe.pipeline_execution (pipeline_pk, execution_key, type, status, logical_date, start_date,
            date_recorded, hour_recorded)
        SELECT id, 'open/' || id, 'scheduled', 'running', :now, :now - interval '1 minute' * (id % 17), '2024-03-01', 12
        FROM observe.pipeline WHERE id % 20 = 0""",
 )
 _RULES = """INSERT INTO observe.anomaly_detection_rule
-    (pipeline_id, metric_field, method, z_threshold, lookback_days, minimum_executions)
+    (pipeline_pk, metric_field, method, z_threshold, lookback_days, minimum_executions)
     SELECT id, :metric, 'robust', 3.5, 30, 8 FROM observe.pipeline"""
 
 

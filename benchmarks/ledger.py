@@ -39,7 +39,7 @@ _COUNTS = Counts(
     total_rows=1000, inserts=600, updates=300, unchanged=100, soft_deletes=0, rejected=0, bytes=90_000, table_rows=9_000
 )
 _PIPELINES = """
-    INSERT INTO observe.pipeline (slug, name, managed, state, config, content_hash, created_at)
+    INSERT INTO observe.pipeline (pipeline_id, name, managed, state, config, content_hash, created_at)
     SELECT name, name, false, 'active', '{}', '', now() FROM unnest(%s::text[]) AS name
 """
 _WRONG = {
@@ -48,18 +48,18 @@ _WRONG = {
     "watermarks that are not where the last move went": """
         SELECT count(*) FROM observe.pipeline p
         WHERE p.watermark::bigint <> (SELECT max(reached_watermark::bigint) FROM observe.pipeline_execution e
-                                      WHERE e.pipeline_id = p.id)""",
+                                      WHERE e.pipeline_pk = p.id)""",
     "steps that nobody made": """
         SELECT count(*) FROM observe.pipeline p, generate_series(1, p.watermark::bigint) AS step
-        WHERE NOT EXISTS (SELECT 1 FROM observe.pipeline_execution e WHERE e.pipeline_id = p.id
+        WHERE NOT EXISTS (SELECT 1 FROM observe.pipeline_execution e WHERE e.pipeline_pk = p.id
                           AND e.reached_watermark = step::text
                           AND coalesce(e.watermark, '0') = (step - 1)::text)""",
     "pipelines that are said to run": "SELECT count(*) FROM observe.pipeline WHERE status = 'running'",
 }
 _TWICE = """
     SELECT count(*) - count(DISTINCT (p.id, e.reached_watermark))
-    FROM observe.pipeline_execution e JOIN observe.pipeline p ON p.id = e.pipeline_id
-    WHERE (p.slug LIKE 'shared%%') = %s
+    FROM observe.pipeline_execution e JOIN observe.pipeline p ON p.id = e.pipeline_pk
+    WHERE (p.pipeline_id LIKE 'shared%%') = %s
 """
 
 
@@ -202,15 +202,15 @@ def _turns(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _locked_cycle(ledger: Ledger, slug: str, key: str) -> bool:
     """One run, or none where another run of the pipeline goes on, as in production."""
-    with ledger.pipeline_lock(slug) as lock:
+    with ledger.executions.lock(slug) as lock:
         return bool(lock) and _cycle(ledger, slug, key)
 
 
 def _cycle(ledger: Ledger, slug: str, key: str) -> bool:
     """One run from start to end."""
-    found, began = ledger.pipeline(slug), datetime.now(UTC)
+    found, began = ledger.declared.pipeline(slug), datetime.now(UTC)
     following = str(int(found.watermark or 0) + 1)
-    ledger.start_execution(
+    ledger.executions.start(
         pipeline_id=slug,
         execution_key=key,
         run_type=RunType.SCHEDULED,
@@ -223,7 +223,7 @@ def _cycle(ledger: Ledger, slug: str, key: str) -> bool:
         moves_watermark=True,
     )
     ended = datetime.now(UTC) + timedelta(microseconds=1)
-    ledger.succeed_execution(key, ended_at=ended, counts=_COUNTS, watermark=following, clear_fault=True)
+    ledger.executions.succeed(key, ended_at=ended, counts=_COUNTS, watermark=following, clear_fault=True)
     return True
 
 

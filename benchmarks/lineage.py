@@ -69,7 +69,7 @@ def _walks(tables: int, edges: int, repeats: int) -> Iterator[dict[str, Any]]:
         try:
             migrate(url)
             with Ledger.open(url) as ledger:
-                with ledger.transaction() as db:
+                with ledger.engine.begin() as db:
                     for statement in filter(str.strip, _GRAPH.split(";")):
                         named = {
                             name: value

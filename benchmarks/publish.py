@@ -171,20 +171,18 @@ def _through_the_outbox(told: Mapping[str, Any]) -> Answer:
     from benchmarks.support.receiver import monte_carlo_settings
     from observe_dagster.config.project import Project
     from observe_dagster.integrations.monte_carlo import declared_resources, enqueue, open_client, open_vendor
-    from observe_dagster.ledger import Ledger
-    from observe_dagster.ledger.outbox.dispatcher import deliver
-    from observe_dagster.ledger.outbox.outbox import Outbox
+    from observe_dagster.ledger import Ledger, deliver
 
     settings, facts = monte_carlo_settings(told["gateway"]), list(_facts(told["tables"]))
     resources = declared_resources(Project(), settings)
     with Ledger.open(told["ledger"]) as ledger, open_client(settings) as client:
         began, before = time.monotonic(), time.process_time()
         for first in range(0, len(facts), _TAKEN_IN_AT_ONCE):
-            with ledger.transaction() as db:
-                enqueue(db, facts[first : first + _TAKEN_IN_AT_ONCE], resources, now=datetime.now(UTC))
+            with ledger.transaction() as tx:
+                enqueue(tx, facts[first : first + _TAKEN_IN_AT_ONCE], resources, now=datetime.now(UTC))
         taken = time.monotonic()
         vendor = open_vendor(client, Project(), settings)
-        tally = deliver(Outbox(ledger), vendor, clock=lambda: datetime.now(UTC), seconds=600)
+        tally = deliver(ledger.outbox, vendor, clock=lambda: datetime.now(UTC), seconds=600)
         ended, cpu = time.monotonic(), time.process_time() - before
     receipts = {receipt["invocation_id"]: receipt["bytes"] for _, receipt in tally.arrived}
     return {

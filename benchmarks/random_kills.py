@@ -116,11 +116,11 @@ def _judge(stage: Stage, ledger: Ledger, execution_key: str, *, died: bool) -> d
     sent, held = stage.fingerprints()
     committed = {key for key, _, _ in runs}
     try:
-        told = ledger.execution_by_key(execution_key).status.value
+        told = ledger.executions.by_key(execution_key).status.value
     except NotFoundError:
         told = "not started"
     expected = RunStatus.SUCCESS.value if execution_key in committed else RunStatus.FAILED.value
-    watermark = ledger.pipeline(PIPELINE).watermark
+    watermark = ledger.declared.pipeline(PIPELINE).watermark
     tests = {
         f"the source is {sent}, the destination {held}": sent == held,
         f"{rows - keys} rows are there twice": rows == keys,
@@ -128,7 +128,7 @@ def _judge(stage: Stage, ledger: Ledger, execution_key: str, *, died: bool) -> d
         f"the ledger says {told}, the destination {expected}": told == expected
         or (told == "not started" and died and execution_key not in committed),
         f"the ledger is at {watermark}, the destination at {runs[-1][2]}": watermark == runs[-1][2],
-        f"open executions: {len(ledger.open_executions())}": not ledger.open_executions(),
+        f"open executions: {len(ledger.executions.open())}": not ledger.executions.open(),
         f"staged tables are left: {leftovers}": not leftovers,
     }
     return {"rows": rows, "told": told, "wrong": [text for text, holds in tests.items() if not holds]}

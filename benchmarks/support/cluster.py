@@ -145,8 +145,8 @@ class Cluster:
         """Pipeline, start, end and status of every execution in the ledger."""
         return _ask(
             self.ledger_url,
-            "SELECT p.slug, e.start_date, e.end_date, e.status FROM observe.pipeline_execution AS e "
-            "JOIN observe.pipeline AS p ON p.id = e.pipeline_id ORDER BY 1, 2",
+            "SELECT p.pipeline_id, e.start_date, e.end_date, e.status FROM observe.pipeline_execution AS e "
+            "JOIN observe.pipeline AS p ON p.id = e.pipeline_pk ORDER BY 1, 2",
         )
 
     def differences(self) -> list[int]:

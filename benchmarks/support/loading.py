@@ -101,10 +101,10 @@ def _steady(observe: Any) -> dict[str, Any]:
     ledger = observe.ledger
     first = time.perf_counter() - began
     began = time.perf_counter()
-    ledger.synchronise(observe.project, now=observe.clock())
+    ledger.declared.synchronise(observe.project, now=observe.clock())
     later = time.perf_counter() - began
     results = judge_timing(observe.project, ledger, now=observe.clock())
-    ledger.verdicts.record_results(results)
+    ledger.checks.record_results(results)
     return {"first synchronise s": first, "later synchronise s": later, "verdicts": len(results)}
 
 

@@ -155,7 +155,7 @@ class Server:
             with Ledger.open(ledger_url) as ledger:
                 from datetime import UTC, datetime
 
-                ledger.synchronise(stage.project(), now=datetime.now(UTC))
+                ledger.declared.synchronise(stage.project(), now=datetime.now(UTC))
             try:
                 yield stage
             finally:

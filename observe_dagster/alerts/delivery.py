@@ -9,7 +9,7 @@ from observe_dagster.alerts.notifier import Notifier
 from observe_dagster.alerts.processor import PUBLISHER
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.errors import DeliveryError
-from observe_dagster.ledger.outbox.outbox import Outbox, Publication
+from observe_dagster.ledger import Outbox, Publication
 
 LEASE = timedelta(minutes=2)
 """How long a message is one worker's; sending takes some seconds."""

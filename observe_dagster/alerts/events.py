@@ -8,7 +8,7 @@ from observe_dagster.records import Status
 
 RUN = "run"
 FAULT = "fault"
-TICK = "tick"
+AUTOMATION = "automation"
 
 FAILING = (Status.WARN, Status.FAIL, Status.ERROR)
 SILENT = (Status.SKIPPED, Status.LEARNING)
@@ -19,8 +19,8 @@ class HealthEvent:
     """One thing heard about one subject at one time.
 
     `warn`, `fail` and `error` open an alert, `pass` resolves it, `skipped` and `learning` do neither. `subject` is
-    what an alert is kept for, with `check`; `kind` is the check's kind, or run, fault or tick. With `every` each
-    occurrence, told apart by `run_id`, is told. `page` is where to look in the UI, as a path.
+    what an alert is kept for, with `check`; `kind` is the check's kind, or run, fault or automation. With
+    `notify_each` each occurrence is notified, told apart by `run_id`. `page` is where to look in the UI, as a path.
     """
 
     subject: str

@@ -7,7 +7,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from observe_dagster.alerts.events import FAULT, RUN, TICK
+from observe_dagster.alerts.events import AUTOMATION, FAULT, RUN
 from observe_dagster.alerts.transitions import Change, Event
 from observe_dagster.config.models.alerts import MessageTemplate
 from observe_dagster.records import Status
@@ -107,14 +107,14 @@ def headline(change: Change) -> str:
     subject = alert.subject
     if change.event is Event.RESOLVED:
         end = alert.resolved_at or alert.last_seen_at
-        what = subject if kind in (RUN, FAULT, TICK) else f"{subject}: {alert.check_name}"
+        what = subject if kind in (RUN, FAULT, AUTOMATION) else f"{subject}: {alert.check_name}"
         return f"{what} recovered after {span(end - alert.opened_at)}"
     still = "still " if change.event is Event.REMINDER else ""
     if kind == RUN:
         return f"{subject}: run failed{' again' if change.event is Event.FAILED_AGAIN else ''}"
     if kind == FAULT:
         return f"{subject} is {still}faulted"
-    if kind == TICK:
+    if kind == AUTOMATION:
         return f"{subject} {still}fails"
     verb = _VERBS.get(Status(alert.details.get("status", Status.FAIL)), "fails")
     worse = " now" if change.event is Event.ESCALATED else ""
@@ -163,7 +163,7 @@ def _urls(details: Mapping[str, Any], base_url: str | None) -> tuple[str, str]:
 
 
 def _links(run_url: str, check_url: str, kind: str, *, markdown: bool) -> str:
-    place = {RUN: "Asset", TICK: "Ticks", FAULT: "Asset"}.get(kind, "Check")
+    place = {RUN: "Asset", AUTOMATION: "Ticks", FAULT: "Asset"}.get(kind, "Check")
     named = [(name, url) for name, url in (("Run", run_url), (place, check_url)) if url]
     if markdown:
         return " · ".join(f"[{name}]({url})" for name, url in named)

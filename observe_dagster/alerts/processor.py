@@ -13,16 +13,7 @@ from observe_dagster.alerts.message import compose
 from observe_dagster.alerts.routing import channels_for, notified_channels
 from observe_dagster.alerts.transitions import Change, Event, due_reminders, resolved_by_absence, transitions
 from observe_dagster.config.models.alerts import Alerting
-from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.alerts.store import (
-    Alert,
-    add_alert,
-    latest_alerts,
-    lock_alerts,
-    open_alerts,
-    update_alert,
-)
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue_all
+from observe_dagster.ledger import Alert, Ledger, NewPublication
 
 PUBLISHER = "alerts"
 
@@ -52,17 +43,17 @@ def process_events(
     base_url: str | None = None,
     complete_kinds: Sequence[str] = (),
 ) -> ProcessedEvents:
-    """Follow the verdicts and tell whom it concerns. Taking in the same again changes nothing.
+    """Follow the events and enqueue messages to those concerned. Idempotent.
 
-    `whole` names the kinds (fault, tick) whose verdicts are all there is: what is open of them and was not heard of
-    is over.
+    `complete_kinds` (fault, automation) are those of which the events are complete: an open alert of them without an
+    event is resolved.
     """
-    with ledger.transaction() as db:
-        lock_alerts(db)
-        known = {alert.key: alert for alert in open_alerts(db)}
+    with ledger.transaction() as tx:
+        tx.alerts.lock()
+        known = {alert.key: alert for alert in tx.alerts.open()}
         heard = [*events, *_over(known.values(), events, complete_kinds, now)]
         fresh = {verdict.key for verdict in heard if verdict.status in FAILING} - known.keys()
-        known.update((alert.key, alert) for alert in latest_alerts(db, fresh))
+        known.update((alert.key, alert) for alert in tx.alerts.latest(fresh))
         changes = transitions(known.values(), heard)
         known.update((change.alert.key, change.alert) for change in changes)
         told = {change.alert.key for change in changes if change.event is not None}
@@ -70,14 +61,14 @@ def process_events(
         changes.extend(due_reminders(unsaid, now=now, repeat_every=alerting.repeat_every))
         mail: dict[str, list[Change]] = {}
         for change, alert in zip(changes, _addressed(changes, alerting, mail, now), strict=True):
-            (add_alert if change.new else update_alert)(db, alert)
+            (tx.alerts.add if change.new else tx.alerts.update)(alert)
         link = alerting.base_url or base_url
         messages = {name: compose(told_there, alerting.template, base_url=link) for name, told_there in mail.items()}
         drafts = (
             NewPublication(publisher=PUBLISHER, kind="message", ordering_key=channel_id, record=message.record())
             for channel_id, message in messages.items()
         )
-        enqueue_all(db, drafts, now=now)
+        tx.outbox.enqueue_all(drafts, now=now)
     return ProcessedEvents(
         opened=sum(change.new for change in changes),
         resolved=sum(change.event is Event.RESOLVED for change in changes),

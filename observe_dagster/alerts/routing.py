@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from observe_dagster.config.models.alerts import Alerting, Route
-from observe_dagster.ledger.alerts.store import Alert
+from observe_dagster.ledger import Alert
 
 
 def channels_for(alert: Alert, alerting: Alerting) -> tuple[str, ...]:

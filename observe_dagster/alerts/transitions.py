@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from observe_dagster.alerts.events import FAILING, RUN, SILENT, HealthEvent
-from observe_dagster.ledger.alerts.store import Alert
+from observe_dagster.ledger import Alert
 from observe_dagster.records import Status
 
 FORGOTTEN_AFTER = timedelta(days=30)

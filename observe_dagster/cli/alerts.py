@@ -13,8 +13,7 @@ from observe_dagster.service.context import Context, Document
 from observe_dagster.spans import iso
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.alerts.store import Alert
-    from observe_dagster.ledger.outbox.outbox import Publication
+    from observe_dagster.ledger import Alert, Publication
 
 _MOST_SHOWN = 1000
 _COLUMNS = (("Severity", "left"), ("Subject", "left"), ("Check", "left"), ("Since", "left"), ("Status", "left"))
@@ -32,12 +31,10 @@ def alerts() -> None:
 def list_alerts(state: Context, *, everything: bool) -> None:
     """List what is wrong now, and the messages that wait or were given up."""
     from observe_dagster.alerts import PUBLISHER
-    from observe_dagster.ledger.alerts.store import open_alerts, recent_alerts
-    from observe_dagster.ledger.outbox.outbox import Outbox
 
-    with state.ledger.transaction() as db:
-        alerts = recent_alerts(db, limit=_MOST_SHOWN) if everything else open_alerts(db)
-    undelivered = Outbox(state.ledger).items(PUBLISHER, states=("pending", "dead"), limit=_MOST_SHOWN)
+    store = state.ledger.alerts
+    alerts = store.recent(limit=_MOST_SHOWN) if everything else store.open()
+    undelivered = state.ledger.outbox.items(PUBLISHER, states=("pending", "dead"), limit=_MOST_SHOWN)
     if state.as_json:
         write_json(
             {"alerts": [_document(each) for each in alerts], "messages": [_message(each) for each in undelivered]}

@@ -30,7 +30,7 @@ def checks() -> None:
 @click.pass_obj
 def list_checks(state: Context, *, failing: bool) -> None:
     """List every check with how it stands, the worst first."""
-    standing = state.ledger.verdicts.statuses()
+    standing = state.ledger.checks.statuses()
     documents = [standing_document(check) for check in standing]
     documents.sort(key=lambda document: _severity(document["status"]))
     if failing:
@@ -54,7 +54,7 @@ def list_checks(state: Context, *, failing: bool) -> None:
 def show_check(state: Context, check: str) -> None:
     """Show how CHECK stands, and the numbers it judged by last."""
     found = _find(state, check)
-    latest = state.ledger.verdicts.history(found.asset, found.check_name, limit=1)
+    latest = state.ledger.checks.history(found.asset, found.check_name, limit=1)
     document = {**standing_document(found), "latest_verdict": verdict_document(latest[0]) if latest else None}
     if state.as_json:
         write_json(document)
@@ -74,7 +74,7 @@ def check_history(state: Context, check: str, *, limit: int, before: datetime | 
     Freshness and timeliness are kept when they change and once a day, all other checks each time.
     """
     found = _find(state, check)
-    verdicts = state.ledger.verdicts.history(found.asset, found.check_name, limit=limit, before=before)
+    verdicts = state.ledger.checks.history(found.asset, found.check_name, limit=limit, before=before)
     documents = [verdict_document(verdict) for verdict in verdicts]
     if state.as_json:
         write_json(documents)
@@ -121,11 +121,11 @@ def _find(state: Context, check: str) -> "CheckStatus":
     from observe_dagster.errors import NotFoundError
 
     asset, _, name = check.rpartition(":")
-    of_asset = state.ledger.verdicts.statuses(tuple(asset.split("/")))
+    of_asset = state.ledger.checks.statuses(tuple(asset.split("/")))
     for found in of_asset:
         if found.check_name == name:
             return found
-    known = [document["check"] for document in map(standing_document, state.ledger.verdicts.statuses())]
+    known = [document["check"] for document in map(standing_document, state.ledger.checks.statuses())]
     close = difflib.get_close_matches(check, known, n=1)
     raise NotFoundError("check", check, close[0] if close else None)
 

@@ -26,7 +26,7 @@ def list_connections(state: Context) -> None:
     """List every connection with its status."""
     from observe_dagster.service.documents import connection_document
 
-    rows = {row.id: row for row in state.ledger.connections()}
+    rows = {row.id: row for row in state.ledger.declared.connections()}
     documents = [connection_document(declared, rows[declared.id]) for declared in state.project.connections]
     if state.as_json:
         write_json(documents)
@@ -44,7 +44,7 @@ def show_connection(state: Context, connection_id: str) -> None:
     from observe_dagster.service.documents import connection_document
 
     declared = state.project.connection(connection_id)
-    document = connection_document(declared, state.ledger.connection_row(connection_id))
+    document = connection_document(declared, state.ledger.declared.connection(connection_id))
     if state.as_json:
         write_json(document)
     else:

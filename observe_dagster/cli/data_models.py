@@ -19,7 +19,7 @@ def list_data_models(state: Context) -> None:
     """List every data model with its status."""
     from observe_dagster.service.documents import data_model_document
 
-    rows = {row.id: row for row in state.ledger.data_models()}
+    rows = {row.id: row for row in state.ledger.declared.data_models()}
     documents = [data_model_document(declared, rows[declared.id]) for declared in state.project.data_models]
     if state.as_json:
         write_json(documents)
@@ -37,7 +37,7 @@ def show_data_model(state: Context, data_model_id: str) -> None:
     from observe_dagster.service.documents import data_model_document
 
     declared = state.project.data_model(data_model_id)
-    document = data_model_document(declared, state.ledger.data_model_row(data_model_id))
+    document = data_model_document(declared, state.ledger.declared.data_model(data_model_id))
     if state.as_json:
         write_json(document)
         return

@@ -9,7 +9,7 @@ from observe_dagster.cli.output import table, write, write_json
 from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.lineage.rows import Direction, LineageGraph, LineageNode
+    from observe_dagster.ledger import Direction, LineageGraph, LineageNode
 
 _depth = click.option(
     "--max-depth", default=10, show_default=True, type=click.IntRange(1, 99), help="How many edges to follow."

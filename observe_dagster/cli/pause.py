@@ -17,7 +17,7 @@ def pause(state: Context, pipeline_id: str) -> None:
     A run in progress goes on to its end.
     """
     state.project.pipeline(pipeline_id)
-    state.ledger.pause(pipeline_id)
+    state.ledger.declared.pause(pipeline_id)
     _answer(state, pipeline_id, "is paused: its schedule starts no more runs")
 
 
@@ -31,14 +31,14 @@ def resume(state: Context, pipeline_id: str) -> None:
     The next run reads all that came in the meantime.
     """
     state.project.pipeline(pipeline_id)
-    state.ledger.resume(pipeline_id)
+    state.ledger.declared.resume(pipeline_id)
     _answer(state, pipeline_id, "is active: its schedule starts runs again")
 
 
 def _answer(state: Context, pipeline_id: str, said: str) -> None:
     from observe_dagster.service.documents import pipeline_document
 
-    document = pipeline_document(state.project.pipeline(pipeline_id), state.ledger.pipeline(pipeline_id))
+    document = pipeline_document(state.project.pipeline(pipeline_id), state.ledger.declared.pipeline(pipeline_id))
     if state.as_json:
         write_json(document)
     else:

@@ -19,7 +19,7 @@ def list_pipelines(state: Context) -> None:
     """List every pipeline with its status."""
     from observe_dagster.service.documents import pipeline_document
 
-    rows = {row.pipeline_id: row for row in state.ledger.pipelines()}
+    rows = {row.pipeline_id: row for row in state.ledger.declared.pipelines()}
     documents = [pipeline_document(declared, rows[declared.id]) for declared in state.project.pipelines]
     if state.as_json:
         write_json(documents)
@@ -37,7 +37,7 @@ def show_pipeline(state: Context, pipeline_id: str) -> None:
     from observe_dagster.service.documents import pipeline_document
 
     declared = state.project.pipeline(pipeline_id)
-    document = pipeline_document(declared, state.ledger.pipeline(pipeline_id))
+    document = pipeline_document(declared, state.ledger.declared.pipeline(pipeline_id))
     if state.as_json:
         write_json(document)
     else:

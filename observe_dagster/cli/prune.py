@@ -30,7 +30,7 @@ def prune(state: Context, *, retention_days: int, batch_size: int, dry_run: bool
 
     Runs that have not ended, open alerts and facts that wait to be sent stay, however old they are.
     """
-    counts = state.ledger.verdicts.prune(
+    counts = state.ledger.prune(
         now=datetime.now(UTC), retention_days=retention_days, batch_size=batch_size, dry_run=dry_run
     )
     if state.as_json:

@@ -12,8 +12,7 @@ from observe_dagster.service.context import Context, Document
 from observe_dagster.spans import iso
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.outbox.dispatcher import DeliveryReport
-    from observe_dagster.ledger.outbox.outbox import Publication
+    from observe_dagster.ledger import DeliveryReport, Publication
 
 STATES = ("pending", "sent", "dead")
 _COLUMNS = (
@@ -43,9 +42,7 @@ def list_publications(
     state: Context, publisher: str | None, of: str | None, states: tuple[str, ...], limit: int
 ) -> None:
     """List publications, the newest first, and how many there are in each state."""
-    from observe_dagster.ledger.outbox.outbox import Outbox
-
-    outbox = Outbox(state.ledger)
+    outbox = state.ledger.outbox
     known = outbox.publishers()
     chosen = known if publisher is None else [_known(publisher, known)]
     found = [item for each in chosen for item in outbox.items(each, states=states or STATES, of=of, limit=limit)]
@@ -65,9 +62,7 @@ def list_publications(
 @click.pass_obj
 def show_publication(state: Context, number: int) -> None:
     """Show one publication with what it says, its receipt, or why it was not taken."""
-    from observe_dagster.ledger.outbox.outbox import Outbox
-
-    document = _document(Outbox(state.ledger).item(number), whole=True)
+    document = _document(state.ledger.outbox.item(number), whole=True)
     if state.as_json:
         write_json(document)
     else:
@@ -81,9 +76,7 @@ def show_publication(state: Context, number: int) -> None:
 @click.pass_obj
 def retry_publications(state: Context, numbers: tuple[int, ...], publisher: str | None) -> None:
     """Put what was given up in again: some by id, those to one system, or all."""
-    from observe_dagster.ledger.outbox.outbox import Outbox
-
-    outbox, now = Outbox(state.ledger), datetime.now(UTC)
+    outbox, now = state.ledger.outbox, datetime.now(UTC)
     for number in numbers:
         outbox.item(number)
     known = outbox.publishers()
@@ -101,9 +94,7 @@ def retry_publications(state: Context, numbers: tuple[int, ...], publisher: str 
 @click.pass_obj
 def flush_publications(state: Context, *, at_once: bool) -> None:
     """Send what is due now; exits 1 when something still waits or was given up."""
-    from observe_dagster.ledger.outbox.outbox import Outbox
-
-    outbox, said = Outbox(state.ledger), {}
+    outbox, said = state.ledger.outbox, {}
     for publisher in ("monte_carlo", "datascale", "watcher", "datafold"):
         if at_once:
             outbox.make_due(publisher, now=datetime.now(UTC))
@@ -133,10 +124,9 @@ def _flush(state: Context, publisher: str) -> "DeliveryReport | None":
     """Send until nothing is due, at most some minutes; None without credentials."""
     from observe_dagster.integrations import datafold, datascale, watcher
     from observe_dagster.integrations import monte_carlo as montecarlo
-    from observe_dagster.ledger.outbox.dispatcher import deliver
-    from observe_dagster.ledger.outbox.outbox import Outbox
+    from observe_dagster.ledger import deliver
 
-    settings, outbox, clock = state.settings, Outbox(state.ledger), lambda: datetime.now(UTC)
+    settings, outbox, clock = state.settings, state.ledger.outbox, lambda: datetime.now(UTC)
     if publisher == montecarlo.PUBLISHER and settings.monte_carlo is not None:
         with montecarlo.open_client(settings.monte_carlo, folder=settings.publish_dry_run) as client:
             vendor = montecarlo.open_vendor(client, state.project, settings.monte_carlo)

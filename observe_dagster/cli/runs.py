@@ -25,11 +25,11 @@ def report(state: Context, pipeline_id: str) -> None:
     declared = state.project.pipeline(pipeline_id)
     ledger = state.ledger
     document = report_document(
-        ledger.pipeline(pipeline_id),
-        ledger.connection_row(declared.connection_id),
-        ledger.data_model_row(declared.data_model_id),
-        latest=ledger.latest_execution(pipeline_id),
-        latest_successful_id=ledger.latest_successful_execution_id(pipeline_id),
+        ledger.declared.pipeline(pipeline_id),
+        ledger.declared.connection(declared.connection_id),
+        ledger.declared.data_model(declared.data_model_id),
+        latest=ledger.executions.latest(pipeline_id),
+        latest_successful_id=ledger.executions.latest_successful_id(pipeline_id),
     )
     if state.as_json:
         write_json(document)
@@ -63,7 +63,7 @@ def runs(
     if start_date is not None and end_date is not None and start_date > end_date:
         raise click.UsageError("--start-date must not be after --end-date.")
     state.project.pipeline(pipeline_id)
-    found = state.ledger.executions(
+    found = state.ledger.executions.page(
         pipeline_id, page=page, page_size=page_size, start_date=start_date, end_date=end_date
     )
     document = runs_document(found)
@@ -83,7 +83,7 @@ def run(state: Context, pipeline_id: str, run_id: int) -> None:
     from observe_dagster.service.documents import run_document
 
     state.project.pipeline(pipeline_id)
-    execution = state.ledger.execution(run_id)
+    execution = state.ledger.executions.get(run_id)
     if execution.pipeline_id != pipeline_id:
         raise NotFoundError(f"run of pipeline {pipeline_id}", str(run_id))
     document = run_document(execution)

@@ -53,9 +53,9 @@ def _documents(state: Context) -> Iterable[Document]:
     from observe_dagster.monitoring.timing import judge_timing
 
     ledger = state.ledger
-    latest = ledger.latest_executions()
+    latest = ledger.executions.latest_of_each()
     checks: dict[tuple[str, str], Document] = {}
-    for check in ledger.verdicts.statuses():
+    for check in ledger.checks.statuses():
         if check.pipeline_id is not None:
             found = _check(check.check_name, check.kind, check.status.value, check.reason)
             checks[check.pipeline_id, check.check_name] = found
@@ -66,7 +66,7 @@ def _documents(state: Context) -> Iterable[Document]:
     of_pipeline: dict[str, list[Document]] = {}
     for (pipeline_id, _), check in sorted(checks.items()):
         of_pipeline.setdefault(pipeline_id, []).append(check)
-    for row in ledger.pipelines(watched=True):
+    for row in ledger.declared.pipelines(watched=True):
         yield _document(row, latest.get(row.pipeline_id), of_pipeline.get(row.pipeline_id, []))
 
 

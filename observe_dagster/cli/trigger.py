@@ -51,7 +51,7 @@ def _run_and_answer(state: Context, pipeline_id: str, wanted: "TriggerRequest") 
     _ = state.ledger  # migrated and in step before Dagster starts
     with _alone(state.ledger, pipeline_id), _waiting(f"Running {pipeline_id} ..."):
         numbers = launch(state, pipeline_id, wanted)
-    documents = [run_document(state.ledger.execution(number)) for number in numbers]
+    documents = [run_document(state.ledger.executions.get(number)) for number in numbers]
     latest = documents[-1]
     answer = {"pipeline_run_id": latest["id"], "status": latest["status"]}
     if state.as_json:
@@ -66,11 +66,11 @@ def _run_and_answer(state: Context, pipeline_id: str, wanted: "TriggerRequest") 
 def _alone(ledger: "Ledger", pipeline_id: str) -> Generator[None]:
     """Refuse at once a run that Dagster would queue behind another one, as it does where a DuckDB file is written."""
     # No id has a colon in it, so this name is nobody's pipeline.
-    with ledger.pipeline_lock(f"{pipeline_id}:trigger") as only_trigger:
+    with ledger.executions.lock(f"{pipeline_id}:trigger") as only_trigger:
         if not only_trigger:
             raise AlreadyInProgressError(pipeline_id)
-        if ledger.open_executions(pipeline_id):
-            with ledger.pipeline_lock(pipeline_id) as free:
+        if ledger.executions.open(pipeline_id):
+            with ledger.executions.lock(pipeline_id) as free:
                 if not free:
                     raise AlreadyInProgressError(pipeline_id)
         yield

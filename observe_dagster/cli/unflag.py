@@ -18,7 +18,7 @@ def unflag(state: Context, pipeline_id: str, run_id: int, metric_fields: tuple[s
 
     Later runs are compared with it again. METRIC is one it was flagged for, such as total_rows.
     """
-    taken = state.ledger.verdicts.unflag(pipeline_id, run_id, metric_fields)
+    taken = state.ledger.checks.unflag(pipeline_id, run_id, metric_fields)
     if state.as_json:
         write_json({"pipeline_id": pipeline_id, "pipeline_execution_id": run_id, "metric_field": list(taken)})
     else:

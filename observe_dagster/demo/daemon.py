@@ -74,12 +74,12 @@ class DemoDaemon:
 
     def failing(self) -> dict[Check, str]:
         """The checks that fail, warn or could not be judged, with what they say."""
-        standing = self._observe.ledger.verdicts.statuses()
+        standing = self._observe.ledger.checks.statuses()
         return {(check.asset, check.check_name): check.reason for check in standing if check.status in BAD}
 
     def verdicts(self) -> tuple[int, dict[Check, list[str]]]:
         """How many verdicts are on record, and by check the sentences of those that were bad."""
-        book, count, bad = self._observe.ledger.verdicts, 0, dict[Check, list[str]]()
+        book, count, bad = self._observe.ledger.checks, 0, dict[Check, list[str]]()
         for check in book.statuses():
             history = book.history(check.asset, check.check_name, limit=_MOST_VERDICTS)
             count += len(history)

@@ -12,8 +12,7 @@ from observe_dagster.demo.runs import ExampleRuns
 from observe_dagster.integrations.datascale import PUBLISHER as DATASCALE
 from observe_dagster.integrations.facts import lineage_key
 from observe_dagster.integrations.monte_carlo import PUBLISHER as MONTE_CARLO
-from observe_dagster.ledger.outbox.outbox import Outbox, Publication
-from observe_dagster.ledger.reset import delete_publications
+from observe_dagster.ledger import Outbox, Publication
 from observe_dagster.orchestration.events.facts import FactBuilder
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.publishers import publishing_sensors
@@ -50,7 +49,7 @@ class DemoPublisher:
 
     @property
     def _outbox(self) -> Outbox:
-        return Outbox(self._runs.observe.ledger)
+        return self._runs.observe.ledger.outbox
 
     def tell(self) -> list[Publication]:
         """Let the sensors say what there is to say; answers all that was said since this was made."""
@@ -70,8 +69,7 @@ class DemoPublisher:
                 self._cursors[number] = sensor.evaluate_tick(context).cursor
 
     def _forget(self) -> None:
-        with self._runs.observe.ledger.transaction() as db:
-            delete_publications(db, self._keys())
+        self._outbox.delete(self._keys())
 
     def _keys(self) -> set[str]:
         tables = [table.key for table in FactBuilder(self._project, None).tables]

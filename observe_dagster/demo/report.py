@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from observe_dagster.demo.runs import MovedRows
     from observe_dagster.demo.scenario import Found
-    from observe_dagster.ledger.outbox.outbox import Publication
+    from observe_dagster.ledger import Publication
 
 EQUAL, DIFFERENT = "equal", "DIFFERENT"
 _SHOWN = 300

@@ -17,7 +17,6 @@ from observe_dagster.config.models.schedule import IncrementalSync, IntervalSche
 from observe_dagster.config.project import Project
 from observe_dagster.config.time.intervals import boundary, latest_closed
 from observe_dagster.errors import SyncError
-from observe_dagster.ledger.reset import reset_pipelines
 from observe_dagster.orchestration.assets.sync import run_config
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.events.failures import failure_messages, was_interrupted
@@ -100,10 +99,9 @@ class ExampleRuns:
         self.clock.set(now)
         ledger, assets = self.observe.ledger, {"/".join(pipeline.table_key) for pipeline in self.project.pipelines}
         assets |= {"/".join(monitor.table) for monitor in self.project.monitors if monitor.table is not None}
-        with ledger.transaction() as db:
-            reset_pipelines(db, [pipeline.id for pipeline in self.project.pipelines], assets, now=now)
+        ledger.reset_pipelines([pipeline.id for pipeline in self.project.pipelines], assets, now=now)
         for connection in self.project.connections:
-            ledger.clear_connection_fault(connection.id)
+            ledger.declared.clear_connection_fault(connection.id)
 
     def scheduled(self, pipeline_id: str, at: datetime) -> MovedRows:
         """Run a pipeline as its schedule would have at `at`."""

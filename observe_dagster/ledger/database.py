@@ -1,9 +1,9 @@
-"""Reach the ledger database: the engine, its errors in our words, the numbers of its advisory locks."""
+"""The ledger database: the engine, errors of its driver as LedgerError, advisory locks, parameters."""
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 import sqlalchemy as sa
@@ -100,3 +100,8 @@ def advisory_key(name: str) -> int:
 def storable(text: str) -> str:
     """The text without what PostgreSQL cannot hold: NUL characters and lone surrogates."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def among(column: sa.Column[Any], values: Iterable[Any], kind: Any = sa.Text) -> sa.ColumnElement[bool]:
+    """Whether a column has any of the values: one array parameter, for PostgreSQL takes 65 535 parameters at most."""
+    return column == sa.any_(sa.bindparam(None, list(values), type_=sa.ARRAY(kind)))

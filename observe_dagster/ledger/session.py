@@ -1,45 +1,27 @@
-"""What every front of the ledger works on: the engine, and transactions whose errors are ours."""
+"""What the ledger and its stores work on: an engine, or one open transaction; driver errors are reported as ours."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 import sqlalchemy as sa
 
-from observe_dagster.ledger.database import open_engine, reporting
-from observe_dagster.ledger.schema.migrate import require_current
+from observe_dagster.ledger.database import reporting
 
 
 class LedgerSession:
-    """A ledger database. Verbs raise LedgerError, or NotFoundError."""
+    """A ledger database. Verbs raise LedgerError, or NotFoundError.
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self.engine = engine
+    Each verb is a transaction of its own, or part of the open one when the session is bound to its connection.
+    """
 
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """Make a ledger on a `postgresql://` URL; connects when a verb is called. Close it, or use it in `with`."""
-        return cls(open_engine(url))
-
-    def close(self) -> None:
-        """Close the pooled connections."""
-        self.engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __init__(self, engine: sa.Engine, connection: sa.Connection | None = None) -> None:
+        self.engine, self._connection = engine, connection
 
     @contextmanager
-    def transaction(self) -> Generator[sa.Connection]:
-        """A transaction whose driver errors are reported as LedgerError."""
-        with reporting(self.engine), self.engine.begin() as db:
-            yield db
-
-    def require_current(self) -> None:
-        """Raise LedgerSchemaError unless the database is at this version's schema."""
-        require_current(self.engine)
+    def _begin(self) -> Generator[sa.Connection]:
+        with reporting(self.engine):
+            if self._connection is not None:
+                yield self._connection
+            else:
+                with self.engine.begin() as db:
+                    yield db

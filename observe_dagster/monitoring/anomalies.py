@@ -33,7 +33,7 @@ def judge_executions(
     """
     pipelines = {pipeline.id: pipeline for pipeline in project.pipelines}
     results: list[CheckResult] = []
-    with ledger.verdicts.anomaly_cases(
+    with ledger.checks.anomaly_cases(
         now=now, pipeline_ids=pipeline_ids, execution_ids=execution_ids, latest=latest
     ) as cases:
         for case in cases:
@@ -51,7 +51,7 @@ def draw(
     drawn: dict[CheckResult, str] = {}
     if not execution_ids:
         return drawn
-    with ledger.verdicts.anomaly_cases(now=now, execution_ids=execution_ids) as cases:
+    with ledger.checks.anomaly_cases(now=now, execution_ids=execution_ids) as cases:
         for case in cases:
             declared = _declared(case, pipelines)
             for number, measured in _runs(case):

@@ -36,7 +36,7 @@ def judge_timing(
     """
     declared = {pipeline.id: pipeline for pipeline in project.pipelines}
     results: list[CheckResult] = []
-    for inputs in ledger.verdicts.timing_inputs(pipeline_ids, now=now):
+    for inputs in ledger.checks.timing_inputs(pipeline_ids, now=now):
         pipeline = declared.get(inputs.pipeline_id)
         results += _freshness(inputs, pipeline, now)
         results += _timeliness(inputs, pipeline, now)

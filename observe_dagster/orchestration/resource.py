@@ -73,7 +73,7 @@ class ObserveResource:
         try:
             ledger.require_current()
             if self._declares:
-                ledger.synchronise(self.project, now=self.clock())
+                ledger.declared.synchronise(self.project, now=self.clock())
         except BaseException:
             ledger.close()
             raise

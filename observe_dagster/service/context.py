@@ -64,7 +64,7 @@ class Context:
         ledger = Ledger.open(self.database_url)
         try:
             ledger.require_current()
-            ledger.synchronise(project, now=datetime.now(UTC))
+            ledger.declared.synchronise(project, now=datetime.now(UTC))
         except BaseException:
             ledger.close()
             raise

@@ -14,8 +14,7 @@ from observe_dagster.config.models.paths import parse_path, path_text
 from observe_dagster.config.project import Project
 from observe_dagster.config.sql.select import DEFAULT_SCHEMAS
 from observe_dagster.errors import IngestError, NotFoundError, ObserveError
-from observe_dagster.ledger import AddressRef, Ledger, LineageEdge
-from observe_dagster.ledger.lineage.rows import Asset, IngestReport, Script
+from observe_dagster.ledger import AddressRef, Asset, IngestReport, Ledger, LineageEdge, Script
 from observe_dagster.lineage import ScriptLineage, TablePath, Unresolved, known_dialect, script_lineage
 from observe_dagster.records import TableName
 from observe_dagster.warehouse import OpenOptions, open_warehouse

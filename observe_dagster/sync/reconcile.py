@@ -20,7 +20,7 @@ _ABANDONED = "The process that ran this ended before it could finish; nothing of
 
 def close_abandoned(project: Project, ledger: Ledger, pipeline_id: str, *, clock: Clock) -> list[ExecutionRow]:
     """Close a pipeline's open executions; leaves them open while the destination cannot be asked or still commits."""
-    abandoned = ledger.open_executions(pipeline_id)
+    abandoned = ledger.executions.open(pipeline_id)
     if not abandoned:
         return []
     try:
@@ -37,7 +37,7 @@ def close_abandoned(project: Project, ledger: Ledger, pipeline_id: str, *, clock
             closed.append(_close(ledger, execution, committed, clock=clock))
         except LedgerConflictError:
             # Its process lost the lock and not its life: it has ended the execution itself in the meantime.
-            closed.append(ledger.execution(execution.id))
+            closed.append(ledger.executions.get(execution.id))
     return closed
 
 
@@ -55,10 +55,10 @@ def _outcomes(project: Project, pipeline_id: str, executions: list[ExecutionRow]
 def _close(ledger: Ledger, execution: ExecutionRow, committed: CommittedRun | None, *, clock: Clock) -> ExecutionRow:
     least = execution.start_date + _SHORTEST
     if committed is None:
-        return ledger.fail_execution(
+        return ledger.executions.fail(
             execution.execution_key, ended_at=max(clock(), least), errors=[*execution.retry_errors, _ABANDONED]
         )
-    return ledger.succeed_execution(
+    return ledger.executions.succeed(
         execution.execution_key,
         ended_at=max(committed.committed_at, least),
         counts=committed.counts,

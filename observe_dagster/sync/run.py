@@ -75,12 +75,12 @@ class Run:
 
     def record_queries(self, started: ExecutionRow) -> None:
         """Hand what was asked of the warehouses to the ledger."""
-        self.ledger.record_queries(started.id, self.queries.drain())
+        self.ledger.executions.record_queries(started.id, self.queries.drain())
 
     def note_retry(self, error: ObserveError, attempt: int) -> None:
         """Note that attempt number `attempt` follows an error, unless it is the ledger that is away."""
         try:
-            self.ledger.mark_retrying(self.execution_key, error=str(error), attempt=attempt)
+            self.ledger.executions.mark_retrying(self.execution_key, error=str(error), attempt=attempt)
         except LedgerError as away:
             if not away.transient:
                 raise
@@ -111,7 +111,7 @@ class Run:
         if started is None or self.lock.still_held():
             return False
         try:
-            return not self.ledger.execution(started.id).is_open
+            return not self.ledger.executions.get(started.id).is_open
         except LedgerError:
             return False
 
@@ -125,24 +125,24 @@ class Run:
         self._fault(started, error)
 
     def _leave_open(self, started: ExecutionRow, error: BaseException) -> None:
-        attempts = self.ledger.execution(started.id).attempts
-        self.ledger.mark_retrying(self.execution_key, error=_text(error), attempt=attempts)
+        attempts = self.ledger.executions.get(started.id).attempts
+        self.ledger.executions.mark_retrying(self.execution_key, error=_text(error), attempt=attempts)
         self.record_queries(started)
         if isinstance(error, Exception):
             self._fault(started, error)
 
     def _fault(self, started: ExecutionRow, error: Exception) -> None:
         if started.type is not RunType.BACKFILL:
-            self.ledger.fault_pipeline(self.pipeline.id, [_text(error)])
+            self.ledger.declared.fault_pipeline(self.pipeline.id, [_text(error)])
         if isinstance(error, ConnectionFailedError):
-            self.ledger.fault_connection(error.connection_id, [str(error)])
+            self.ledger.declared.fault_connection(error.connection_id, [str(error)])
         if isinstance(error, DataModelError):
-            self.ledger.invalidate_data_model(error.data_model_id, [str(error)])
+            self.ledger.declared.invalidate_data_model(error.data_model_id, [str(error)])
 
     def _start_unplanned(self) -> ExecutionRow:
         now = self.clock()
-        watermark = self.ledger.pipeline(self.pipeline.id).watermark
-        return self.ledger.start_execution(
+        watermark = self.ledger.declared.pipeline(self.pipeline.id).watermark
+        return self.ledger.executions.start(
             pipeline_id=self.pipeline.id,
             execution_key=self.execution_key,
             run_type=self.request.run_type,
@@ -157,7 +157,7 @@ class Run:
         )
 
     def _close(self, started: ExecutionRow, errors: list[str], status: RunStatus) -> None:
-        self.ledger.fail_execution(self.execution_key, ended_at=self.ended_at(started), errors=errors, status=status)
+        self.ledger.executions.fail(self.execution_key, ended_at=self.ended_at(started), errors=errors, status=status)
         self.record_queries(started)
 
 

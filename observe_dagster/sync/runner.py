@@ -61,7 +61,7 @@ class SyncRunner:
         """
         pipeline = self.project.pipeline(pipeline_id)
         self._require_runnable(pipeline, request)
-        with self.ledger.pipeline_lock(pipeline_id) as lock:
+        with self.ledger.executions.lock(pipeline_id) as lock:
             if not lock:
                 raise AlreadyInProgressError(pipeline_id)
             close_abandoned(self.project, self.ledger, pipeline_id, clock=self.clock)
@@ -85,8 +85,8 @@ class SyncRunner:
         """
         closed: list[ExecutionRow] = []
         elsewhere = {each.id for each in self.project.pipelines if each.engine != "local"}
-        for name in sorted({row.pipeline_id for row in self.ledger.open_executions(pipeline_id)} - elsewhere):
-            with self.ledger.pipeline_lock(name) as lock:
+        for name in sorted({row.pipeline_id for row in self.ledger.executions.open(pipeline_id)} - elsewhere):
+            with self.ledger.executions.lock(name) as lock:
                 if lock:
                     closed += close_abandoned(self.project, self.ledger, name, clock=self.clock)
         return closed
@@ -97,7 +97,7 @@ class SyncRunner:
                 raise SyncError(pipeline.id, f"Connection {connection_id!r} of pipeline {pipeline.id} is inactive.")
         if request.run_type is not RunType.SCHEDULED:
             return
-        row = self.ledger.pipeline(pipeline.id)
+        row = self.ledger.declared.pipeline(pipeline.id)
         if row.errors:
             raise PipelineFaultedError(
                 pipeline.id,
@@ -118,7 +118,7 @@ class SyncRunner:
             for attempt in attempts:
                 with attempt:
                     if started and attempt.num > 1:
-                        self.ledger.mark_running(run.execution_key)
+                        self.ledger.executions.mark_running(run.execution_key)
                     try:
                         return self._attempt(run, started)
                     except ObserveError as error:
@@ -189,13 +189,13 @@ class SyncRunner:
     def _start(self, run: Run, started: list[ExecutionRow], last: CommittedRun | None) -> SyncRange:
         """Plan from what the destination says, and record the start on the first attempt."""
         watermark = None if last is None else last.watermark
-        if last is not None and self.ledger.pipeline(run.pipeline.id).watermark != watermark:
-            self.ledger.set_watermark(run.pipeline.id, watermark)
+        if last is not None and self.ledger.declared.pipeline(run.pipeline.id).watermark != watermark:
+            self.ledger.declared.set_watermark(run.pipeline.id, watermark)
         now = self.clock()
         planned = plan(run.pipeline, watermark=watermark, now=now, request=run.request)
         if not started:
             started.append(
-                self.ledger.start_execution(
+                self.ledger.executions.start(
                     pipeline_id=run.pipeline.id,
                     execution_key=run.execution_key,
                     run_type=planned.run_type,
@@ -212,15 +212,15 @@ class SyncRunner:
         return planned
 
     def _previous_columns(self, pipeline_id: str) -> Mapping[str, str] | None:
-        number = self.ledger.latest_successful_execution_id(pipeline_id)
-        metadata = None if number is None else self.ledger.execution(number).execution_metadata
+        number = self.ledger.executions.latest_successful_id(pipeline_id)
+        metadata = None if number is None else self.ledger.executions.get(number).execution_metadata
         return None if metadata is None else metadata.get(_SOURCE_COLUMNS)
 
     def _succeed(self, run: Run, started: ExecutionRow, moved: TransferResult) -> SyncResult:
         ended_at = run.ended_at(started)
         columns = {column.name: column.native for column in moved.source_columns}
         size = {} if moved.table_bytes is None else {_TABLE_BYTES: moved.table_bytes}
-        self.ledger.succeed_execution(
+        self.ledger.executions.succeed(
             run.execution_key,
             ended_at=ended_at,
             counts=moved.counts,
@@ -231,7 +231,7 @@ class SyncRunner:
             force_watermark=True,
             overrule_failure=True,
         )
-        self.ledger.record_schema_changes(started.id, moved.schema_changes)
+        self.ledger.executions.record_schema_changes(started.id, moved.schema_changes)
         lineage = self._record_lineage(run, moved)
         run.record_queries(started)
         self._mark_healthy(run.pipeline)
@@ -256,8 +256,8 @@ class SyncRunner:
         if not moved.columns:
             return ()
         found = lineage_of(run.pipeline, self.project, moved.columns, self._options(run))
-        if moved.schema_changes or self.ledger.pipeline(run.pipeline.id).load_lineage:
-            self.ledger.replace_lineage(run.pipeline.id, lineage_edges(run.pipeline, self.project, found))
+        if moved.schema_changes or self.ledger.declared.pipeline(run.pipeline.id).load_lineage:
+            self.ledger.lineage.replace(run.pipeline.id, lineage_edges(run.pipeline, self.project, found))
         return found.columns
 
     def _options(self, run: Run) -> OpenOptions:
@@ -291,11 +291,11 @@ class SyncRunner:
         return self._succeed(run, started, moved)
 
     def _mark_healthy(self, pipeline: Pipeline) -> None:
-        faulted = {row.id for row in self.ledger.connections() if row.status == "faulted"}
+        faulted = {row.id for row in self.ledger.declared.connections() if row.status == "faulted"}
         for connection_id in faulted & {pipeline.connection_id, pipeline.destination.connection_id}:
-            self.ledger.clear_connection_fault(connection_id)
-        if self.ledger.data_model_row(pipeline.data_model_id).status != "valid":
-            self.ledger.validate_data_model(pipeline.data_model_id)
+            self.ledger.declared.clear_connection_fault(connection_id)
+        if self.ledger.declared.data_model(pipeline.data_model_id).status != "valid":
+            self.ledger.declared.validate_data_model(pipeline.data_model_id)
 
 
 def _ignore(rows: int, size: int) -> None:

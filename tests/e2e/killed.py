@@ -129,11 +129,10 @@ def run_and_die(setting: Setting, death: Death) -> None:
     life = _Life(death)
 
     class MortalLedger(Ledger):
-        @contextmanager
-        def transaction(self) -> Generator[sa.Connection]:
-            with super().transaction() as db:
-                yield db
-            life.step()
+        def __init__(self, engine: sa.Engine, connection: sa.Connection | None = None) -> None:
+            super().__init__(engine, connection)
+            if connection is None:  # each transaction ends with its connection going back to the pool
+                sa.event.listen(engine, "checkin", lambda *_: life.step())
 
     class MortalRecorder(QueryRecorder):
         @contextmanager
@@ -158,7 +157,7 @@ class Shop:
         self._keys, self._ids = itertools.count(1), 0
         self.source(SOURCE)
         with self.setting().runner() as runner:
-            ledger.synchronise(runner.project, now=self.now)
+            ledger.declared.synchronise(runner.project, now=self.now)
 
     def setting(self) -> Setting:
         """The next run, an hour after the last one."""
@@ -257,7 +256,7 @@ class Shop:
 
     def executions(self) -> Sequence[ExecutionRow]:
         """Every run that the ledger knows, oldest first."""
-        return self.ledger.executions("p", page_size=500).items
+        return self.ledger.executions.page("p", page_size=500).items
 
     def committed(self) -> dict[str, tuple[int, str]]:
         """By run: the rows it wrote and the watermark it left, as the destination has them, oldest first."""
@@ -273,11 +272,11 @@ class Shop:
         ended = {key: told[key].status for key in {*committed, *self.killed} & set(told)}
         counts = {key: told[key].counts for key in committed if key in told}
         counted = {key: count and count.inserts for key, count in counts.items()}
-        pipeline = self.ledger.pipeline("p")
+        pipeline = self.ledger.declared.pipeline("p")
         inserted = sum(inserts for inserts, _ in committed.values())
         holds = {
             f"{len(held)} rows are held, {len(wanted)} are in the source": held == wanted,
-            f"runs are open: {self.ledger.open_executions()}": self.ledger.open_executions() == [],
+            f"runs are open: {self.ledger.executions.open()}": self.ledger.executions.open() == [],
             f"the ledger knows {sorted(told)}, committed are {sorted(committed)}": set(committed) <= set(told),
             f"the ledger says {ended}, committed are {sorted(committed)}": all(
                 status == (RunStatus.SUCCESS if key in committed else RunStatus.FAILED) for key, status in ended.items()

@@ -59,8 +59,25 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One text or a list of them."""
 
 SEVERITIES = ("warn", "error")
-KINDS = ("freshness", "timeliness", "anomaly", "metric", "schema", "test", "diff", "check", "run", "fault", "tick")
+KINDS = (
+    "freshness",
+    "timeliness",
+    "anomaly",
+    "metric",
+    "schema",
+    "test",
+    "diff",
+    "check",
+    "run",
+    "fault",
+    "automation",
+)
 """A check's kind; `check` is one that this package did not make, the last three are not checks at all."""
+
+
+def _renamed(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds by their names of today."""
+    return tuple("automation" if kind == "tick" else kind for kind in kinds)
 
 
 def _each_of(known: tuple[str, ...]) -> AfterValidator:
@@ -106,7 +123,7 @@ class Route(Declared):
     tags: dict[str, str] = Field(default_factory=dict)
     group: Texts = ()
     severity: Annotated[Texts, _each_of(SEVERITIES)] = ()
-    kind: Annotated[Texts, _each_of(KINDS)] = ()
+    kind: Annotated[Texts, AfterValidator(_renamed), _each_of(KINDS)] = ()
     asset: Texts = ()
 
 

@@ -7,15 +7,11 @@ from datetime import datetime
 from string import Formatter
 from typing import Any
 
-import sqlalchemy as sa
-
 from observe_dagster.errors import PublishError, SettingsError
 from observe_dagster.integrations.datafold.client import SYSTEM, Datafold
 from observe_dagster.integrations.datafold.lineage import quoted_path
 from observe_dagster.integrations.datafold.requests import ChangedTable, PullRequest
-from observe_dagster.ledger.outbox.dispatcher import Dispatcher
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue, newest_item, supersede
-from observe_dagster.ledger.outbox.outbox import Publication
+from observe_dagster.ledger import Dispatcher, Ledger, NewPublication, Publication
 
 PUBLISHER = "datafold"
 TRIGGER = "ci_trigger"
@@ -86,9 +82,7 @@ def changed_table(
     )
 
 
-def enqueue_upload(
-    db: sa.Connection, branch: Branch, tables: Sequence[ChangedTable], *, upto: int, now: datetime
-) -> int:
+def enqueue_upload(tx: Ledger, branch: Branch, tables: Sequence[ChangedTable], *, upto: int, now: datetime) -> int:
     """Put in the upload of these tables, and before it the trigger of a run where one is needed.
 
     `upto` grows whenever one of the tables was built again; returns how many publications were made.
@@ -100,18 +94,18 @@ def enqueue_upload(
         "tables": [table.body() for table in tables],
     }
     names: dict[str, Any] = {"publisher": PUBLISHER, "ordering_key": branch.ordering_key}
-    before = newest_item(db, kind=UPLOAD, **names)
+    before = tx.outbox.newest_item(kind=UPLOAD, **names)
     if before is not None and before.record == record:
         return 0
     made = 0
     if branch.pull_request is not None:
         asked = {"config": branch.config, "pull_request": branch.pull_request.body()}
         once = f"{TRIGGER}:{branch.config}:{branch.pr_num}:{branch.pull_request.pr_sha}"
-        made += enqueue(db, NewPublication(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
-    if supersede(db, kind=UPLOAD, record=record, now=now, **names):
+        made += tx.outbox.enqueue(NewPublication(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
+    if tx.outbox.supersede(kind=UPLOAD, record=record, now=now, **names):
         return made
     dedupe_key = f"{UPLOAD}:{branch.config}:{branch.pr_num}:{before.id if before else 0}:{upto}"
-    return made + enqueue(db, NewPublication(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)
+    return made + tx.outbox.enqueue(NewPublication(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)
 
 
 class BranchCi:

@@ -3,23 +3,21 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-import sqlalchemy as sa
-
 from observe_dagster.integrations.datascale.sender import PUBLISHER
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record, record_hash
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue_all, newest_items, supersede_all
+from observe_dagster.ledger import Ledger, NewPublication
 
 
-def enqueue(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) -> int:
+def enqueue(tx: Ledger, scripts: Iterable[SqlContent], *, now: datetime) -> int:
     """Put changed scripts in the outbox; returns how many publications were made.
 
     A script that was refused is not put in again before its content changes.
     """
     records = {script.ordering_key: as_record(script) for script in scripts}
-    newest = newest_items(db, publisher=PUBLISHER, kind=SQL_CONTENT)
+    newest = tx.outbox.newest_items(publisher=PUBLISHER, kind=SQL_CONTENT)
     changed = {key: record for key, record in records.items() if key not in newest or newest[key].record != record}
     waiting = {key: record for key, record in changed.items() if key in newest and newest[key].state == "pending"}
-    replaced = supersede_all(db, publisher=PUBLISHER, kind=SQL_CONTENT, records=waiting, now=now)
+    replaced = tx.outbox.supersede_all(publisher=PUBLISHER, kind=SQL_CONTENT, records=waiting, now=now)
     drafts = (
         NewPublication(
             publisher=PUBLISHER,
@@ -31,4 +29,4 @@ def enqueue(db: sa.Connection, scripts: Iterable[SqlContent], *, now: datetime) 
         for key, record in changed.items()
         if key not in replaced
     )
-    return enqueue_all(db, drafts, now=now)
+    return tx.outbox.enqueue_all(drafts, now=now)

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 from observe_dagster.errors import PublishError, RateLimitedError, RefusedCredentialsError
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, from_record
 from observe_dagster.integrations.http import Client, Response
-from observe_dagster.ledger.outbox.dispatcher import Dispatcher, batches
-from observe_dagster.ledger.outbox.outbox import Publication
+from observe_dagster.ledger import Dispatcher, Publication, batches
 
 PUBLISHER = "datascale"
 SYSTEM = "Datascale"

@@ -10,7 +10,6 @@ from observe_dagster.integrations.datascale.sender import LIMIT, SYSTEM, WINDOW,
 from observe_dagster.integrations.dry_run import dry_run
 from observe_dagster.integrations.http import Client
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.rate_limit import LedgerRateLimiter
 from observe_dagster.settings import DatascaleSettings
 
 if TYPE_CHECKING:
@@ -33,4 +32,4 @@ def open_vendor(
 ) -> Datascale:
     """The vendor for `deliver`; everybody with the token shares its slots."""
     scope = f"datascale:{hashlib.sha256(settings.token.encode()).hexdigest()[:16]}"
-    return Datascale(client, LedgerRateLimiter(ledger, scope, limit=LIMIT, window=WINDOW), clock=clock)
+    return Datascale(client, ledger.rate_limit(scope, limit=LIMIT, window=WINDOW), clock=clock)

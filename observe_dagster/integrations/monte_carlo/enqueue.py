@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from observe_dagster.integrations.facts import (
     COLUMN_LINEAGE,
     KINDS,
@@ -25,15 +23,14 @@ from observe_dagster.integrations.facts import (
 )
 from observe_dagster.integrations.monte_carlo.resources import Resources
 from observe_dagster.integrations.monte_carlo.sender import PUBLISHER, connections_of
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue_all, newest_items, newest_of, supersede_all
-from observe_dagster.ledger.outbox.outbox import Publication
+from observe_dagster.ledger import Ledger, NewPublication, Publication
 
 METADATA_EVERY = timedelta(hours=1)
 LINEAGE_EVERY = timedelta(days=1)
 
 
 def enqueue(
-    db: sa.Connection,
+    tx: Ledger,
     facts: Iterable[tuple[str, Fact]],
     resources: Resources,
     *,
@@ -52,20 +49,20 @@ def enqueue(
     made = 0
     for kind, told in ours.items():
         for turn in _turns(told):
-            made += enqueue_all(db, _drafts(db, kind, turn, now=now, metadata_every=metadata_every), now=now)
+            made += tx.outbox.enqueue_all(_drafts(tx, kind, turn, now=now, metadata_every=metadata_every), now=now)
     return made
 
 
-def refresh_column_lineage(db: sa.Connection, tables: Iterable[str], *, now: datetime) -> int:
+def refresh_column_lineage(tx: Ledger, tables: Iterable[str], *, now: datetime) -> int:
     """Send the column lineage of tables (their keys) again where it was sent a day ago or more."""
     wanted = {lineage_key(table) for table in tables}
-    old = newest_items(db, publisher=PUBLISHER, kind=COLUMN_LINEAGE, until=now - LINEAGE_EVERY)
+    old = tx.outbox.newest_items(publisher=PUBLISHER, kind=COLUMN_LINEAGE, until=now - LINEAGE_EVERY)
     drafts = (
         _draft(COLUMN_LINEAGE, key, item.record, _lineage_key(COLUMN_LINEAGE, key, item.record, item))
         for key, item in old.items()
         if key in wanted and item.state == "sent"
     )
-    return enqueue_all(db, drafts, now=now)
+    return tx.outbox.enqueue_all(drafts, now=now)
 
 
 def _turns(facts: Iterable[tuple[str, Fact]]) -> list[list[tuple[str, Fact]]]:
@@ -81,29 +78,29 @@ def _turns(facts: Iterable[tuple[str, Fact]]) -> list[list[tuple[str, Fact]]]:
 
 
 def _drafts(
-    db: sa.Connection, kind: str, turn: Sequence[tuple[str, Fact]], *, now: datetime, metadata_every: timedelta
+    tx: Ledger, kind: str, turn: Sequence[tuple[str, Fact]], *, now: datetime, metadata_every: timedelta
 ) -> Iterable[NewPublication]:
     records = {fact.ordering_key: as_record(fact) for _, fact in turn}
     keys = {fact.ordering_key: f"{kind}:{key}" for key, fact in turn}
     if kind == TABLE_METADATA and metadata_every:
-        return _metadata(db, records, keys, now=now, every=metadata_every)
+        return _metadata(tx, records, keys, now=now, every=metadata_every)
     if kind in (TABLE_LINEAGE, COLUMN_LINEAGE):
         tables = {fact.ordering_key: fact for _, fact in turn if isinstance(fact, TableLineage | ColumnLineage)}
-        return _lineage(db, kind, records, tables, now=now)
+        return _lineage(tx, kind, records, tables, now=now)
     return [_draft(kind, key, record, keys[key]) for key, record in records.items()]
 
 
 def _metadata(
-    db: sa.Connection,
+    tx: Ledger,
     records: Mapping[str, Mapping[str, Any]],
     keys: Mapping[str, str],
     *,
     now: datetime,
     every: timedelta,
 ) -> Iterator[NewPublication]:
-    newest = newest_of(db, publisher=PUBLISHER, kind=TABLE_METADATA, ordering_keys=records)
+    newest = tx.outbox.newest_of(publisher=PUBLISHER, kind=TABLE_METADATA, ordering_keys=records)
     waiting = {key: records[key] for key, before in newest.items() if before.state == "pending"}
-    replaced = supersede_all(db, publisher=PUBLISHER, kind=TABLE_METADATA, records=waiting, now=now)
+    replaced = tx.outbox.supersede_all(publisher=PUBLISHER, kind=TABLE_METADATA, records=waiting, now=now)
     for key, record in records.items():
         if key not in replaced:
             before = newest.get(key)
@@ -112,14 +109,14 @@ def _metadata(
 
 
 def _lineage(
-    db: sa.Connection,
+    tx: Ledger,
     kind: str,
     records: Mapping[str, Mapping[str, Any]],
     facts: Mapping[str, TableLineage | ColumnLineage],
     *,
     now: datetime,
 ) -> Iterator[NewPublication]:
-    newest = newest_of(db, publisher=PUBLISHER, kind=kind, ordering_keys=records)
+    newest = tx.outbox.newest_of(publisher=PUBLISHER, kind=kind, ordering_keys=records)
     for key, record in records.items():
         before = newest.get(key)
         if before is None or before.record != record or now - before.created_at >= LINEAGE_EVERY:

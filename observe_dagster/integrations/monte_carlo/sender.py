@@ -29,8 +29,7 @@ from observe_dagster.integrations.monte_carlo.payloads import (
     query_log_events,
 )
 from observe_dagster.integrations.monte_carlo.resources import Resource, Resources
-from observe_dagster.ledger.outbox.dispatcher import Dispatcher, batches
-from observe_dagster.ledger.outbox.outbox import Publication
+from observe_dagster.ledger import Dispatcher, Publication, batches
 
 PUBLISHER = "monte_carlo"
 SYSTEM = "Monte Carlo"

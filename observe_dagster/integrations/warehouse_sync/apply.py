@@ -47,8 +47,8 @@ def secrets_sent(project: Project) -> tuple[str, ...]:
 
 def _clear_fault(change: Change, ledger: Ledger) -> None:
     clear = {
-        "connection": ledger.clear_connection_fault,
-        "data_model": ledger.validate_data_model,
-        "pipeline": ledger.clear_pipeline_fault,
+        "connection": ledger.declared.clear_connection_fault,
+        "data_model": ledger.declared.validate_data_model,
+        "pipeline": ledger.declared.clear_pipeline_fault,
     }[change.kind]
     clear(change.id)

@@ -22,7 +22,6 @@ from observe_dagster.errors import (
 from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSync
 from observe_dagster.integrations.warehouse_sync.polling import OnRun, Wait, failure_reason, followed, started_run
 from observe_dagster.ledger import ExecutionRow, Ledger
-from observe_dagster.ledger.executions.queries import remote_runs
 from observe_dagster.records import Counts, RunStatus, RunType, SyncRange, SyncResult
 from observe_dagster.spans import iso
 
@@ -66,11 +65,11 @@ class RemoteRunner:
         """
         pipeline = self.project.pipeline(pipeline_id)
         self._require_runnable(pipeline, run_type)
-        with self.ledger.pipeline_lock(pipeline_id) as lock:
+        with self.ledger.executions.lock(pipeline_id) as lock:
             if not lock:
                 raise AlreadyInProgressError(pipeline_id)
             self._close_ended(pipeline)
-            if self.ledger.open_executions(pipeline_id):
+            if self.ledger.executions.open(pipeline_id):
                 raise AlreadyInProgressError(pipeline_id)
             start = _Start(
                 self.ledger,
@@ -101,9 +100,9 @@ class RemoteRunner:
         """Close the executions whose follower is gone and whose run has ended, as what the run says it became."""
         closed: list[ExecutionRow] = []
         for pipeline in self.project.pipelines:
-            if pipeline.engine != "mparticle" or not self.ledger.open_executions(pipeline.id):
+            if pipeline.engine != "mparticle" or not self.ledger.executions.open(pipeline.id):
                 continue
-            with self.ledger.pipeline_lock(pipeline.id) as lock:
+            with self.ledger.executions.lock(pipeline.id) as lock:
                 if lock:
                     closed += self._close_ended(pipeline)
         return closed
@@ -115,13 +114,12 @@ class RemoteRunner:
         called for a run that ended well before it is recorded: after a crash in between it is called again and has to
         know by itself that it told of the run. Raises PublishError.
         """
-        with self.ledger.pipeline_lock(pipeline.id) as lock:
+        with self.ledger.executions.lock(pipeline.id) as lock:
             newest = self.there.report(pipeline.id).newest_run_id if lock else seen
             if newest <= seen:
                 return 0, seen
-            with self.ledger.transaction() as db:
-                known = remote_runs(db, pipeline.id, REMOTE_RUN)
-            since = self.ledger.pipeline(pipeline.id).created_at
+            known = self.ledger.executions.remote_runs(pipeline.id, REMOTE_RUN)
+            since = self.ledger.declared.pipeline(pipeline.id).created_at
             runs = self.there.runs(pipeline.id, since=max(since, max(known.values(), default=since) - _OVERLAP))
             others = [run for run in runs if run.id not in known and not run.is_open]
             for run in others:
@@ -134,14 +132,14 @@ class RemoteRunner:
         """Record a whole run; one that is older than what is known moves no watermark and makes no fault."""
         ended_at = run.ended_on or self.clock()
         started_at = min(run.started_on or run.logical_date or ended_at, ended_at - _SHORTEST)
-        execution = self.ledger.start_execution(
+        execution = self.ledger.executions.start(
             pipeline_id=pipeline.id,
             execution_key=f"warehouse_sync/{pipeline.id}/{run.id}",
             run_type=RunType.SCHEDULED if run.type == "scheduled" else RunType.MANUAL,
             logical_date=run.logical_date or started_at,
             range_start=_text(run.range_start),
             range_end=_text(run.range_end),
-            watermark=self.ledger.pipeline(pipeline.id).watermark,
+            watermark=self.ledger.declared.pipeline(pipeline.id).watermark,
             next_watermark=_text(run.range_end),
             started_at=started_at,
             moves_watermark=is_newest,
@@ -153,13 +151,13 @@ class RemoteRunner:
             self._fail(pipeline, execution, *self._reasons(pipeline, run), status=run.status, ended_at=ended_at)
         else:
             said = run.errors or (f"Run {run.id} at Warehouse Sync {run.status}.",)
-            self.ledger.fail_execution(execution.execution_key, ended_at=ended_at, errors=said, status=run.status)
+            self.ledger.executions.fail(execution.execution_key, ended_at=ended_at, errors=said, status=run.status)
 
     def _require_runnable(self, pipeline: Pipeline, run_type: RunType) -> None:
         if self.project.connection(pipeline.connection_id).state == "inactive":
             message = f"Connection {pipeline.connection_id!r} of pipeline {pipeline.id} is inactive."
             raise SyncError(pipeline.id, message)
-        row = self.ledger.pipeline(pipeline.id)
+        row = self.ledger.declared.pipeline(pipeline.id)
         if run_type is RunType.SCHEDULED and row.errors:
             raise PipelineFaultedError(
                 pipeline.id,
@@ -169,7 +167,7 @@ class RemoteRunner:
 
     def _close_ended(self, pipeline: Pipeline) -> list[ExecutionRow]:
         closed: list[ExecutionRow] = []
-        for execution in self.ledger.open_executions(pipeline.id):
+        for execution in self.ledger.executions.open(pipeline.id):
             number = (execution.execution_metadata or {}).get(REMOTE_RUN)
             try:
                 run = None if number is None else self.there.run(pipeline.id, number)
@@ -181,7 +179,7 @@ class RemoteRunner:
                 closed.append(self._fail(pipeline, execution, [_LOST], None))
             elif run.status is RunStatus.SUCCESS:
                 self._succeed(pipeline, execution, run)
-                closed.append(self.ledger.execution(execution.id))
+                closed.append(self.ledger.executions.get(execution.id))
             elif not run.is_open:
                 closed.append(self._fail(pipeline, execution, *self._reasons(pipeline, run), status=run.status))
         return closed
@@ -206,7 +204,7 @@ class RemoteRunner:
         watermark = _text(run.range_end) or execution.watermark
         counts = _counts(run)
         notes = [f"{run.failed_records} records failed at Warehouse Sync."] if run.failed_records else []
-        self.ledger.succeed_execution(
+        self.ledger.executions.succeed(
             execution.execution_key,
             ended_at=ended_at,
             counts=counts,
@@ -252,19 +250,19 @@ class RemoteRunner:
         ended_at: datetime | None = None,
     ) -> ExecutionRow:
         ended_at = ended_at or max(self.clock(), execution.start_date + _SHORTEST)
-        ended = self.ledger.fail_execution(execution.execution_key, ended_at=ended_at, errors=errors, status=status)
-        self.ledger.fault_pipeline(pipeline.id, errors)
+        ended = self.ledger.executions.fail(execution.execution_key, ended_at=ended_at, errors=errors, status=status)
+        self.ledger.declared.fault_pipeline(pipeline.id, errors)
         if isinstance(error, ConnectionFailedError):
-            self.ledger.fault_connection(error.connection_id, errors)
+            self.ledger.declared.fault_connection(error.connection_id, errors)
         if isinstance(error, DataModelError):
-            self.ledger.invalidate_data_model(error.data_model_id, errors)
+            self.ledger.declared.invalidate_data_model(error.data_model_id, errors)
         return ended
 
     def _mark_healthy(self, pipeline: Pipeline) -> None:
-        if self.ledger.connection_row(pipeline.connection_id).status == "faulted":
-            self.ledger.clear_connection_fault(pipeline.connection_id)
-        if self.ledger.data_model_row(pipeline.data_model_id).status != "valid":
-            self.ledger.validate_data_model(pipeline.data_model_id)
+        if self.ledger.declared.connection(pipeline.connection_id).status == "faulted":
+            self.ledger.declared.clear_connection_fault(pipeline.connection_id)
+        if self.ledger.declared.data_model(pipeline.data_model_id).status != "valid":
+            self.ledger.declared.validate_data_model(pipeline.data_model_id)
 
 
 class _Start:
@@ -281,7 +279,7 @@ class _Start:
         started_at: datetime,
     ) -> None:
         self._ledger = ledger
-        watermark = ledger.pipeline(pipeline.id).watermark
+        watermark = ledger.declared.pipeline(pipeline.id).watermark
         self._facts: Mapping[str, Any] = {
             "pipeline_id": pipeline.id,
             "execution_key": execution_key,
@@ -296,10 +294,10 @@ class _Start:
         }
 
     def running(self, number: int) -> ExecutionRow:
-        return self._ledger.start_execution(**self._facts, moves_watermark=True, metadata={REMOTE_RUN: number})
+        return self._ledger.executions.start(**self._facts, moves_watermark=True, metadata={REMOTE_RUN: number})
 
     def failed(self) -> ExecutionRow:
-        return self._ledger.start_execution(**self._facts, moves_watermark=False)
+        return self._ledger.executions.start(**self._facts, moves_watermark=False)
 
 
 def _counts(run: RemoteRun) -> Counts:

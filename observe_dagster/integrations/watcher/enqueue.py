@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
 from observe_dagster.integrations.facts import Table, record_hash
@@ -18,10 +16,7 @@ from observe_dagster.integrations.watcher.payloads import (
     rules_record,
     start_record,
 )
-from observe_dagster.ledger import PipelineRow
-from observe_dagster.ledger.checks.rules import rules_of
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue_all, newest_items
-from observe_dagster.ledger.outbox.unpublished import unpublished_executions
+from observe_dagster.ledger import Ledger, NewPublication, PipelineRow
 
 PUBLISHER = "watcher"
 PIPELINE = "pipeline"
@@ -42,7 +37,7 @@ def start_key(execution_id: int) -> str:
 
 
 def enqueue(
-    db: sa.Connection,
+    tx: Ledger,
     project: Project,
     lineage: Iterable[tuple[Pipeline, Sequence[Table], Table]],
     platforms: Mapping[str, str],
@@ -58,26 +53,26 @@ def enqueue(
         for pipeline, sources, target in lineage
         if sources
     }
-    made = _declared(db, PIPELINE, pipelines, now=now) + _declared(db, LINEAGE, edges, now=now)
+    made = _declared(tx, PIPELINE, pipelines, now=now) + _declared(tx, LINEAGE, edges, now=now)
     identities = {name: record["pipeline"] for name, record in pipelines.items()}
-    return made + _rules(db, identities, now=now) + _executions(db, identities, now=now)
+    return made + _rules(tx, identities, now=now) + _executions(tx, identities, now=now)
 
 
-def _rules(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime) -> int:
+def _rules(tx: Ledger, identities: Mapping[str, Record], *, now: datetime) -> int:
     """Put in the rules of pipelines that have some, or had some when they were told last."""
-    told, rules = newest_items(db, publisher=PUBLISHER, kind=RULES), rules_of(db, identities)
+    told, rules = tx.outbox.newest_items(publisher=PUBLISHER, kind=RULES), tx.checks.rules_of(identities)
     records: dict[str, Record] = {}
     for name, identity in identities.items():
         before = told.get(_KEYS[RULES] + name)
         record = rules_record(identity, rules.get(name, ()), None if before is None else before.record)
         if record["rules"]:
             records[name] = record
-    return _declared(db, RULES, records, now=now)
+    return _declared(tx, RULES, records, now=now)
 
 
-def _declared(db: sa.Connection, kind: str, records: Mapping[str, Record], *, now: datetime) -> int:
+def _declared(tx: Ledger, kind: str, records: Mapping[str, Record], *, now: datetime) -> int:
     """Put in what is declared, by pipeline, unless it is what was told last."""
-    told = newest_items(db, publisher=PUBLISHER, kind=kind)
+    told = tx.outbox.newest_items(publisher=PUBLISHER, kind=kind)
     drafts: list[NewPublication] = []
     for pipeline_id, record in records.items():
         key, content = _KEYS[kind] + pipeline_id, record_hash(record)
@@ -94,10 +89,10 @@ def _declared(db: sa.Connection, kind: str, records: Mapping[str, Record], *, no
                 after=[] if kind == PIPELINE else [pipeline_id],
             )
         )
-    return enqueue_all(db, drafts, now=now)
+    return tx.outbox.enqueue_all(drafts, now=now)
 
 
-def _executions(db: sa.Connection, identities: Mapping[str, Record], *, now: datetime) -> int:
+def _executions(tx: Ledger, identities: Mapping[str, Record], *, now: datetime) -> int:
     """Starts and ends in the order in which they happened; a parent's start comes before its children's."""
     found: dict[str, Any] = {
         "since": now - SINCE,
@@ -105,8 +100,8 @@ def _executions(db: sa.Connection, identities: Mapping[str, Record], *, now: dat
         "pipelines": tuple(identities),
         "publisher": PUBLISHER,
     }
-    started = unpublished_executions(db, prefix="start:", ended=False, **found)
-    ended = unpublished_executions(db, prefix="end:", ended=True, **found)
+    started = tx.outbox.unpublished_executions(prefix="start:", ended=False, **found)
+    ended = tx.outbox.unpublished_executions(prefix="end:", ended=True, **found)
     of = {execution.id: execution.pipeline_id for execution in (*started, *ended)}
     # At one moment ends come first: a run begins when the one before it has ended.
     events = [(each.end_date or each.start_date, 0, each) for each in ended]
@@ -125,4 +120,4 @@ def _executions(db: sa.Connection, identities: Mapping[str, Record], *, now: dat
                 after=[parent] if parent is not None and is_start else (),
             )
         )
-    return enqueue_all(db, drafts, now=now)
+    return tx.outbox.enqueue_all(drafts, now=now)

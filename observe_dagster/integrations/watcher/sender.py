@@ -10,10 +10,7 @@ from observe_dagster.errors import PublishError, SettingsError
 from observe_dagster.integrations.dry_run import dry_run
 from observe_dagster.integrations.http import TIMEOUT_SECONDS, Client
 from observe_dagster.integrations.watcher.enqueue import EXECUTION, LINEAGE, PIPELINE, PUBLISHER, RULES, start_key
-from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.dispatcher import Dispatcher
-from observe_dagster.ledger.outbox.outbox import Publication
-from observe_dagster.ledger.outbox.receipts import receipt_of
+from observe_dagster.ledger import Dispatcher, Ledger, Publication
 
 if TYPE_CHECKING:
     import httpx
@@ -147,8 +144,7 @@ class Watcher:
         """The server's number for an execution of ours; None when it was not told of it."""
         if execution_id is None:
             return None
-        with self._ledger.transaction() as db:
-            receipt = receipt_of(db, publisher=PUBLISHER, dedupe_key=start_key(execution_id))
+        receipt = self._ledger.outbox.receipt(publisher=PUBLISHER, dedupe_key=start_key(execution_id))
         return None if receipt is None else receipt.get("id")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any], seconds: float) -> Any:

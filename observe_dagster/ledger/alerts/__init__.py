@@ -1,1 +1,1 @@
-"""Alerts: open, repeated, resolved."""
+"""Alerts and their store."""

@@ -1,1 +1,1 @@
-"""What checks judge by, what they found, and their current status."""
+"""Inputs, results and current status of checks."""

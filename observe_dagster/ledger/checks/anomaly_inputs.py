@@ -1,4 +1,4 @@
-"""Read what anomalies are judged by: one query for every rule, its answer streamed rule by rule as arrays."""
+"""Read the inputs of anomaly checks: one query for every rule, streamed rule by rule as arrays."""
 
 import struct
 from collections.abc import Collection, Generator
@@ -51,34 +51,34 @@ _METRIC = f"""CASE r.metric_field
 
 _QUERY = """
 WITH judged AS MATERIALIZED (
-    SELECT e.pipeline_id, array_agg(e.id) AS ids, min(e.start_date) AS first, max(e.start_date) AS last
-    FROM observe.pipeline_execution e JOIN observe.pipeline p ON p.id = e.pipeline_id
+    SELECT e.pipeline_pk, array_agg(e.id) AS ids, min(e.start_date) AS first, max(e.start_date) AS last
+    FROM observe.pipeline_execution e JOIN observe.pipeline p ON p.id = e.pipeline_pk
     WHERE p.active AND e.completed_successfully AND {comparable} AND {chosen}
-      AND EXISTS (SELECT FROM observe.anomaly_detection_rule a WHERE a.pipeline_id = p.id AND a.active)
-    GROUP BY e.pipeline_id
+      AND EXISTS (SELECT FROM observe.anomaly_detection_rule a WHERE a.pipeline_pk = p.id AND a.active)
+    GROUP BY e.pipeline_pk
 )
-SELECT p.slug, p.name, p.managed, p.destination_connection_id, p.destination_schema, p.destination_table,
+SELECT p.pipeline_id, p.name, p.managed, p.destination_connection_id, p.destination_schema, p.destination_table,
        judged.ids AS to_judge,
        r.id, r.metric_field, r.method, r.z_threshold, r.lookback_days, r.minimum_executions,
        runs.ids, runs.starts, runs.metrics, runs.flags
 FROM judged
-JOIN observe.pipeline p ON p.id = judged.pipeline_id
-JOIN observe.anomaly_detection_rule r ON r.pipeline_id = p.id AND r.active
+JOIN observe.pipeline p ON p.id = judged.pipeline_pk
+JOIN observe.anomaly_detection_rule r ON r.pipeline_pk = p.id AND r.active
 CROSS JOIN LATERAL (
     SELECT array_agg(e.id) AS ids, array_agg(e.start_date) AS starts,
            array_agg(coalesce(({metric})::float8, 'NaN')) AS metrics,
            array_agg(CASE e.anomaly_flags -> r.metric_field
                      WHEN 'true' THEN 1 WHEN 'false' THEN 2 ELSE 0 END::int2) AS flags
     FROM observe.pipeline_execution e
-    WHERE e.pipeline_id = p.id AND e.completed_successfully AND {comparable}
+    WHERE e.pipeline_pk = p.id AND e.completed_successfully AND {comparable}
       AND e.start_date BETWEEN judged.first - r.lookback_days * interval '24 hours' AND judged.last
 ) runs
 """
 _EXECUTIONS = "e.id = ANY(%(execution_ids)s)"
 _LATEST = """e.id = (SELECT l.id FROM observe.pipeline_execution l
-    WHERE l.pipeline_id = p.id AND l.completed_successfully AND {comparable} ORDER BY l.start_date DESC LIMIT 1)"""
+    WHERE l.pipeline_pk = p.id AND l.completed_successfully AND {comparable} ORDER BY l.start_date DESC LIMIT 1)"""
 _UNJUDGED = "e.anomaly_judged_at IS NULL AND (e.end_date >= %(since)s OR e.anomaly_flags IS NOT NULL)"
-_OF_PIPELINES = " AND p.slug = ANY(%(pipeline_ids)s)"
+_OF_PIPELINES = " AND p.pipeline_id = ANY(%(pipeline_ids)s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ def _case(row: dict[str, Any]) -> AnomalyCase:
 
     flags = _array(row["flags"], ">i2")
     return AnomalyCase(
-        pipeline_id=row["slug"],
+        pipeline_id=row["pipeline_id"],
         name=row["name"],
         asset=asset_of(row),
         rule=RuleRow(

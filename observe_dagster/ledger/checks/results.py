@@ -1,10 +1,10 @@
-"""Keep what checks say: the history of each, how each stands now, and the logs of the Watcher document.
+"""Record check results: the history of each check, its current status, and the logs of the Watcher document.
 
-Freshness and timeliness are judged again every minute: a verdict that says the same is kept once a day.
+Freshness and timeliness are judged again every minute: a result that is the same as before is recorded once a day.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from observe_dagster.ledger.checks.findings import write_findings
-from observe_dagster.ledger.database import storable
+from observe_dagster.ledger.database import among, storable
 from observe_dagster.ledger.schema.checks import OF_ONE_RUN, check_result, check_status
 from observe_dagster.ledger.schema.declared import pipeline
 from observe_dagster.records import CheckResult, Status
 
 KEPT_AT_LEAST_EVERY = timedelta(days=1)
 _TOUCHED_EVERY = timedelta(minutes=15)
-_STANDING_KINDS = ("freshness", "timeliness")
+_TIMING_KINDS = ("freshness", "timeliness")
 _RUN_KINDS = ("anomaly", "timeliness")
 _FLAGGED_KINDS = ("anomaly", "metric")
 _BOUNDS = ("value", "expected", "lower_bound", "upper_bound")
@@ -29,8 +29,8 @@ _Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Before:
-    """How a check stood."""
+class _Status:
+    """The status of a check, as far as the next one depends on it."""
 
     status: str
     since: datetime
@@ -41,55 +41,56 @@ class _Before:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _After:
-    """How it stands after some verdicts: those to keep, and the newest, unless all are older than the standing."""
+class _Transition:
+    """The results to record, the newest of them that is to be written as status, and the status after all."""
 
-    kept: tuple[CheckResult, ...]
+    recorded: tuple[CheckResult, ...]
     newest: CheckResult | None
-    standing: _Before
+    status: _Status
 
 
 def record_results(db: sa.Connection, results: Sequence[CheckResult]) -> None:
-    """Keep the verdicts and what follows from them, all or nothing; saying one thing twice says it once."""
+    """Record results, statuses and findings; idempotent."""
     by_key: dict[_Key, list[CheckResult]] = {}
     for result in results:
-        by_key.setdefault(key_of(result), []).append(result)
+        by_key.setdefault(_key_of(result), []).append(result)
     if not by_key:
         return
-    numbers = _pipeline_numbers(db, {result.pipeline_id for result in results if result.pipeline_id is not None})
-    before = _lock_standings(db, sorted(by_key))
+    ids = {result.pipeline_id for result in results if result.pipeline_id is not None}
+    columns = sa.select(pipeline.c.pipeline_id, pipeline.c.id)
+    pks = {row.pipeline_id: row.id for row in db.execute(columns.where(among(pipeline.c.pipeline_id, ids)))}
+    before = _lock_statuses(db, sorted(by_key))
     after = {key: _follow(before.get(key), by_key[key]) for key in sorted(by_key)}
-    _write_results(db, [result for found in after.values() for result in found.kept], numbers)
-    _write_standings(db, after.values(), numbers)
-    write_findings(db, results, numbers)
+    _write_results(db, [result for each in after.values() for result in each.recorded], pks)
+    _write_statuses(db, after.values(), pks)
+    write_findings(db, results, pks)
 
 
-def key_of(result: CheckResult) -> _Key:
-    """What a standing is found by."""
+def _key_of(result: CheckResult) -> _Key:
     return "/".join(result.asset), result.check_name
 
 
-def _follow(before: _Before | None, results: Sequence[CheckResult]) -> _After:
-    kept: list[CheckResult] = []
+def _follow(before: _Status | None, results: Sequence[CheckResult]) -> _Transition:
+    recorded: list[CheckResult] = []
     newest: CheckResult | None = None
-    standing = before
+    status = before
     for result in results:
-        keep = _should_persist(standing, result)
-        if keep:
-            kept.append(result)
-        if standing is not None and result.judged_at < standing.judged_at:
+        persist = _should_persist(status, result)
+        if persist:
+            recorded.append(result)
+        if status is not None and result.judged_at < status.judged_at:
             continue
-        touched = keep or standing is None or standing.last_evaluated_at <= result.evaluated_at - _TOUCHED_EVERY
+        touched = persist or status is None or status.last_evaluated_at <= result.evaluated_at - _TOUCHED_EVERY
         newest = result if touched else newest
-        standing = _next_status(standing, result, kept=keep)
-    assert standing is not None
-    return _After(kept=tuple(kept), newest=newest, standing=standing)
+        status = _next_status(status, result, persisted=persist)
+    assert status is not None
+    return _Transition(recorded=tuple(recorded), newest=newest, status=status)
 
 
-def _should_persist(before: _Before | None, result: CheckResult) -> bool:
+def _should_persist(before: _Status | None, result: CheckResult) -> bool:
     if before is None or (result.kind == "anomaly" and result.execution_id is not None):
         return True
-    if result.kind not in _STANDING_KINDS:
+    if result.kind not in _TIMING_KINDS:
         return result.evaluated_at != before.last_evaluated_at
     status = result.outcome.status
     if status != before.status or (status is Status.FAIL and result.execution_id != before.execution_id):
@@ -97,39 +98,31 @@ def _should_persist(before: _Before | None, result: CheckResult) -> bool:
     return before.last_reported_at <= result.evaluated_at - KEPT_AT_LEAST_EVERY
 
 
-def _next_status(before: _Before | None, result: CheckResult, *, kept: bool) -> _Before:
+def _next_status(before: _Status | None, result: CheckResult, *, persisted: bool) -> _Status:
     same = before is not None and before.status == result.outcome.status
-    recorded = result.evaluated_at if kept or before is None else before.last_reported_at
-    return _Before(
+    return _Status(
         status=result.outcome.status,
         since=before.since if before is not None and same else result.evaluated_at,
         judged_at=result.judged_at,
         last_evaluated_at=result.evaluated_at,
-        last_reported_at=recorded,
+        last_reported_at=result.evaluated_at if persisted or before is None else before.last_reported_at,
         execution_id=result.execution_id,
     )
 
 
-def _pipeline_numbers(db: sa.Connection, slugs: Collection[str]) -> dict[str, int]:
-    chosen = pipeline.c.slug == sa.any_(sa.bindparam(None, list(slugs), type_=sa.ARRAY(sa.Text)))
-    return {row.slug: row.id for row in db.execute(sa.select(pipeline.c.slug, pipeline.c.id).where(chosen))}
-
-
-def _lock_standings(db: sa.Connection, keys: Sequence[_Key]) -> dict[_Key, _Before]:
+def _lock_statuses(db: sa.Connection, keys: Sequence[_Key]) -> dict[_Key, _Status]:
     columns = check_status.c
-    assets, names = ([key[part] for key in keys] for part in (0, 1))
-    given = sa.func.unnest(
-        sa.bindparam(None, assets, type_=sa.ARRAY(sa.Text)), sa.bindparam(None, names, type_=sa.ARRAY(sa.Text))
-    )
-    wanted = given.table_valued("asset", "check_name", name="wanted").render_derived()
+    arrays = (sa.bindparam(None, [key[part] for key in keys], type_=sa.ARRAY(sa.Text)) for part in (0, 1))
+    requested = sa.func.unnest(*arrays).table_valued("asset", "check_name", name="requested").render_derived()
+    of_requested = sa.and_(columns.asset == requested.c.asset, columns.check_name == requested.c.check_name)
     statement = (
         sa.select(check_status)
-        .join(wanted, sa.and_(columns.asset == wanted.c.asset, columns.check_name == wanted.c.check_name))
+        .join(requested, of_requested)
         .order_by(columns.asset, columns.check_name)
         .with_for_update(of=check_status)
     )
     return {
-        (row.asset, row.check_name): _Before(
+        (row.asset, row.check_name): _Status(
             status=row.status,
             since=row.since,
             judged_at=row.judged_at,
@@ -141,37 +134,26 @@ def _lock_standings(db: sa.Connection, keys: Sequence[_Key]) -> dict[_Key, _Befo
     }
 
 
-def _write_results(db: sa.Connection, results: Sequence[CheckResult], numbers: dict[str, int]) -> None:
+def _write_results(db: sa.Connection, results: Sequence[CheckResult], pks: Mapping[str, int]) -> None:
     of_runs: dict[tuple[int, str], dict[str, Any]] = {}
     others: list[dict[str, Any]] = []
     for result in results:
         if result.kind in _RUN_KINDS and result.execution_id is not None:
-            of_runs[result.execution_id, result.check_name] = _result_values(result, numbers)
+            of_runs[result.execution_id, result.check_name] = _result_values(result, pks)
         else:
-            others.append(_result_values(result, numbers))
+            others.append(_result_values(result, pks))
     if others:
         db.execute(sa.insert(check_result), others)
     if of_runs:
         statement = insert(check_result)
-        judged = (
-            "status",
-            "value",
-            "expected",
-            "lower_bound",
-            "upper_bound",
-            "reason",
-            "evidence",
-            "evaluated_at",
-            "flagged",
-        )
-        again = {name: statement.excluded[name] for name in judged}
+        again = {name: statement.excluded[name] for name in _JUDGED_AGAIN}
         keys = ["pipeline_execution_id", "check_name"]
         rows = [of_runs[key] for key in sorted(of_runs)]
         db.execute(statement.on_conflict_do_update(index_elements=keys, index_where=OF_ONE_RUN, set_=again), rows)
 
 
-def _result_values(result: CheckResult, numbers: dict[str, int]) -> dict[str, Any]:
-    asset, check_name = key_of(result)
+def _result_values(result: CheckResult, pks: Mapping[str, int]) -> dict[str, Any]:
+    asset, check_name = _key_of(result)
     outcome = result.outcome
     return {
         "asset": asset,
@@ -186,14 +168,14 @@ def _result_values(result: CheckResult, numbers: dict[str, int]) -> dict[str, An
         "evidence": dict(outcome.evidence) or None,
         "judged_at": result.judged_at,
         "evaluated_at": result.evaluated_at,
-        "pipeline_id": numbers.get(result.pipeline_id or ""),
+        "pipeline_pk": pks.get(result.pipeline_id or ""),
         "pipeline_execution_id": result.execution_id,
         "flagged": outcome.status is Status.FAIL and result.kind in _FLAGGED_KINDS,
     }
 
 
-def _write_standings(db: sa.Connection, found: Iterable[_After], numbers: dict[str, int]) -> None:
-    rows = [_standing_values(each, each.newest, numbers) for each in found if each.newest is not None]
+def _write_statuses(db: sa.Connection, transitions: Iterable[_Transition], pks: Mapping[str, int]) -> None:
+    rows = [_status_values(each.status, each.newest, pks) for each in transitions if each.newest is not None]
     if not rows:
         return
     statement = insert(check_status)
@@ -201,19 +183,18 @@ def _write_standings(db: sa.Connection, found: Iterable[_After], numbers: dict[s
     db.execute(statement.on_conflict_do_update(index_elements=["asset", "check_name"], set_=written), rows)
 
 
-def _standing_values(after: _After, newest: CheckResult, numbers: dict[str, int]) -> dict[str, Any]:
-    asset, check_name = key_of(newest)
-    standing = replace(after.standing, execution_id=newest.execution_id)
+def _status_values(after: _Status, newest: CheckResult, pks: Mapping[str, int]) -> dict[str, Any]:
+    asset, check_name = _key_of(newest)
     return {
         "asset": asset,
         "check_name": check_name,
         "kind": newest.kind,
-        "status": standing.status,
+        "status": after.status,
         "reason": storable(newest.outcome.reason),
-        "since": standing.since,
-        "judged_at": standing.judged_at,
-        "last_evaluated_at": standing.last_evaluated_at,
-        "last_reported_at": standing.last_reported_at,
-        "pipeline_id": numbers.get(newest.pipeline_id or ""),
-        "pipeline_execution_id": standing.execution_id,
+        "since": after.since,
+        "judged_at": after.judged_at,
+        "last_evaluated_at": after.last_evaluated_at,
+        "last_reported_at": after.last_reported_at,
+        "pipeline_pk": pks.get(newest.pipeline_id or ""),
+        "pipeline_execution_id": newest.execution_id,
     }

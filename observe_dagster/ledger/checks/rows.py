@@ -1,4 +1,4 @@
-"""What the ledger answers about checks: what they judge by, how they stand, what they said."""
+"""Rows of checks: their inputs, current status and results."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ class ExpectationsRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTiming:
-    """When a run started and ended; one that goes on has no end and no outcome."""
+    """When a run started and ended; an open one has no end and no outcome."""
 
     execution_id: int
     started_at: datetime
@@ -35,7 +35,7 @@ class RunTiming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastRequestedRun:
-    """The run that started last, of those that the schedule or somebody asked for; backfills do not count."""
+    """The run that started last by schedule or by hand; backfills do not count."""
 
     run_type: RunType
     logical_date: datetime
@@ -47,10 +47,10 @@ class LastRequestedRun:
 class TimingInputs:
     """All that freshness and timeliness of one pipeline are judged by.
 
-    `own` is what the pipeline declares and `inherited` what its type does. `open_runs` go on, however long ago they
-    started; `untimed_runs` ended and were not judged for timeliness yet; both the oldest first. `latest_ended` and
-    `latest_start` are None also where no timeliness is expected. `freshness_status` and `timeliness_status` are what
-    was said last. `changed_at` is when the pipeline was last declared anew, paused or resumed.
+    `own` is what the pipeline declares and `inherited` what its type does. `open_runs` have not ended;
+    `untimed_runs` ended and were not judged for timeliness yet; both the oldest first. `latest_ended` and
+    `latest_start` are None also where no timeliness is expected. `freshness_status` and `timeliness_status` are the
+    current statuses. `changed_at` is when the declared pipeline last changed, or was paused or resumed.
     """
 
     pipeline_id: str
@@ -77,7 +77,7 @@ class TimingInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRow:
-    """An anomaly detection rule as it was written to the ledger."""
+    """An anomaly detection rule as it is in the ledger."""
 
     id: int
     metric_field: str
@@ -92,8 +92,8 @@ class RuleRow:
 class AnomalyCase:
     """One rule, the runs it is to judge, and every run that they may be compared with, as arrays of one length.
 
-    `at` is when each run started, in microseconds since 1970 in UTC; a missing value is NaN. `flagged` runs were
-    found to be anomalies; `unflagged` ones too, until somebody said that they are none.
+    `at` is when each run started, in microseconds since 1970 in UTC; a missing value is NaN. `flagged` runs are
+    anomalies; `unflagged` ones were, until somebody unflagged them.
     """
 
     pipeline_id: str
@@ -110,9 +110,9 @@ class AnomalyCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStatus:
-    """How one check of one asset stands.
+    """The current status of one check of one asset.
 
-    `since` is when it began to say so, and `last_reported_at` when what it says was last kept, and people told.
+    `since` is when it began, and `last_reported_at` when a result with it was last recorded and reported.
     """
 
     asset: tuple[str, ...]
@@ -130,7 +130,7 @@ class CheckStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResultRow:
-    """One verdict that was kept; a `flagged` value is not part of a baseline."""
+    """One recorded result; a `flagged` value is not part of a baseline."""
 
     id: int
     asset: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Read, in one query for all pipelines, what freshness and timeliness are judged by."""
+"""Read the inputs of freshness and timeliness, in one query for all pipelines."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
 from observe_dagster.config.models.pipeline import Expectations
 from observe_dagster.ledger.checks.rows import ExpectationsRow, LastRequestedRun, RunTiming, TimingInputs
-from observe_dagster.ledger.watched.store import asset_key_of
+from observe_dagster.ledger.watched.rows import asset_key_of
 from observe_dagster.records import RunType, Status
 
 _EXPECTATIONS = tuple(Expectations.model_fields)
 
 ASSET_OF_PIPELINE = (
     "CASE WHEN p.managed THEN concat_ws('/', p.destination_connection_id, p.destination_schema, p.destination_table)"
-    " ELSE ltrim(p.slug, '/') END"
+    " ELSE ltrim(p.pipeline_id, '/') END"
 )
 """The key of a pipeline's asset, in SQL that names the pipeline `p`."""
 
@@ -33,57 +33,60 @@ SELECT p.*, t.id IS NOT NULL AS has_type, {", ".join(f"t.{name} AS type_{name}" 
        begun.range_end AS begun_range_end
 FROM observe.pipeline p
 LEFT JOIN observe.pipeline_type t ON t.id = p.pipeline_type_id
-LEFT JOIN observe.check_standing freshness
+LEFT JOIN observe.check_status freshness
     ON freshness.asset = {ASSET_OF_PIPELINE} AND freshness.check_name = '{FRESHNESS}'
-LEFT JOIN observe.check_standing timeliness
+LEFT JOIN observe.check_status timeliness
     ON timeliness.asset = {ASSET_OF_PIPELINE} AND timeliness.check_name = '{TIMELINESS}'
 LEFT JOIN (
-    SELECT pipeline_id, array_agg(id ORDER BY start_date, id) AS ids,
+    SELECT pipeline_pk, array_agg(id ORDER BY start_date, id) AS ids,
            array_agg(start_date ORDER BY start_date, id) AS starts
-    FROM observe.pipeline_execution WHERE end_date IS NULL GROUP BY pipeline_id
-) opened ON opened.pipeline_id = p.id
+    FROM observe.pipeline_execution WHERE end_date IS NULL GROUP BY pipeline_pk
+) opened ON opened.pipeline_pk = p.id
 LEFT JOIN LATERAL (
     SELECT array_agg(id ORDER BY end_date, id) AS ids, array_agg(start_date ORDER BY end_date, id) AS starts,
            array_agg(end_date ORDER BY end_date, id) AS ends,
            array_agg(completed_successfully ORDER BY end_date, id) AS outcomes
     FROM observe.pipeline_execution e
-    WHERE e.pipeline_id = p.id AND e.end_date >= :untimed_since AND e.timeliness_judged_at IS NULL
+    WHERE e.pipeline_pk = p.id AND e.end_date >= :untimed_since AND e.timeliness_judged_at IS NULL
       AND e.duration_seconds IS NOT NULL
 ) untimed ON {_TIMED}
 LEFT JOIN LATERAL (
     SELECT * FROM observe.pipeline_execution e
-    WHERE e.pipeline_id = p.id AND e.duration_seconds IS NOT NULL ORDER BY e.start_date DESC LIMIT 1
+    WHERE e.pipeline_pk = p.id AND e.duration_seconds IS NOT NULL ORDER BY e.start_date DESC LIMIT 1
 ) ended ON {_TIMED}
 LEFT JOIN LATERAL (
     SELECT * FROM observe.pipeline_execution e
-    WHERE e.pipeline_id = p.id AND e.type <> 'backfill' ORDER BY e.start_date DESC LIMIT 1
+    WHERE e.pipeline_pk = p.id AND e.type <> 'backfill' ORDER BY e.start_date DESC LIMIT 1
 ) begun ON {_TIMED}
 WHERE (p.active OR freshness.status <> 'skipped' OR timeliness.status <> 'skipped')
-  AND (CAST(:slugs AS text[]) IS NULL OR p.slug = ANY(CAST(:slugs AS text[])))
-ORDER BY p.slug
+  AND (CAST(:pipeline_ids AS text[]) IS NULL OR p.pipeline_id = ANY(CAST(:pipeline_ids AS text[])))
+ORDER BY p.pipeline_id
 """)  # noqa: S608 (column names of our own)
 
 
 def timing_inputs(
     db: sa.Connection, pipeline_ids: Collection[str] | None, *, untimed_since: datetime
 ) -> list[TimingInputs]:
-    """All that is declared now, and what is not while its checks still say something; runs that ended long ago rest."""
-    slugs = None if pipeline_ids is None else list(pipeline_ids)
-    rows = db.execute(_QUERY, {"slugs": slugs, "untimed_since": untimed_since}).mappings()
-    return [_standing(row) for row in rows]
+    """The inputs of active pipelines, and of others whose checks are not skipped yet.
+
+    Ended runs count as untimed when they ended since `untimed_since` and were not judged.
+    """
+    ids = None if pipeline_ids is None else list(pipeline_ids)
+    rows = db.execute(_QUERY, {"pipeline_ids": ids, "untimed_since": untimed_since}).mappings()
+    return [_timing_inputs(row) for row in rows]
 
 
 def asset_of(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The key of a pipeline's asset: the table it writes, or the asset that is observed."""
+    """The key of a pipeline's asset: the table it writes, or the watched asset."""
     if not row["managed"]:
-        return asset_key_of(row["slug"])
+        return asset_key_of(row["pipeline_id"])
     return (row["destination_connection_id"], row["destination_schema"], row["destination_table"])
 
 
-def _standing(row: sa.RowMapping) -> TimingInputs:
+def _timing_inputs(row: sa.RowMapping) -> TimingInputs:
     created, changed = _utc(row["created_at"]), row["updated_at"]
     return TimingInputs(
-        pipeline_id=row["slug"],
+        pipeline_id=row["pipeline_id"],
         name=row["name"],
         asset=asset_of({**row}),
         managed=row["managed"],
@@ -128,18 +131,18 @@ def _latest_start(row: sa.RowMapping) -> LastRequestedRun | None:
 
 
 def _open_runs(row: sa.RowMapping) -> tuple[RunTiming, ...]:
-    together = zip(row["open_ids"] or (), row["open_starts"] or (), strict=True)
-    return tuple(_run(number, start, None, outcome=None) for number, start in together)
+    pairs = zip(row["open_ids"] or (), row["open_starts"] or (), strict=True)
+    return tuple(_run(execution_id, start, None, outcome=None) for execution_id, start in pairs)
 
 
 def _untimed_runs(row: sa.RowMapping) -> tuple[RunTiming, ...]:
     columns = (row[f"untimed_{name}"] or () for name in ("ids", "starts", "ends", "outcomes"))
-    together = zip(*columns, strict=True)
-    return tuple(_run(number, start, end, outcome=outcome) for number, start, end, outcome in together)
+    pairs = zip(*columns, strict=True)
+    return tuple(_run(execution_id, start, end, outcome=outcome) for execution_id, start, end, outcome in pairs)
 
 
-def _run(number: int, start: datetime, end: datetime | None, *, outcome: bool | None) -> RunTiming:
-    return RunTiming(execution_id=number, started_at=_utc(start), ended_at=_moment(end), succeeded=outcome)
+def _run(execution_id: int, start: datetime, end: datetime | None, *, outcome: bool | None) -> RunTiming:
+    return RunTiming(execution_id=execution_id, started_at=_utc(start), ended_at=_moment(end), succeeded=outcome)
 
 
 def _utc(at: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""What the ledger gives of declared things."""
+"""Rows of declared things."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,10 +43,10 @@ class DataModelRow:
 class PipelineRow:
     """A pipeline as the ledger knows it.
 
-    `id` is the ledger's number and `pipeline_id` the declared id. `state` is what was declared; `paused` tells
-    whether it rests by that or because somebody paused it. `status` is idle, running, faulted or stopped.
-    One that is not `managed` is an asset that others make and the ledger observes: it has no connection, no data
-    model and no destination, and its `pipeline_id` is the asset's key.
+    `id` is the ledger's primary key and `pipeline_id` the declared id. `state` is the declared one; `paused` is true
+    by that or because somebody paused it. `status` is idle, running, faulted or stopped. One that is not `managed` is
+    a watched asset, defined elsewhere: it has no connection, no data model and no destination, and its `pipeline_id`
+    is the asset's key.
     """
 
     id: int
@@ -82,13 +82,13 @@ class PipelineRow:
 
     @property
     def paused(self) -> bool:
-        """Whether its schedule rests."""
+        """Whether its schedule is paused."""
         return self.paused_by_user or self.state == "paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynchroniseReport:
-    """What a synchronise did, each entry as `kind:id`, such as `pipeline:flights-hourly`."""
+    """The changes of one synchronise, each entry as `kind:id`, such as `pipeline:flights-hourly`."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()

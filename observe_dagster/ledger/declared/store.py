@@ -1,145 +1,135 @@
-"""Find connections, data models and pipelines, and keep what is wrong with them or was decided about them."""
+"""Declared connections, data models and pipelines: bring them in step with the project, look them up, fault, pause."""
 
-import difflib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from observe_dagster.errors import NotFoundError
+from observe_dagster.config.project import Project
 from observe_dagster.ledger.database import storable
-from observe_dagster.ledger.declared.rows import ConnectionRow, DataModelRow, PipelineRow
-from observe_dagster.ledger.schema.declared import connection, data_model, pipeline, pipeline_type
-from observe_dagster.ledger.schema.executions import pipeline_execution
-from observe_dagster.records import TableName
-
-_PIPELINES = sa.select(pipeline, pipeline_type.c.name.label("pipeline_type_name")).select_from(
-    pipeline.outerjoin(pipeline_type)
-)
-_PIPELINE_FIELDS = [name for name in PipelineRow.__slots__ if name not in ("pipeline_id", "destination", "errors")]
+from observe_dagster.ledger.declared.queries import not_found, select_pipelines, settled_status
+from observe_dagster.ledger.declared.rows import ConnectionRow, DataModelRow, PipelineRow, SynchroniseReport
+from observe_dagster.ledger.declared.synchronise import compare, declared_kinds, report, write
+from observe_dagster.ledger.schema.declared import connection, data_model, pipeline
+from observe_dagster.ledger.session import LedgerSession
 
 
-def resting_status() -> sa.ColumnElement[str]:
-    """The status of a pipeline that is not running: faulted while it has errors, stopped while it is paused."""
-    return sa.case(
-        (sa.func.jsonb_array_length(pipeline.c.errors) > 0, "faulted"),
-        (sa.or_(pipeline.c.paused_by_user, pipeline.c.state == "paused", sa.not_(pipeline.c.active)), "stopped"),
-        else_="idle",
-    )
+class DeclaredStore(LedgerSession):
+    """Declared connections, data models and pipelines, and their state."""
+
+    def synchronise(self, project: Project, *, now: datetime) -> SynchroniseReport:
+        """Bring the ledger in step with the project; writes nothing, and waits for nobody, when nothing differs."""
+        kinds = declared_kinds(project)
+        with self._begin() as db:
+            differences = compare(db, kinds)
+        if not all(difference.is_empty for difference in differences):
+            with self._begin() as db:
+                differences = write(db, kinds, now=now)
+        return report(kinds, differences)
+
+    def pipeline(self, pipeline_id: str) -> PipelineRow:
+        """The pipeline of that id, active or not; raises NotFoundError."""
+        with self._begin() as db:
+            rows = select_pipelines(db, pipeline.c.pipeline_id == pipeline_id)
+            if not rows:
+                raise not_found(db, "pipeline", pipeline.c.pipeline_id, pipeline_id)
+            return rows[0]
+
+    def pipelines(self, *, watched: bool = False) -> list[PipelineRow]:
+        """Every active pipeline, by id; with `watched` also the watched assets."""
+        with self._begin() as db:
+            return select_pipelines(db, pipeline.c.active, sa.true() if watched else pipeline.c.managed)
+
+    def connection(self, connection_id: str) -> ConnectionRow:
+        """The connection of that id; raises NotFoundError."""
+        return ConnectionRow(**self._get(connection, "connection", connection_id))
+
+    def connections(self) -> list[ConnectionRow]:
+        """Every active connection, by id."""
+        return [ConnectionRow(**values) for values in self._active(connection)]
+
+    def data_model(self, data_model_id: str) -> DataModelRow:
+        """The data model of that id; raises NotFoundError."""
+        return DataModelRow(**self._get(data_model, "data model", data_model_id))
+
+    def data_models(self) -> list[DataModelRow]:
+        """Every active data model, by id."""
+        return [DataModelRow(**values) for values in self._active(data_model)]
+
+    def fault_pipeline(self, pipeline_id: str, errors: Sequence[str]) -> None:
+        """Mark a pipeline faulted with at least one error."""
+        self._change_pipeline(pipeline_id, {"errors": _some(errors), "status": "faulted"})
+
+    def clear_pipeline_fault(self, pipeline_id: str) -> None:
+        """Clear a pipeline's fault."""
+        self._change_pipeline(pipeline_id, {"errors": []}, {"status": settled_status()})
+
+    def pause(self, pipeline_id: str) -> None:
+        """Pause a pipeline until it is resumed, whatever is declared; a running execution goes on."""
+        paused = {"paused_by_user": True, "updated_at": sa.func.now()}
+        self._change_pipeline(pipeline_id, paused, {"status": settled_status()})
+
+    def resume(self, pipeline_id: str) -> None:
+        """Undo a pause; a pipeline declared as paused stays paused."""
+        paused = {"paused_by_user": False, "updated_at": sa.func.now()}
+        self._change_pipeline(pipeline_id, paused, {"status": settled_status()})
+
+    def set_watermark(self, pipeline_id: str, watermark: str | None) -> None:
+        """Set a pipeline's watermark to the destination's."""
+        self._change_pipeline(pipeline_id, {"watermark": watermark})
+
+    def fault_connection(self, connection_id: str, errors: Sequence[str]) -> None:
+        """Mark a connection faulted with at least one error."""
+        self._set_status(connection, "connection", connection_id, "faulted", _some(errors))
+
+    def clear_connection_fault(self, connection_id: str) -> None:
+        """Mark a connection healthy."""
+        self._set_status(connection, "connection", connection_id, "healthy", [])
+
+    def invalidate_data_model(self, data_model_id: str, errors: Sequence[str]) -> None:
+        """Mark a data model invalid with at least one error."""
+        self._set_status(data_model, "data model", data_model_id, "invalid", _some(errors))
+
+    def validate_data_model(self, data_model_id: str) -> None:
+        """Mark a data model valid."""
+        self._set_status(data_model, "data model", data_model_id, "valid", [])
+
+    def _get(self, table: sa.Table, kind: str, key: str) -> dict[str, Any]:
+        with self._begin() as db:
+            row = db.execute(sa.select(table).where(table.c.id == key)).mappings().one_or_none()
+            if row is None:
+                raise not_found(db, kind, table.c.id, key)
+            return _values(row)
+
+    def _active(self, table: sa.Table) -> list[dict[str, Any]]:
+        with self._begin() as db:
+            statement = sa.select(table).where(table.c.active).order_by(table.c.id)
+            return [_values(row) for row in db.execute(statement).mappings()]
+
+    def _set_status(self, table: sa.Table, kind: str, key: str, status: str, errors: list[str]) -> None:
+        with self._begin() as db:
+            _update(db, table.c.id, kind, key, {"status": status, "errors": errors})
+
+    def _change_pipeline(self, pipeline_id: str, *changes: dict[str, Any]) -> None:
+        with self._begin() as db:
+            for values in changes:  # in turn, for the status follows from what was written before
+                _update(db, pipeline.c.pipeline_id, "pipeline", pipeline_id, values)
 
 
-def settled_status() -> sa.ColumnElement[str]:
-    """The status of a pipeline by its executions: running while one is open, else resting."""
-    is_open = sa.exists().where(
-        pipeline_execution.c.pipeline_id == pipeline.c.id, pipeline_execution.c.end_date.is_(None)
-    )
-    return sa.case((is_open, "running"), else_=resting_status())
+def _update(db: sa.Connection, column: sa.Column[str], kind: str, key: str, values: dict[str, Any]) -> None:
+    if db.execute(sa.update(column.table).where(column == key).values(values)).rowcount == 0:
+        raise not_found(db, kind, column, key)
 
 
-def find_pipeline(db: sa.Connection, pipeline_id: str) -> PipelineRow:
-    """The pipeline of that id, declared now or once; raises NotFoundError."""
-    row = db.execute(_PIPELINES.where(pipeline.c.slug == pipeline_id)).mappings().one_or_none()
-    if row is None:
-        raise not_found(db, "pipeline", pipeline.c.slug, pipeline_id)
-    return _pipeline_row(row)
+def _values(row: sa.RowMapping) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in row.items() if name != "content_hash"},
+        "errors": tuple(row["errors"]),
+    }
 
 
-def all_pipelines(db: sa.Connection, *, observed: bool = False) -> list[PipelineRow]:
-    """Every declared pipeline, by id; with `observed` also the assets that others make."""
-    chosen = pipeline.c.active if observed else sa.and_(pipeline.c.active, pipeline.c.managed)
-    rows = db.execute(_PIPELINES.where(chosen).order_by(pipeline.c.slug)).mappings()
-    return [_pipeline_row(row) for row in rows]
-
-
-def find_connection(db: sa.Connection, connection_id: str) -> ConnectionRow:
-    """The connection of that id; raises NotFoundError."""
-    row = db.execute(sa.select(connection).where(connection.c.id == connection_id)).mappings().one_or_none()
-    if row is None:
-        raise not_found(db, "connection", connection.c.id, connection_id)
-    return _connection_row(row)
-
-
-def all_connections(db: sa.Connection) -> list[ConnectionRow]:
-    """Every declared connection, by id."""
-    rows = db.execute(sa.select(connection).where(connection.c.active).order_by(connection.c.id)).mappings()
-    return [_connection_row(row) for row in rows]
-
-
-def find_data_model(db: sa.Connection, data_model_id: str) -> DataModelRow:
-    """The data model of that id; raises NotFoundError."""
-    row = db.execute(sa.select(data_model).where(data_model.c.id == data_model_id)).mappings().one_or_none()
-    if row is None:
-        raise not_found(db, "data model", data_model.c.id, data_model_id)
-    return _data_model_row(row)
-
-
-def all_data_models(db: sa.Connection) -> list[DataModelRow]:
-    """Every declared data model, by id."""
-    rows = db.execute(sa.select(data_model).where(data_model.c.active).order_by(data_model.c.id)).mappings()
-    return [_data_model_row(row) for row in rows]
-
-
-def set_pipeline_errors(db: sa.Connection, pipeline_id: str, errors: Sequence[str]) -> None:
-    """Fault a pipeline, or clear its fault with no errors."""
-    kept = [storable(error) for error in errors]
-    _change_pipeline(db, pipeline_id, errors=kept)
-    _change_pipeline(db, pipeline_id, status="faulted" if kept else settled_status())
-
-
-def set_paused(db: sa.Connection, pipeline_id: str, *, paused: bool) -> None:
-    """Pause or resume a pipeline whatever its files say; a running execution goes on."""
-    _change_pipeline(db, pipeline_id, paused_by_user=paused, updated_at=sa.func.now())
-    _change_pipeline(db, pipeline_id, status=settled_status())
-
-
-def set_watermark(db: sa.Connection, pipeline_id: str, watermark: str | None) -> None:
-    """Set the watermark to what the destination says."""
-    _change_pipeline(db, pipeline_id, watermark=watermark)
-
-
-def set_connection_errors(db: sa.Connection, connection_id: str, errors: Sequence[str]) -> None:
-    """Fault a connection, or clear its fault with no errors."""
-    values = {"errors": [storable(error) for error in errors], "status": "faulted" if errors else "healthy"}
-    if db.execute(sa.update(connection).where(connection.c.id == connection_id).values(values)).rowcount == 0:
-        raise not_found(db, "connection", connection.c.id, connection_id)
-
-
-def set_data_model_errors(db: sa.Connection, data_model_id: str, errors: Sequence[str]) -> None:
-    """Invalidate a data model, or validate it with no errors."""
-    values = {"errors": [storable(error) for error in errors], "status": "invalid" if errors else "valid"}
-    if db.execute(sa.update(data_model).where(data_model.c.id == data_model_id).values(values)).rowcount == 0:
-        raise not_found(db, "data model", data_model.c.id, data_model_id)
-
-
-def not_found(db: sa.Connection, kind: str, column: sa.Column[str], wanted: str) -> NotFoundError:
-    """The error for a name that is not there, with the closest name that is."""
-    names = db.execute(sa.select(column)).scalars().all()
-    close = difflib.get_close_matches(wanted, names, n=1)
-    return NotFoundError(kind, wanted, close[0] if close else None)
-
-
-def _change_pipeline(db: sa.Connection, pipeline_id: str, **values: object) -> None:
-    if db.execute(sa.update(pipeline).where(pipeline.c.slug == pipeline_id).values(**values)).rowcount == 0:
-        raise not_found(db, "pipeline", pipeline.c.slug, pipeline_id)
-
-
-def _pipeline_row(found: sa.RowMapping) -> PipelineRow:
-    destination = TableName(schema=found["destination_schema"], table=found["destination_table"])
-    return PipelineRow(
-        pipeline_id=found["slug"],
-        destination=destination if found["managed"] else None,
-        errors=tuple(found["errors"]),
-        **{name: found[name] for name in _PIPELINE_FIELDS},
-    )
-
-
-def _connection_row(row: sa.RowMapping) -> ConnectionRow:
-    found: dict[str, Any] = {name: row[name] for name in ConnectionRow.__slots__}
-    found["errors"] = tuple(found["errors"])
-    return ConnectionRow(**found)
-
-
-def _data_model_row(row: sa.RowMapping) -> DataModelRow:
-    found: dict[str, Any] = {name: row[name] for name in DataModelRow.__slots__}
-    found["errors"] = tuple(found["errors"])
-    return DataModelRow(**found)
+def _some(errors: Sequence[str]) -> list[str]:
+    if not errors:
+        raise ValueError("a fault needs at least one error")
+    return [storable(error) for error in errors]

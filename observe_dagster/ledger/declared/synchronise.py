@@ -1,25 +1,26 @@
-"""Bring the ledger in step with what is declared: a few statements however many pipelines there are.
+"""Bring the ledger in step with the project: a few statements however many pipelines there are.
 
-What the files say is the truth: every declared column is written anew when the content hash differs, so a key that
+The project is the truth: every declared column is written anew when the content hash differs, so a key that
 was removed becomes null; what is no longer declared becomes inactive.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from observe_dagster.config.models.data_model import DataModel
-from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, Pipeline, PipelineType
+from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, Pipeline
 from observe_dagster.config.project import Project, content_hash
 from observe_dagster.config.secrets import masked
-from observe_dagster.ledger.database import advisory_key
+from observe_dagster.ledger.database import advisory_key, among
+from observe_dagster.ledger.declared.queries import settled_status
 from observe_dagster.ledger.declared.retire import retire_anomaly_checks
 from observe_dagster.ledger.declared.rows import SynchroniseReport
-from observe_dagster.ledger.declared.store import settled_status
 from observe_dagster.ledger.schema.checks import anomaly_detection_result, anomaly_detection_rule
 from observe_dagster.ledger.schema.declared import connection, data_model, pipeline, pipeline_type
 
@@ -28,7 +29,7 @@ _EXPECTATIONS = tuple(Expectations.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
+class Kind:
     """One kind of declared thing: its table, its key's column, and what is declared, by key."""
 
     name: str
@@ -39,7 +40,9 @@ class _Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Difference:
+class Difference:
+    """The keys of one kind, by what is to be done with them."""
+
     added: tuple[str, ...]
     changed: tuple[str, ...]
     unchanged: tuple[str, ...]
@@ -47,51 +50,42 @@ class _Difference:
 
     @property
     def to_write(self) -> tuple[str, ...]:
+        """The keys whose rows are written."""
         return self.added + self.changed
 
     @property
     def is_empty(self) -> bool:
+        """Whether nothing is to be written."""
         return not (self.added or self.changed or self.gone)
 
 
-def synchronise(engine: sa.Engine, project: Project, *, now: datetime) -> SynchroniseReport:
-    """Write what differs; writes nothing, and waits for nobody, when nothing does."""
-    kinds = _kinds(project)
-    with engine.connect() as db:
-        differences = _compare(db, kinds)
-    if not all(difference.is_empty for difference in differences):
-        with engine.begin() as db:
-            db.execute(sa.select(sa.func.pg_advisory_xact_lock(advisory_key("synchronise"))))
-            differences = _compare(db, kinds)
-            _write(db, kinds, differences, now=now)
-    return _report(kinds, differences)
-
-
-def _kinds(project: Project) -> tuple[_Kind, ...]:
+def declared_kinds(project: Project) -> tuple[Kind, ...]:
+    """The declared things of each kind, with their content hashes."""
     return (
         _kind("connection", connection, "id", {item.id: item for item in project.connections}),
         _kind("data_model", data_model, "id", {item.id: item for item in project.data_models}),
         _kind("pipeline_type", pipeline_type, "name", {item.name: item for item in project.pipeline_types}),
-        _kind("pipeline", pipeline, "slug", {item.id: item for item in project.pipelines}),
+        _kind("pipeline", pipeline, "pipeline_id", {item.id: item for item in project.pipelines}),
     )
 
 
-def _kind(name: str, table: sa.Table, key: str, declared: Mapping[str, Any]) -> _Kind:
-    hashes = {slug: content_hash(item) for slug, item in declared.items()}
-    return _Kind(name=name, table=table, key=key, declared=declared, hashes=hashes)
+def _kind(name: str, table: sa.Table, key: str, declared: Mapping[str, Any]) -> Kind:
+    hashes = {item_id: content_hash(item) for item_id, item in declared.items()}
+    return Kind(name=name, table=table, key=key, declared=declared, hashes=hashes)
 
 
-def _compare(db: sa.Connection, kinds: Iterable[_Kind]) -> list[_Difference]:
+def compare(db: sa.Connection, kinds: Iterable[Kind]) -> list[Difference]:
+    """How the ledger differs from what is declared, for each kind."""
     return [_difference(db, kind) for kind in kinds]
 
 
-def _difference(db: sa.Connection, kind: _Kind) -> _Difference:
+def _difference(db: sa.Connection, kind: Kind) -> Difference:
     columns = kind.table.c
     chosen = sa.select(columns[kind.key], columns.content_hash, columns.active)
     rows = db.execute(chosen.where(columns.managed) if kind.table is pipeline else chosen)
     stored = {key: (known, active) for key, known, active in rows}
     same = {key for key, known in kind.hashes.items() if stored.get(key) == (known, True)}
-    return _Difference(
+    return Difference(
         added=tuple(key for key in kind.hashes if key not in stored),
         changed=tuple(key for key in kind.hashes if key in stored and key not in same),
         unchanged=tuple(key for key in kind.hashes if key in same),
@@ -99,44 +93,45 @@ def _difference(db: sa.Connection, kind: _Kind) -> _Difference:
     )
 
 
-def _write(db: sa.Connection, kinds: tuple[_Kind, ...], differences: list[_Difference], *, now: datetime) -> None:
+def write(db: sa.Connection, kinds: tuple[Kind, ...], *, now: datetime) -> list[Difference]:
+    """Write what differs, one process at a time; returns the differences."""
+    db.execute(sa.select(sa.func.pg_advisory_xact_lock(advisory_key("synchronise"))))
+    differences = compare(db, kinds)
     connections, data_models, types, pipelines = kinds
     cleared = {"errors": []}
     of_connections, of_data_models, of_types, of_pipelines = differences
     _upsert(db, connections, of_connections, _connection_values, {**cleared, "status": "healthy"}, now=now)
     _upsert(db, data_models, of_data_models, _data_model_values, {**cleared, "status": "valid"}, now=now)
-    _upsert(db, types, of_types, _type_values, {}, now=now)
-    numbers = {row.name: row.id for row in db.execute(sa.select(pipeline_type.c.name, pipeline_type.c.id))}
-
-    def pipeline_values(declared: Pipeline) -> _Row:
-        return _pipeline_values(declared, numbers)
-
-    _upsert(db, pipelines, of_pipelines, pipeline_values, cleared, now=now)
-    mended = _using(pipelines, {*of_connections.changed}, {*of_data_models.changed})
-    if mended:
-        db.execute(sa.update(pipeline).where(_among(pipeline.c.slug, mended)).values(**cleared, load_lineage=True))
-    touched = sorted({*of_pipelines.to_write, *of_pipelines.gone, *mended})
+    _upsert(db, types, of_types, _expectations, {}, now=now)
+    type_ids = {row.name: row.id for row in db.execute(sa.select(pipeline_type.c.name, pipeline_type.c.id))}
+    _upsert(db, pipelines, of_pipelines, partial(_pipeline_values, type_ids), cleared, now=now)
+    dependent = _using(pipelines, {*of_connections.changed}, {*of_data_models.changed})
+    if dependent:
+        of_dependent = among(pipeline.c.pipeline_id, dependent)
+        db.execute(sa.update(pipeline).where(of_dependent).values(**cleared, load_lineage=True))
+    affected = sorted({*of_pipelines.to_write, *of_pipelines.gone, *dependent})
     for kind, difference in zip(kinds, differences, strict=True):
         _deactivate(db, kind, difference.gone, now=now)
-    if touched:
-        db.execute(sa.update(pipeline).where(_among(pipeline.c.slug, touched)).values(status=settled_status()))
-        rules = {slug: pipelines.declared[slug].anomaly_detection_rules for slug in of_pipelines.to_write}
+    if affected:
+        db.execute(sa.update(pipeline).where(among(pipeline.c.pipeline_id, affected)).values(status=settled_status()))
+        rules = {key: pipelines.declared[key].anomaly_detection_rules for key in of_pipelines.to_write}
         write_rules(db, rules, now=now)
-        retire_anomaly_checks(db, touched, now=now)
+        retire_anomaly_checks(db, affected, now=now)
+    return differences
 
 
-def _using(pipelines: _Kind, connections: Collection[str], data_models: Collection[str]) -> list[str]:
-    """The pipelines that work with any of these: what faulted them may be mended."""
+def _using(pipelines: Kind, connections: Collection[str], data_models: Collection[str]) -> list[str]:
+    """The pipelines that work with any of these: the cause of their fault may be fixed."""
     return [
-        slug
-        for slug, declared in pipelines.declared.items()
+        pipeline_id
+        for pipeline_id, declared in pipelines.declared.items()
         if declared.data_model_id in data_models
         or not {declared.connection_id, declared.destination.connection_id}.isdisjoint(connections)
     ]
 
 
 def _upsert(
-    db: sa.Connection, kind: _Kind, difference: _Difference, values_of: Any, on_change: _Row, *, now: datetime
+    db: sa.Connection, kind: Kind, difference: Difference, values_of: Any, on_change: _Row, *, now: datetime
 ) -> None:
     rows = [
         {
@@ -156,15 +151,10 @@ def _upsert(
     db.execute(statement.on_conflict_do_update(index_elements=[kind.key], set_={**written, **on_change}), rows)
 
 
-def _deactivate(db: sa.Connection, kind: _Kind, gone: tuple[str, ...], *, now: datetime) -> None:
+def _deactivate(db: sa.Connection, kind: Kind, gone: tuple[str, ...], *, now: datetime) -> None:
     if gone:
-        statement = sa.update(kind.table).where(_among(kind.table.c[kind.key], gone))
+        statement = sa.update(kind.table).where(among(kind.table.c[kind.key], gone))
         db.execute(statement.values(active=False, updated_at=now))
-
-
-def _among(column: sa.Column[str], keys: Iterable[str]) -> sa.ColumnElement[bool]:
-    """One array parameter instead of one parameter for each key, of which PostgreSQL takes 65 535."""
-    return column == sa.any_(sa.bindparam(None, list(keys), type_=sa.ARRAY(sa.Text)))
 
 
 def _connection_values(declared: Any) -> _Row:
@@ -181,19 +171,15 @@ def _data_model_values(declared: DataModel) -> _Row:
     return {"name": declared.name, "state": declared.state, "type": declared.type, "config": config}
 
 
-def _type_values(declared: PipelineType) -> _Row:
-    return _expectations(declared)
-
-
 def _expectations(declared: Expectations) -> _Row:
     return {name: getattr(declared, name) for name in _EXPECTATIONS}
 
 
-def _pipeline_values(declared: Pipeline, type_numbers: Mapping[str, int]) -> _Row:
+def _pipeline_values(type_ids: Mapping[str, int], declared: Pipeline) -> _Row:
     destination = declared.destination
     return {
         "name": declared.name,
-        "pipeline_type_id": type_numbers.get(declared.pipeline_type_name or ""),
+        "pipeline_type_id": type_ids.get(declared.pipeline_type_name or ""),
         "connection_id": declared.connection_id,
         "data_model_id": declared.data_model_id,
         "destination_connection_id": destination.connection_id,
@@ -220,38 +206,37 @@ def write_rules(
     """
     if not declared:
         return
-    numbers = {row.slug: row.id for row in db.execute(_numbers(declared))}
+    columns = sa.select(pipeline.c.pipeline_id, pipeline.c.id).where(among(pipeline.c.pipeline_id, declared))
+    pks = {row.pipeline_id: row.id for row in db.execute(columns)}
     rows = [
-        {"pipeline_id": numbers[slug], **rule.model_dump(), "created_at": now, "updated_at": now}
-        for slug, rules in declared.items()
+        {"pipeline_pk": pks[pipeline_id], **rule.model_dump(), "created_at": now, "updated_at": now}
+        for pipeline_id, rules in declared.items()
         for rule in rules
     ]
     rule, result = anomaly_detection_rule.c, anomaly_detection_result.c
-    kept = {(row["pipeline_id"], row["metric_field"]) for row in rows}
-    of_these = rule.pipeline_id == sa.any_(sa.bindparam(None, list(numbers.values()), type_=sa.ARRAY(sa.BigInteger)))
-    stored = db.execute(sa.select(rule.id, rule.pipeline_id, rule.metric_field).where(of_these))
-    removed = [number for number, owner, metric in stored if not only_add and (owner, metric) not in kept]
+    kept = {(row["pipeline_pk"], row["metric_field"]) for row in rows}
+    of_these = among(rule.pipeline_pk, pks.values(), sa.BigInteger)
+    stored = db.execute(sa.select(rule.id, rule.pipeline_pk, rule.metric_field).where(of_these))
+    removed = [rule_id for rule_id, owner, metric in stored if not only_add and (owner, metric) not in kept]
     if removed:
-        chosen = rule.id == sa.any_(sa.bindparam(None, removed, type_=sa.ARRAY(sa.BigInteger)))
+        chosen = among(rule.id, removed, sa.BigInteger)
         has_results = sa.exists().where(result.rule_id == rule.id)
         db.execute(sa.delete(anomaly_detection_rule).where(chosen, sa.not_(has_results)))
         db.execute(sa.update(anomaly_detection_rule).where(chosen).values(active=False, updated_at=now))
     if rows:
         statement = insert(anomaly_detection_rule)
-        fresh = ("pipeline_id", "metric_field", "created_at")
+        fresh = ("pipeline_pk", "metric_field", "created_at")
         written = {name: statement.excluded[name] for name in rows[0] if name not in fresh}
-        keys = ["pipeline_id", "metric_field"]
+        keys = ["pipeline_pk", "metric_field"]
         db.execute(statement.on_conflict_do_update(index_elements=keys, set_=written), rows)
 
 
-def _numbers(slugs: Iterable[str]) -> sa.Select[Any, Any]:
-    return sa.select(pipeline.c.slug, pipeline.c.id).where(_among(pipeline.c.slug, slugs))
+def report(kinds: tuple[Kind, ...], differences: list[Difference]) -> SynchroniseReport:
+    """What was done, by kind and key."""
 
-
-def _report(kinds: tuple[_Kind, ...], differences: list[_Difference]) -> SynchroniseReport:
     def entries(part: str) -> tuple[str, ...]:
         pairs = zip(kinds, differences, strict=True)
-        return tuple(f"{kind.name}:{key}" for kind, found in pairs for key in getattr(found, part))
+        return tuple(f"{kind.name}:{key}" for kind, difference in pairs for key in getattr(difference, part))
 
     return SynchroniseReport(
         added=entries("added"),

@@ -1,1 +1,1 @@
-"""What ran: executions, their lock, their statements."""
+"""Executions, their lock, their statements and schema changes."""

@@ -32,7 +32,7 @@ _HELD = """
 
 @dataclass(frozen=True, slots=True)
 class PipelineLock:
-    """The answer to a try: true when acquired."""
+    """The result of a try: true when acquired."""
 
     acquired: bool
     _session: psycopg.Connection[Any]
@@ -42,7 +42,7 @@ class PipelineLock:
         return self.acquired
 
     def still_held(self) -> bool:
-        """Ask the server whether the lock is still ours: false once the connection was lost."""
+        """Ask the server whether the lock is still held: false once the connection was lost."""
         if not self.acquired:
             return False
         try:
@@ -67,7 +67,7 @@ def pipeline_lock(engine: sa.Engine, pipeline_id: str) -> Generator[PipelineLock
             fail(error, engine.url)
         yield PipelineLock(row is not None and bool(row[0]), session, key)
     finally:
-        # Ending the session releases the lock too, but some time after we have gone on.
+        # Ending the session releases the lock too, but some time after this process has gone on.
         with suppress(psycopg.Error):
             session.execute("SELECT pg_advisory_unlock_all()")
         session.close()
@@ -75,8 +75,8 @@ def pipeline_lock(engine: sa.Engine, pipeline_id: str) -> Generator[PipelineLock
 
 def _open_session(engine: sa.Engine) -> psycopg.Connection[Any]:
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    given: dict[str, Any] = {**arguments, **KEEPALIVE, "application_name": "observe lock", "connect_timeout": 10}
-    session = psycopg.connect(**given, autocommit=True)
+    parameters: dict[str, Any] = {**arguments, **KEEPALIVE, "application_name": "observe lock", "connect_timeout": 10}
+    session = psycopg.connect(**parameters, autocommit=True)
     try:
         session.execute(_SESSION)
     except psycopg.Error:

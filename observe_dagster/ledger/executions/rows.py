@@ -1,4 +1,4 @@
-"""What the ledger answers with: frozen rows, every time aware and in UTC."""
+"""Rows of executions and pages of them; every time is aware and in UTC."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from observe_dagster.records import Counts, RunStatus, RunType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionRow:
-    """One run of one pipeline; `counts` is None until it ends well.
+    """One run of one pipeline; `counts` is None until it succeeds.
 
     `watermark` is where it started from, `next_watermark` what it planned to reach, `reached_watermark` what it
     committed. `retry_errors` are the errors of earlier attempts of the same run.

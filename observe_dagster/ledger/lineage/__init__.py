@@ -1,1 +1,1 @@
-"""What comes from what."""
+"""Lineage of tables and columns."""

@@ -1,4 +1,4 @@
-"""What the ledger gives of lineage: addresses, edges, nodes and graphs, and scripts taken in."""
+"""Rows of lineage: addresses, edges, nodes and graphs, and scripts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressRef:
-    """A place data comes from or goes to; `name` is unique among all addresses."""
+    """An address that data comes from or goes to; `name` is unique among all addresses."""
 
     name: str
     type_name: str
@@ -49,7 +49,7 @@ class LineageNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineageGraph:
-    """What lies up or down from `start`: each node once, the nearest first, and edges as (source id, target id)."""
+    """What is upstream or downstream of `start`: each node once, the nearest first, edges as (source id, target id)."""
 
     start: LineageNode
     direction: Direction
@@ -60,9 +60,9 @@ class LineageGraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """A table or view that a script names, with the columns the script tells of it.
+    """A table or view that a script names, with the columns the script names of it.
 
-    `defined` tells that the script says all there is to say of where it comes from.
+    `defined` means that the script's edges are the asset's complete sources.
     """
 
     address: AddressRef
@@ -72,7 +72,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """SQL to take in: taking in another text of the same `name` replaces what the first one said."""
+    """SQL to ingest; ingesting another text of the same `name` replaces the assets and edges of the first."""
 
     name: str
     platform: str
@@ -84,7 +84,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """The names of a script's assets, and which of them are new or not as they were."""
+    """The names of a script's assets, and which of them are new or modified."""
 
     assets: tuple[str, ...]
     added: tuple[str, ...]

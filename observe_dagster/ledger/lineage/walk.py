@@ -1,6 +1,6 @@
 """Find a table or column by its path, and walk the edges up or down from it.
 
-A walk asks once per level for the edges of the nodes that the level before has found anew, so that each edge is read
+A walk asks once per level for the edges of the nodes that are new in the level before, so that each edge is read
 once however many ways and circles lead to it. A recursive query would have to carry the depth in its rows, and so
 visit a node of a circle again at each depth.
 """
@@ -14,6 +14,7 @@ from sqlalchemy.sql.functions import Function
 from observe_dagster.config.models.paths import parse_path, path_text
 from observe_dagster.config.yaml.suggest import closest
 from observe_dagster.errors import LedgerError, NotFoundError
+from observe_dagster.ledger.database import among
 from observe_dagster.ledger.lineage.rows import Direction, LineageGraph, LineageNode
 from observe_dagster.ledger.schema.lineage import address, address_column, address_lineage, address_type, column_lineage
 
@@ -32,13 +33,13 @@ def find(db: sa.Connection, text: str) -> LineageNode:
     except ValueError as error:
         raise LedgerError(f"{error}.") from None
     exact = [*_tables(db, text), *_tables(db, path_text(parts)), *_columns(db, parts)]
-    found = {(node.path, node.column): node for node in exact or _by_suffix(db, parts)}
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if not found:
+    matches = {(node.path, node.column): node for node in exact or _by_suffix(db, parts)}
+    if len(matches) == 1:
+        return next(iter(matches.values()))
+    if not matches:
         names = list(db.execute(sa.select(address.c.name)).scalars())
         raise NotFoundError("table or column with lineage", text, closest(text, names))
-    paths = sorted(path_text((*path, column) if column else path) for path, column in found)
+    paths = sorted(path_text((*path, column) if column else path) for path, column in matches)
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     raise LedgerError(f"{text!r} may be {', '.join(paths[:_SHOWN])}{more}; write more of its path.")
 
@@ -60,13 +61,15 @@ def walk(db: sa.Connection, start: LineageNode, direction: Direction, max_depth:
     edges: list[tuple[int, int]] = []
     level = [start.id]
     for depth in range(1, max_depth + 1):
-        here, there = (ends or [] for ends in db.execute(query, {"frontier": level}).one())
-        edges.extend(zip(here, there, strict=True) if direction == "downstream" else zip(there, here, strict=True))
-        level = sorted(set(there) - depths.keys())
+        near_ids, far_ids = (ends or [] for ends in db.execute(query, {"frontier": level}).one())
+        edges.extend(
+            zip(near_ids, far_ids, strict=True) if direction == "downstream" else zip(far_ids, near_ids, strict=True)
+        )
+        level = sorted(set(far_ids) - depths.keys())
         depths |= dict.fromkeys(level, depth)
         if not level:
             break
-    nodes = _nodes(db, start, {number: depth for number, depth in depths.items() if depth})
+    nodes = _nodes(db, start, {node_id: depth for node_id, depth in depths.items() if depth})
     return LineageGraph(
         start=start,
         direction=direction,
@@ -77,10 +80,9 @@ def walk(db: sa.Connection, start: LineageNode, direction: Direction, max_depth:
 
 
 def _nodes(db: sa.Connection, start: LineageNode, depths: Mapping[int, int]) -> list[LineageNode]:
-    wanted = sa.bindparam(None, list(depths), type_=sa.ARRAY(sa.BigInteger))
     if start.column is None:
-        return _read_tables(db, address.c.id == sa.any_(wanted), depths=depths)
-    return _read_columns(db, address_column.c.id == sa.any_(wanted), depths=depths)
+        return _read_tables(db, among(address.c.id, depths, sa.BigInteger), depths=depths)
+    return _read_columns(db, among(address_column.c.id, depths, sa.BigInteger), depths=depths)
 
 
 def _tables(db: sa.Connection, name: str) -> list[LineageNode]:
@@ -115,13 +117,13 @@ def _read_tables(
     query = query.group_by(address.c.id, address.c.name, address_type.c.name)
     return [
         LineageNode(
-            id=number,
+            id=node_id,
             path=_path(name),
             type_name=kind,
             columns=tuple(sorted(columns or ())),
-            depth=depths.get(number, 0),
+            depth=depths.get(node_id, 0),
         )
-        for number, name, kind, columns in db.execute(query.where(*where)).all()
+        for node_id, name, kind, columns in db.execute(query.where(*where)).all()
     ]
 
 
@@ -131,8 +133,8 @@ def _read_columns(
     query = sa.select(address_column.c.id, address_column.c.name, address.c.name, address_type.c.name)
     joined = query.join(address, address.c.id == address_column.c.address_id).join(address_type)
     return [
-        LineageNode(id=number, path=_path(name), type_name=kind, column=column, depth=depths.get(number, 0))
-        for number, column, name, kind in db.execute(joined.where(*where)).all()
+        LineageNode(id=node_id, path=_path(name), type_name=kind, column=column, depth=depths.get(node_id, 0))
+        for node_id, column, name, kind in db.execute(joined.where(*where)).all()
     ]
 
 

@@ -12,7 +12,8 @@ from time import monotonic
 from typing import Any, NoReturn, Protocol
 
 from observe_dagster.errors import PublishError, RateLimitedError, RefusedCredentialsError, UnreachableError
-from observe_dagster.ledger.outbox.outbox import Outbox, Publication
+from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.ledger.outbox.rows import Publication
 
 LEASE = timedelta(minutes=2)
 WAIT_FOR_CREDENTIALS = timedelta(minutes=5)

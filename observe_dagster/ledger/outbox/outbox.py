@@ -1,4 +1,4 @@
-"""The outbox: what is to be told to others, kept until it was told, shared by any number of workers.
+"""The outbox: publications to other systems, kept until they are delivered, shared by any number of workers.
 
 A worker claims an item under a lease. While the lease lasts nobody else gets the item, nor any later one with the
 same ordering key; a worker that dies lets its lease run out, and the item is claimed again. So items of one ordering
@@ -9,7 +9,6 @@ item may also name other ordering keys that it has to come after: it waits for t
 import random
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,30 +17,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from observe_dagster.errors import NotFoundError
 from observe_dagster.ledger.database import storable
-from observe_dagster.ledger.ledger import Ledger
+from observe_dagster.ledger.outbox.enqueue import EnqueueStore
+from observe_dagster.ledger.outbox.rows import Publication
+from observe_dagster.ledger.outbox.unpublished import PublishedStore
 from observe_dagster.ledger.schema.outbox import publication
 
 FIRST_WAIT = timedelta(seconds=10)
 LONGEST_WAIT = timedelta(minutes=15)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
-    """One item of the outbox; `state` is pending, sent or dead, `attempts` counts the claims."""
-
-    id: int
-    publisher: str
-    kind: str
-    ordering_key: str
-    record: Mapping[str, Any] = field(hash=False)
-    state: str
-    attempts: int
-    next_attempt_at: datetime
-    last_error: str | None
-    created_at: datetime
-    sent_at: datetime | None
-    lease: str | None = field(repr=False)
-    receipt: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 FIELDS = [publication.c[name] for name in Publication.__slots__]
@@ -49,9 +31,9 @@ FIELDS = [publication.c[name] for name in Publication.__slots__]
 
 
 def _first_pending(publisher: str, key: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
-    """The oldest item of an ordering key that waits.
+    """The oldest pending item of an ordering key.
 
-    Asked for in the order of the index, for as a join PostgreSQL would compare all items with all while it has no
+    Selected in the order of the index, for as a join PostgreSQL would compare all items with all while it has no
     statistics of the table, which is when many come at once.
     """
     each = publication.alias()
@@ -66,11 +48,8 @@ def wait_before(attempt: int, *, share: float) -> timedelta:
     return longest * (0.5 + share / 2)
 
 
-class Outbox:
-    """What workers do with the outbox; each verb is one transaction and raises LedgerError."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+class Outbox(EnqueueStore, PublishedStore):
+    """Publications to other systems, for those who put them in and those who deliver them."""
 
     def claim(
         self, publisher: str, *, limit: int, lease: timedelta, now: datetime, kind: str | None = None
@@ -100,18 +79,18 @@ class Outbox:
             .values(lease=uuid.uuid4().hex, leased_until=now + lease, attempts=publication.c.attempts + 1)
             .returning(*FIELDS)
         )
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             items = [Publication(**row) for row in db.execute(claimed).mappings()]
         return sorted(items, key=lambda item: item.id)
 
     def sent(self, item: Publication, *, now: datetime, receipt: Mapping[str, Any] | None = None) -> bool:
-        """Note that an item arrived; false when its lease ran out and somebody else has it."""
+        """Mark an item as sent; false when its lease ran out and another worker has it."""
         return self.all_sent([item], now=now, receipt=receipt) == 1
 
     def all_sent(self, items: Sequence[Publication], *, now: datetime, receipt: Mapping[str, Any] | None = None) -> int:
-        """Note that items arrived together; returns how many of them were still held.
+        """Mark items as sent together; returns how many of them were still leased.
 
-        `receipt` is what the receiver answered, its `invocation_id` where there is one.
+        `receipt` is the receiver's answer, its `invocation_id` where there is one.
         """
         invocation_id = (receipt or {}).get("invocation_id")
         return self._settle(
@@ -132,7 +111,7 @@ class Outbox:
     def retry_all_later(
         self, items: Sequence[Publication], error: str, *, now: datetime, retry_after: timedelta | None = None
     ) -> datetime:
-        """Give items back after a failure of all of them; the one that failed most often says how long they wait."""
+        """Give items back after a failure of all of them; they wait as long as the one that failed most often."""
         attempts = max((item.attempts for item in items), default=1)
         wait = wait_before(attempts, share=random.random())  # noqa: S311 - not for secrets
         due = now + max(wait, retry_after or wait)
@@ -140,7 +119,7 @@ class Outbox:
         return due
 
     def release(self, items: Sequence[Publication], *, due: datetime | None = None, error: str | None = None) -> int:
-        """Give items back that were not tried: the claim does not count. They are due as before, or at `due`."""
+        """Give items back that were not sent: the claim does not count. They are due as before, or at `due`."""
         values: dict[str, Any] = {"attempts": publication.c.attempts - 1}
         if due is not None:
             values["next_attempt_at"] = due
@@ -149,15 +128,15 @@ class Outbox:
         return self._settle(items, **values)
 
     def dead_letter(self, item: Publication, reason: str) -> bool:
-        """Give an item up with the reason; what comes after it is no longer held back."""
+        """Make an item a dead letter with the reason; later ones of its ordering key are no longer held back."""
         return self._settle([item], state="dead", last_error=storable(reason)) == 1
 
     def requeue(self, publisher: str, *, now: datetime, ids: Collection[int] | None = None) -> int:
-        """Make dead items, all or those of `ids`, due again; returns how many."""
+        """Make dead letters, all or those of `ids`, pending and due; returns how many."""
         statement = sa.update(publication).where(publication.c.publisher == publisher, publication.c.state == "dead")
         if ids is not None:
             statement = statement.where(publication.c.id.in_(ids))
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             return db.execute(statement.values(state="pending", attempts=0, next_attempt_at=now)).rowcount
 
     def items(
@@ -167,13 +146,13 @@ class Outbox:
         statement = sa.select(*FIELDS).where(publication.c.publisher == publisher, publication.c.state.in_(states))
         if of is not None:
             statement = statement.where(publication.c.ordering_key == of)
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             rows = db.execute(statement.order_by(publication.c.id.desc()).limit(limit)).mappings()
             return [Publication(**row) for row in rows]
 
     def publishers(self) -> list[str]:
-        """Everybody whose items are in the outbox, by name."""
-        with self._ledger.transaction() as db:
+        """The names of all publishers with items in the outbox, in order."""
+        with self._begin() as db:
             return list(
                 db.execute(sa.select(publication.c.publisher).distinct().order_by(publication.c.publisher)).scalars()
             )
@@ -181,50 +160,55 @@ class Outbox:
     def counts(self, publisher: str) -> dict[str, int]:
         """How many items are in each state."""
         statement = sa.select(publication.c.state, sa.func.count()).where(publication.c.publisher == publisher)
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             return {row[0]: row[1] for row in db.execute(statement.group_by(publication.c.state))}
 
-    def item(self, number: int) -> Publication:
-        """The item of that number; raises NotFoundError."""
-        with self._ledger.transaction() as db:
-            row = db.execute(sa.select(*FIELDS).where(publication.c.id == number)).mappings().one_or_none()
+    def item(self, item_id: int) -> Publication:
+        """The item of that id; raises NotFoundError."""
+        with self._begin() as db:
+            row = db.execute(sa.select(*FIELDS).where(publication.c.id == item_id)).mappings().one_or_none()
         if row is None:
-            raise NotFoundError("publication", str(number))
+            raise NotFoundError("publication", str(item_id))
         return Publication(**row)
 
     def oldest_pending(self, publisher: str) -> datetime | None:
-        """When the item that waits longest was put in; None when none waits."""
+        """When the oldest pending item was put in; None when none is pending."""
         chosen = (publication.c.publisher == publisher, publication.c.state == "pending")
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             return db.execute(sa.select(sa.func.min(publication.c.created_at)).where(*chosen)).scalar_one()
 
     def latest_sent(self, publisher: str) -> datetime | None:
-        """When an item arrived last; None before the first."""
-        with self._ledger.transaction() as db:
+        """When an item was last sent; None before the first."""
+        with self._begin() as db:
             statement = sa.select(sa.func.max(publication.c.sent_at)).where(publication.c.publisher == publisher)
             return db.execute(statement).scalar_one()
 
     def make_due(self, publisher: str, *, now: datetime) -> int:
-        """Let what waits for a later attempt be tried now; returns how many."""
+        """Make pending items that wait for a later attempt due; returns how many."""
         waiting = (publication.c.publisher == publisher, publication.c.state == "pending")
         statement = sa.update(publication).where(*waiting, publication.c.next_attempt_at > now)
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             return db.execute(statement.values(next_attempt_at=now)).rowcount
 
     def defer_all(self, publisher: str, *, until: datetime) -> int:
-        """Let nothing of a publisher that nobody holds be due before `until`; returns how many items it moved."""
+        """Let no pending item of a publisher that is not leased be due before `until`; returns how many it moved."""
         free = (publication.c.publisher == publisher, publication.c.state == "pending", publication.c.lease.is_(None))
         statement = sa.update(publication).where(*free, publication.c.next_attempt_at < until)
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             return db.execute(statement.values(next_attempt_at=until)).rowcount
+
+    def delete(self, ordering_keys: Collection[str]) -> None:
+        """Delete the items of these ordering keys, whatever their state."""
+        with self._begin() as db:
+            db.execute(sa.delete(publication).where(publication.c.ordering_key.in_(list(ordering_keys))))
 
     def _settle(self, items: Sequence[Publication], **values: Any) -> int:
         # As rows to join with: as a list of pairs PostgreSQL would compare each item with every pair.
         ids = sa.cast([item.id for item in items], ARRAY(sa.BigInteger))
         leases = sa.cast([item.lease for item in items], ARRAY(sa.Text))
-        held = sa.func.unnest(ids, leases).table_valued("id", "lease", name="held").render_derived()
+        claimed = sa.func.unnest(ids, leases).table_valued("id", "lease", name="claimed").render_derived()
         statement = sa.update(publication).where(
-            publication.c.id == held.c.id, publication.c.lease == held.c.lease, publication.c.state == "pending"
+            publication.c.id == claimed.c.id, publication.c.lease == claimed.c.lease, publication.c.state == "pending"
         )
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             return db.execute(statement.values(lease=None, leased_until=None, **values)).rowcount

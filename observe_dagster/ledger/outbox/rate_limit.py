@@ -1,4 +1,4 @@
-"""Counts requests to an API that admits only so many in a time, for every process that shares its token.
+"""Rate limiter for an API that admits only so many requests in a time, shared by every process with its token.
 
 A request is counted from when it begins until its answer is as old as the window. Counting from the answer is what
 keeps clear of the limit whatever kind of window the API has: its own clock may stamp a request at any moment between
@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from observe_dagster.ledger.database import advisory_key
-from observe_dagster.ledger.ledger import Ledger
 from observe_dagster.ledger.schema.outbox import request_slot
+from observe_dagster.ledger.session import LedgerSession
 
 LONGEST_REQUEST = timedelta(minutes=2)
 """A request without an answer for so long, for its process died, counts as answered then."""
@@ -24,16 +24,19 @@ def seconds_until_allowed(answered: Sequence[datetime], *, limit: int, window: t
     return timedelta() if len(inside) < limit else inside[-limit] + window - now
 
 
-class LedgerRateLimiter:
-    """The slots of one scope, such as one token, kept in the ledger; verbs raise LedgerError."""
+class LedgerRateLimiter(LedgerSession):
+    """The request slots of one scope, such as one token; verbs raise LedgerError."""
 
-    def __init__(self, ledger: Ledger, scope: str, *, limit: int, window: timedelta) -> None:
-        self._ledger, self._scope, self._limit, self._window = ledger, scope, limit, window
+    def __init__(
+        self, engine: sa.Engine, connection: sa.Connection | None, *, scope: str, limit: int, window: timedelta
+    ) -> None:
+        super().__init__(engine, connection)
+        self._scope, self._limit, self._window = scope, limit, window
 
     def take(self, *, now: datetime) -> int | timedelta:
-        """Take a slot and return its number, or how long it is until there is one."""
+        """Take a slot and return its id, or how long it is until one is free."""
         columns = request_slot.c
-        with self._ledger.transaction() as db:
+        with self._begin() as db:
             db.execute(sa.select(sa.func.pg_advisory_xact_lock(advisory_key(f"request_slot:{self._scope}"))))
             answered_before = columns.completed_at <= now - self._window
             lost_before = sa.and_(
@@ -41,15 +44,15 @@ class LedgerRateLimiter:
             )
             over = sa.or_(answered_before, lost_before)
             db.execute(sa.delete(request_slot).where(columns.scope == self._scope, over))
-            found = db.execute(sa.select(columns.completed_at).where(columns.scope == self._scope)).scalars()
-            answered = [at or now for at in found]
+            completed = db.execute(sa.select(columns.completed_at).where(columns.scope == self._scope)).scalars()
+            answered = [at or now for at in completed]
             wait = seconds_until_allowed(answered, limit=self._limit, window=self._window, now=now)
             if wait > timedelta():
                 return wait
-            taken = sa.insert(request_slot).values(scope=self._scope, started_at=now).returning(columns.id)
-            return db.execute(taken).scalar_one()
+            slot = sa.insert(request_slot).values(scope=self._scope, started_at=now).returning(columns.id)
+            return db.execute(slot).scalar_one()
 
     def answered(self, slot: int, *, now: datetime) -> None:
-        """Note that the request of a slot has its answer, or has failed."""
-        with self._ledger.transaction() as db:
+        """Record that the request of a slot was answered, or has failed."""
+        with self._begin() as db:
             db.execute(sa.update(request_slot).where(request_slot.c.id == slot).values(completed_at=now))

@@ -13,7 +13,7 @@ alert = sa.Table(
     sa.Column("check_name", sa.Text, nullable=False),
     sa.Column("severity", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False, server_default="open"),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id), index=True),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id), index=True),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("details", Json),
     sa.Column("opened_at", Moment, nullable=False),

@@ -1,4 +1,4 @@
-"""The tables of check results, anomaly rules, and what the checks found."""
+"""The tables of check results, anomaly rules, and findings of checks."""
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ from observe_dagster.ledger.schema.executions import pipeline_execution
 _STATUS = "status IN ('pass', 'warn', 'fail', 'learning', 'skipped', 'error')"
 
 OF_ONE_RUN = sa.text("kind IN ('anomaly', 'timeliness') AND pipeline_execution_id IS NOT NULL")
-"""The verdicts of which a run has one, which judging it again replaces."""
+"""Results of which a run has one per check; judging it again replaces it."""
 
 check_result = sa.Table(
     "check_result",
@@ -27,7 +27,7 @@ check_result = sa.Table(
     sa.Column("evidence", Json),
     sa.Column("judged_at", Moment, nullable=False),
     sa.Column("evaluated_at", Moment, nullable=False, index=True),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id)),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id)),
     sa.Column("pipeline_execution_id", sa.BigInteger, sa.ForeignKey(pipeline_execution.c.id), index=True),
     flag("flagged", default=False),
     sa.CheckConstraint(_STATUS, name="status"),
@@ -42,7 +42,7 @@ check_result = sa.Table(
 )
 
 check_status = sa.Table(
-    "check_standing",
+    "check_status",
     metadata,
     sa.Column("asset", sa.Text, primary_key=True),
     sa.Column("check_name", sa.Text, primary_key=True),
@@ -53,7 +53,7 @@ check_status = sa.Table(
     sa.Column("judged_at", Moment, nullable=False),
     sa.Column("last_evaluated_at", Moment, nullable=False),
     sa.Column("last_reported_at", Moment, nullable=False),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id), index=True),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id), index=True),
     sa.Column("pipeline_execution_id", sa.BigInteger, sa.ForeignKey(pipeline_execution.c.id), index=True),
     sa.CheckConstraint(_STATUS, name="status"),
 )
@@ -63,7 +63,7 @@ anomaly_detection_rule = sa.Table(
     "anomaly_detection_rule",
     metadata,
     identity(),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False),
     sa.Column("metric_field", sa.Text, nullable=False),
     sa.Column("method", sa.Text, nullable=False),
     sa.Column("z_threshold", sa.Double, nullable=False),
@@ -72,7 +72,7 @@ anomaly_detection_rule = sa.Table(
     flag("active", default=True),
     created_at(),
     sa.Column("updated_at", Moment),
-    sa.UniqueConstraint("pipeline_id", "metric_field"),
+    sa.UniqueConstraint("pipeline_pk", "metric_field"),
 )
 
 
@@ -97,7 +97,7 @@ freshness_pipeline_log = sa.Table(
     "freshness_pipeline_log",
     metadata,
     identity(),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False),
     sa.Column("last_dml_timestamp", Moment, nullable=False),
     sa.Column("evaluation_timestamp", Moment, nullable=False),
     sa.Column("freshness_number", sa.BigInteger, nullable=False),
@@ -105,7 +105,7 @@ freshness_pipeline_log = sa.Table(
     flag("used_child_config", default=False),
     sa.Column("recovered_at", Moment),
     created_at(),
-    sa.UniqueConstraint("pipeline_id", "last_dml_timestamp"),
+    sa.UniqueConstraint("pipeline_pk", "last_dml_timestamp"),
 )
 
 
@@ -113,7 +113,7 @@ timeliness_pipeline_execution_log = sa.Table(
     "timeliness_pipeline_execution_log",
     metadata,
     sa.Column("pipeline_execution_id", sa.BigInteger, sa.ForeignKey(pipeline_execution.c.id), primary_key=True),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False, index=True),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False, index=True),
     sa.Column("duration_seconds", sa.Double, nullable=False),
     sa.Column("seconds_threshold", sa.Double, nullable=False),
     sa.Column("execution_status", sa.Text, nullable=False),

@@ -71,7 +71,7 @@ pipeline = sa.Table(
     "pipeline",
     metadata,
     identity(),
-    sa.Column("slug", sa.Text, nullable=False, unique=True),
+    sa.Column("pipeline_id", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
     flag("managed", default=True),
     sa.Column("pipeline_type_id", sa.BigInteger, sa.ForeignKey(pipeline_type.c.id), index=True),

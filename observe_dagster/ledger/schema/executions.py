@@ -12,7 +12,7 @@ pipeline_execution = sa.Table(
     metadata,
     identity(),
     sa.Column("parent_id", sa.BigInteger, sa.ForeignKey("observe.pipeline_execution.id"), index=True),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id), nullable=False),
     sa.Column("execution_key", sa.Text, nullable=False, unique=True),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
@@ -47,24 +47,24 @@ pipeline_execution = sa.Table(
     sa.CheckConstraint("status IN ('queued', 'running', 'success', 'failed', 'stopped', 'retrying')", name="status"),
     sa.CheckConstraint("(end_date IS NULL) = (completed_successfully IS NULL)", name="ended_has_outcome"),
     *(sa.CheckConstraint(f"{name} >= 0", name=name) for name in (*_COUNTS, "table_rows")),
-    sa.Index("ix_pipeline_execution_logical_date", "pipeline_id", "logical_date", "id"),
-    sa.Index("ix_pipeline_execution_page", "pipeline_id", "id"),
-    sa.Index("ix_pipeline_execution_open", "pipeline_id", postgresql_where=sa.text("end_date IS NULL")),
+    sa.Index("ix_pipeline_execution_logical_date", "pipeline_pk", "logical_date", "id"),
+    sa.Index("ix_pipeline_execution_page", "pipeline_pk", "id"),
+    sa.Index("ix_pipeline_execution_open", "pipeline_pk", postgresql_where=sa.text("end_date IS NULL")),
     sa.Index(
-        "ix_pipeline_execution_success", "pipeline_id", "end_date", postgresql_where=sa.text("completed_successfully")
+        "ix_pipeline_execution_success", "pipeline_pk", "end_date", postgresql_where=sa.text("completed_successfully")
     ),
     sa.Index(
         "ix_pipeline_execution_hour_recorded",
-        "pipeline_id",
+        "pipeline_pk",
         "hour_recorded",
         "end_date",
         postgresql_where=sa.text("completed_successfully"),
     ),
     sa.Index("ix_pipeline_execution_start_date", "start_date"),
-    sa.Index("ix_pipeline_execution_baseline", "pipeline_id", "start_date"),
+    sa.Index("ix_pipeline_execution_baseline", "pipeline_pk", "start_date"),
     sa.Index(
         "ix_pipeline_execution_untimed",
-        "pipeline_id",
+        "pipeline_pk",
         "end_date",
         postgresql_where=sa.text("end_date IS NOT NULL AND timeliness_judged_at IS NULL"),
     ),
@@ -73,7 +73,7 @@ pipeline_execution = sa.Table(
         "end_date",
         postgresql_where=sa.text("completed_successfully AND anomaly_judged_at IS NULL"),
     ),
-    sa.Index("ix_pipeline_execution_date_recorded", "date_recorded", "pipeline_id"),
+    sa.Index("ix_pipeline_execution_date_recorded", "date_recorded", "pipeline_pk"),
 )
 
 pipeline_execution_closure = sa.Table(

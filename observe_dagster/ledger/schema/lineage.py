@@ -1,4 +1,4 @@
-"""The tables of addresses, the edges between them, and scripts taken in."""
+"""The tables of addresses, the edges between them, and ingested scripts."""
 
 import sqlalchemy as sa
 
@@ -46,14 +46,14 @@ address_lineage = sa.Table(
     "address_lineage",
     metadata,
     identity(),
-    sa.Column("pipeline_id", sa.BigInteger, sa.ForeignKey(pipeline.c.id)),
+    sa.Column("pipeline_pk", sa.BigInteger, sa.ForeignKey(pipeline.c.id)),
     sa.Column("script_id", sa.BigInteger, sa.ForeignKey(script.c.id)),
     sa.Column("source_address_id", sa.BigInteger, sa.ForeignKey(address.c.id), nullable=False, index=True),
     sa.Column("target_address_id", sa.BigInteger, sa.ForeignKey(address.c.id), nullable=False, index=True),
     created_at(),
-    sa.UniqueConstraint("pipeline_id", "source_address_id", "target_address_id", name="ux_address_lineage_edge"),
+    sa.UniqueConstraint("pipeline_pk", "source_address_id", "target_address_id", name="ux_address_lineage_edge"),
     sa.UniqueConstraint("script_id", "source_address_id", "target_address_id", name="ux_address_lineage_script_edge"),
-    sa.CheckConstraint("num_nonnulls(pipeline_id, script_id) = 1", name="owner"),
+    sa.CheckConstraint("num_nonnulls(pipeline_pk, script_id) = 1", name="owner"),
 )
 
 address_column = sa.Table(

@@ -1,4 +1,4 @@
-"""Bring a database to this version's schema and tell whether it is there."""
+"""Bring a database to this version's schema and check that it is current."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -45,14 +45,14 @@ def require_current(engine: sa.Engine) -> None:
     """Raise LedgerSchemaError unless the database is at this version's schema."""
     from alembic.script import ScriptDirectory
 
-    wanted = ScriptDirectory(str(_FOLDER)).get_current_head()
+    head = ScriptDirectory(str(_FOLDER)).get_current_head()
     with reporting(engine), engine.connect() as connection:
-        found = current_revision(connection)
-    if found is None:
+        revision = current_revision(connection)
+    if revision is None:
         raise LedgerSchemaError("The ledger database has no tables yet: run `observe migrate`.")
-    if found != wanted:
+    if revision != head:
         raise LedgerSchemaError(
-            f"The ledger database is at revision {found}, this version needs {wanted}: run `observe migrate`."
+            f"The ledger database is at revision {revision}, this version needs {head}: run `observe migrate`."
         )
 
 
@@ -90,7 +90,7 @@ def _migrating(url: str) -> Generator["Config"]:
 def _upgradable(connection: sa.Connection) -> None:
     from alembic.script import ScriptDirectory
 
-    found = current_revision(connection)
+    revision = current_revision(connection)
     known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
-    if found is not None and found not in known:
-        raise LedgerError(f"The ledger database is at revision {found}, which is newer than this version.")
+    if revision is not None and revision not in known:
+        raise LedgerError(f"The ledger database is at revision {revision}, which is newer than this version.")

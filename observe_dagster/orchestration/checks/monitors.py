@@ -64,7 +64,7 @@ def run(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey)
         evaluated_at=now,
         pipeline_id=declared.pipeline_id,
     )
-    observe.ledger.verdicts.record_results([result])
+    observe.ledger.checks.record_results([result])
     return result
 
 
@@ -209,7 +209,7 @@ def _describe(declared: DeclaredMonitor) -> str:
 def _memory(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey) -> "MonitorHistory":
     from observe_dagster.monitoring.monitors.history import MonitorHistory
 
-    earlier = observe.ledger.verdicts.history(tuple(asset.path), declared.check_name, limit=_MOST_REMEMBERED)
+    earlier = observe.ledger.checks.history(tuple(asset.path), declared.check_name, limit=_MOST_REMEMBERED)
     samples = [
         (verdict.judged_at, verdict.value, verdict.flagged)
         for verdict in reversed(earlier)
@@ -222,5 +222,5 @@ def _memory(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.Asset
 def _last_load(observe: ObserveResource, declared: DeclaredMonitor) -> datetime | None:
     if declared.writer_id is None:
         return None
-    number = observe.ledger.latest_successful_execution_id(declared.writer_id)
-    return None if number is None else observe.ledger.execution(number).end_date
+    number = observe.ledger.executions.latest_successful_id(declared.writer_id)
+    return None if number is None else observe.ledger.executions.get(number).end_date

@@ -44,7 +44,7 @@ def judge_and_report(
     unseen -= {(result.asset, result.check_name) for result in news}
     due = [*news, *_results_to_report_again(observe, pipeline_ids, results, unseen)]
     told = {id(result) for result in due}
-    observe.ledger.verdicts.record_results([result for result in results if id(result) not in told])
+    observe.ledger.checks.record_results([result for result in results if id(result) not in told])
     reported = _report(instance, observe, due, deadline=deadline)
     return _sentence(results, reported=reported, waiting=len(due) - reported)
 
@@ -61,7 +61,7 @@ def _judged(observe: ObserveResource, pipeline_ids: Sequence[str]) -> list[Check
 def _due(observe: ObserveResource, results: Sequence[CheckResult]) -> list[CheckResult]:
     from observe_dagster.monitoring.timing import changed_or_stale
 
-    return changed_or_stale(results, observe.ledger.verdicts.statuses(), now=observe.clock())
+    return changed_or_stale(results, observe.ledger.checks.statuses(), now=observe.clock())
 
 
 def _results_to_report_again(
@@ -96,7 +96,7 @@ def _report(
         drawn = pictures(observe, batch)
         for result in batch:
             instance.report_runless_asset_event(check_evaluation(result, metadata=drawn.get(result)))
-        observe.ledger.verdicts.record_results(batch)
+        observe.ledger.checks.record_results(batch)
         reported += len(batch)
     return reported
 

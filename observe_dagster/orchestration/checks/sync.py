@@ -48,7 +48,7 @@ def _kept(
     results += [_not_judged(pipeline, name, now, _nothing_to_judge(pipeline, name, synced)) for name in missing]
     told = {result.check_name: result for result in results}
     try:
-        observe.ledger.verdicts.record_results(results)
+        observe.ledger.checks.record_results(results)
         return list(told.values()), pictures(observe, told.values())
     except ObserveError as error:
         return [_not_judged(pipeline, name, now, str(error), Status.ERROR) for name in sorted(names)], {}

@@ -9,11 +9,11 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
 
-from observe_dagster.alerts.events import FAULT, RUN, TICK, HealthEvent
+from observe_dagster.alerts.events import AUTOMATION, FAULT, RUN, HealthEvent
 from observe_dagster.config import redact, secrets_of
 from observe_dagster.config.models.alerts import secrets_of_channel
 from observe_dagster.config.project import Project
-from observe_dagster.ledger.alerts.store import Alert, FaultedResource
+from observe_dagster.ledger import Alert, FaultedResource
 from observe_dagster.orchestration.translator.keys import (
     KIND_KEY,
     PIPELINE_KEY,
@@ -79,8 +79,8 @@ class HealthEventReader:
         for fault in faults:
             key = keys.get(fault.id) if fault.kind == "pipeline" else None
             subject = f"{fault.kind}:{fault.id}"
-            by_run = fault.told_by_run is not None and (
-                now - fault.told_by_run < _RUN_IS_HEARD_WITHIN
+            by_run = fault.failed_by_run_at is not None and (
+                now - fault.failed_by_run_at < _RUN_IS_HEARD_WITHIN
                 or (key is not None and (key.to_user_string(), RUN) in told)
             )
             if by_run and (subject, FAULT) not in told:
@@ -187,8 +187,8 @@ class HealthEventReader:
         error = tick.error
         return HealthEvent(
             subject=f"{kind}:{name}@{location}",
-            check=TICK,
-            kind=TICK,
+            check=AUTOMATION,
+            kind=AUTOMATION,
             status=Status.FAIL,
             at=datetime.fromtimestamp(tick.end_timestamp or tick.timestamp, UTC),
             reason=self._hide(_said(error) if error is not None else "The tick failed."),

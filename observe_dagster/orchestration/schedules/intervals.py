@@ -83,7 +83,7 @@ def _tick(
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.SkipReason | dg.RunRequest]:
         observe: ObserveResource = context.resources.observe
         now = max(observe.clock(), context.scheduled_execution_time.astimezone(UTC))
-        recorded = observe.ledger.pipeline(pipeline.id)
+        recorded = observe.ledger.declared.pipeline(pipeline.id)
         reason = blocked_by_config(pipeline) or blocked_by_state(pipeline, recorded)
         reason = reason or _why_not_queued(context.instance, pipeline)
         if reason is not None:

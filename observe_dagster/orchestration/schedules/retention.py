@@ -13,7 +13,7 @@ _SUNDAY_AT_THREE = "0 3 * * 0"
 def prune_ledger(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
     """Prune the ledger by its retention, and log what was deleted."""
     days = observe.settings.retention_days
-    counts = observe.ledger.verdicts.prune(now=observe.clock(), retention_days=days)
+    counts = observe.ledger.prune(now=observe.clock(), retention_days=days)
     named = {name.removeprefix("total_").removesuffix("_deleted"): count for name, count in counts.items()}
     told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
     context.log.info(f"Deleted what is older than {days} days: {told or 'nothing'}.")

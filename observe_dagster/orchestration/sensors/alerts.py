@@ -38,10 +38,9 @@ def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTL
     )
     def tell(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
         from observe_dagster.alerts import PUBLISHER, AppriseNotifier, deliver
-        from observe_dagster.ledger.outbox.outbox import Outbox
 
         taken, stopped = _listen(context, observe, settle)
-        outbox, alerting = Outbox(observe.ledger), observe.project.alerting
+        outbox, alerting = observe.ledger.outbox, observe.project.alerting
         delivered = deliver(outbox, alerting, AppriseNotifier(), clock=observe.clock, seconds=DELIVER_SECONDS)
         waiting = outbox.counts(PUBLISHER).get("pending", 0)
         return dg.SkipReason(_summary(taken, delivered, waiting, stopped))
@@ -86,15 +85,16 @@ def _take_in_events(
 
 def _take_in_standing(observe: ObserveResource, listener: "HealthEventReader") -> "ProcessedEvents":
     from observe_dagster.alerts import FORGOTTEN_AFTER, process_events
-    from observe_dagster.alerts.events import FAULT, TICK
-    from observe_dagster.ledger.alerts.store import faults, open_alerts
+    from observe_dagster.alerts.events import AUTOMATION, FAULT
 
     now = observe.clock()
-    with observe.ledger.transaction() as db:
-        faulted, alerts = faults(db), open_alerts(db)
+    with observe.ledger.transaction() as tx:
+        faulted, alerts = tx.alerts.faults(), tx.alerts.open()
     verdicts = [*listener.faults(faulted, alerts, now=now), *listener.ticks(since=now - FORGOTTEN_AFTER)]
     alerting, base_url = observe.project.alerting, observe.settings.ui_url
-    return process_events(observe.ledger, verdicts, alerting, now=now, base_url=base_url, complete_kinds=(FAULT, TICK))
+    return process_events(
+        observe.ledger, verdicts, alerting, now=now, base_url=base_url, complete_kinds=(FAULT, AUTOMATION)
+    )
 
 
 def _summary(taken: "ProcessedEvents", delivered: "Delivered", waiting: int, stopped: Exception | None) -> str:

@@ -87,8 +87,8 @@ def _tell(
     made = 0
     settled = built.at + quiet.total_seconds() <= observe.clock().timestamp()
     if built.tables and settled:
-        with observe.ledger.transaction() as db:
-            made = enqueue_upload(db, branch, built.tables, upto=built.upto, now=observe.clock())
+        with observe.ledger.transaction() as tx:
+            made = enqueue_upload(tx, branch, built.tables, upto=built.upto, now=observe.clock())
     with Datafold(access, folder=observe.settings.publish_dry_run) as there:
         tally = deliver_due(observe, BranchCi(there), seconds=DELIVER_SECONDS)
     tables = "1 table" if len(built.tables) == 1 else f"{len(built.tables)} tables"

@@ -59,7 +59,7 @@ def _due_once(
     checks: Mapping[str, Sequence[dg.AssetCheckKey]],
 ) -> Iterator[dg.RunRequest]:
     now = observe.clock().astimezone(UTC)
-    recorded = {row.pipeline_id: row for row in observe.ledger.pipelines()}
+    recorded = {row.pipeline_id: row for row in observe.ledger.declared.pipelines()}
     for pipeline in pipelines:
         row = recorded.get(pipeline.id)
         if row is None or row.watermark is not None or blocked_by_config(pipeline):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from observe_dagster.integrations.watcher import WatcherSettings
     from observe_dagster.ledger import PipelineRow
 if TYPE_CHECKING:
-    from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, Vendor
+    from observe_dagster.ledger import DeliveryReport, Vendor
 
 if TYPE_CHECKING:
     from observe_dagster.orchestration.events.facts import FactBuilder
@@ -101,8 +101,8 @@ def _datascale(scope: str, settle: timedelta) -> dg.SensorDefinition:
         settings = observe.settings.datascale
         if settings is None:
             return dg.SkipReason("Datascale is off: DATASCALE_TOKEN is not set.")
-        with observe.ledger.transaction() as db:
-            made = enqueue(db, pipeline_scripts(observe.project), now=observe.clock())
+        with observe.ledger.transaction() as tx:
+            made = enqueue(tx, pipeline_scripts(observe.project), now=observe.clock())
         facts = _facts(context, observe)
         made += _follow_for_datascale(context, observe, facts, settle)
         with open_client(settings, folder=observe.settings.publish_dry_run) as client:
@@ -145,8 +145,8 @@ def _follow_for_monte_carlo(
     resources, made = declared_resources(observe.project, observe.settings.monte_carlo), 0
     for records in _batches(context, settle):
         told = [(str(record.storage_id), fact) for record in records for fact in facts.of(record)]
-        with observe.ledger.transaction() as db:
-            made += enqueue(db, told, resources, now=observe.clock(), metadata_every=metadata_every)
+        with observe.ledger.transaction() as tx:
+            made += enqueue(tx, told, resources, now=observe.clock(), metadata_every=metadata_every)
     return made
 
 
@@ -154,14 +154,12 @@ def _sweep_for_monte_carlo(observe: ObserveResource, facts: "FactBuilder") -> in
     """Statements that nobody was told of, and column lineage that is a day old."""
     from observe_dagster.integrations.facts import QUERY_LOG, QueryLogEntry
     from observe_dagster.integrations.monte_carlo import PUBLISHER, declared_resources, enqueue, refresh_column_lineage
-    from observe_dagster.ledger.outbox.unpublished import unpublished_queries
 
     assert observe.settings.monte_carlo is not None
     resources, now = declared_resources(observe.project, observe.settings.monte_carlo), observe.clock()
     logged = [name for name, resource in resources.of_connections.items() if resource.log_type is not None]
-    with observe.ledger.transaction() as db:
-        found = unpublished_queries(
-            db,
+    with observe.ledger.transaction() as tx:
+        found = tx.outbox.unpublished_queries(
             publisher=PUBLISHER,
             prefix=f"{QUERY_LOG}:",
             connections=logged,
@@ -183,8 +181,8 @@ def _sweep_for_monte_carlo(observe: ObserveResource, facts: "FactBuilder") -> in
             )
             for query in found
         ]
-        made = enqueue(db, told, resources, now=now)
-        return made + refresh_column_lineage(db, [table.key for table in facts.tables], now=now)
+        made = enqueue(tx, told, resources, now=now)
+        return made + refresh_column_lineage(tx, [table.key for table in facts.tables], now=now)
 
 
 def _follow_for_datascale(
@@ -207,8 +205,8 @@ def _follow_for_datascale(
             for fact in described
             if fact.fields and fact.table.connection_id is not None
         }
-        with observe.ledger.transaction() as db:
-            made += enqueue(db, scripts.values(), now=observe.clock())
+        with observe.ledger.transaction() as tx:
+            made += enqueue(tx, scripts.values(), now=observe.clock())
     return made
 
 
@@ -282,10 +280,10 @@ def push_to_watcher(
     from observe_dagster.integrations.watcher import PUBLISHER, Watcher, enqueue, open_client
 
     project = observe.project
-    observed = [row for row in observe.ledger.pipelines(watched=True) if not row.managed]
+    observed = [row for row in observe.ledger.declared.pipelines(watched=True) if not row.managed]
     platforms = {connection.id: connection.service_provider for connection in project.connections}
-    with observe.ledger.transaction() as db:
-        made = enqueue(db, project, lineage(project), platforms, observed=observed, now=observe.clock())
+    with observe.ledger.transaction() as tx:
+        made = enqueue(tx, project, lineage(project), platforms, observed=observed, now=observe.clock())
     with open_client(access, folder=observe.settings.publish_dry_run) as client:
         tally = deliver_due(observe, Watcher(client, observe.ledger), seconds=DELIVER_TO_WATCHER_SECONDS)
     if instance is not None:
@@ -321,19 +319,16 @@ def _written(pipeline: Pipeline, project: Project) -> Table:
 
 def deliver_due(observe: ObserveResource, vendor: "Vendor", *, seconds: float) -> "DeliveryReport":
     """Send what is due to a vendor, beginning no further request once the seconds are nearly over."""
-    from observe_dagster.ledger.outbox.dispatcher import deliver
-    from observe_dagster.ledger.outbox.outbox import Outbox
+    from observe_dagster.ledger import deliver
 
-    return deliver(Outbox(observe.ledger), vendor, clock=observe.clock, seconds=seconds)
+    return deliver(observe.ledger.outbox, vendor, clock=observe.clock, seconds=seconds)
 
 
 def tick_summary(
     observe: ObserveResource, publisher: str, made: int, tally: "DeliveryReport", *, requests: bool = False
 ) -> str:
     """What was put in and sent, what waits and what was given up, in a sentence, with the notices after it."""
-    from observe_dagster.ledger.outbox.outbox import Outbox
-
-    counts = Outbox(observe.ledger).counts(publisher)
+    counts = observe.ledger.outbox.counts(publisher)
     kinds = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in sorted(tally.sent.items())) or "nothing"
     sent = f"{kinds} in {tally.requests} requests" if requests else kinds
     said = f"{made} new, sent {sent}; {counts.get('pending', 0)} wait"

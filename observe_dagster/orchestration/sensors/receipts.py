@@ -15,8 +15,7 @@ import dagster as dg
 from observe_dagster.orchestration.resource import ObserveResource
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger.outbox.dispatcher import DeliveryReport
-    from observe_dagster.ledger.outbox.outbox import Publication
+    from observe_dagster.ledger import DeliveryReport, Publication
 
 RECEIPT_EVERY = timedelta(days=1)
 RECEIPT_SECONDS = 3.0
@@ -36,8 +35,6 @@ def show_receipts(
 
     `assets` are those that may be shown, by the ordering keys of their publications.
     """
-    from observe_dagster.ledger.outbox.receipts import mark_receipts_shown, receipts_shown_since
-
     until, now = monotonic() + seconds, observe.clock()
     arrived = {
         assets[item.ordering_key]: (item, receipt) for item, receipt in tally.arrived if item.ordering_key in assets
@@ -45,8 +42,9 @@ def show_receipts(
     if not arrived:
         return
     keys = [key for key, asset in assets.items() if asset in arrived]
-    with observe.ledger.transaction() as db:
-        shown = receipts_shown_since(db, publisher=publisher, ordering_keys=keys, since=now - RECEIPT_EVERY)
+    shown = observe.ledger.outbox.receipts_shown_since(
+        publisher=publisher, ordering_keys=keys, since=now - RECEIPT_EVERY
+    )
     for key in shown:
         arrived.pop(assets[key], None)
     noted: list[int] = []
@@ -55,8 +53,7 @@ def show_receipts(
             break
         instance.report_runless_asset_event(_observation(asset, publisher, item, receipt, now.timestamp()))
         noted.append(item.id)
-    with observe.ledger.transaction() as db:
-        mark_receipts_shown(db, noted, now=now)
+    observe.ledger.outbox.mark_receipts_shown(noted, now=now)
 
 
 def _observation(

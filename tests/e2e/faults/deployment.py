@@ -102,7 +102,7 @@ class Deployment:
 
     def running(self, ledger: Ledger) -> dg.DagsterRun | None:
         """The run that has the pipeline, once it says that it lives and any other has seen that and ended."""
-        executions = ledger.open_executions(PIPELINE)
+        executions = ledger.executions.open(PIPELINE)
         runs = {run.run_id: run for run in self.runs()}
         mine = runs.pop(executions[0].dagster_run_id or "", None) if executions else None
         if mine is None or HEARTBEAT_TAG not in mine.tags or not all(other.is_finished for other in runs.values()):
@@ -167,14 +167,15 @@ def kill_and_mend(deployed: Deployment, ledger: Ledger, killed: Sequence[str]) -
         deployed.start_daemon("third")
     done = wait_for(deployed.succeeded, what="a run that succeeds")
     wanted, held = _rows(deployed.shop, "items"), _rows(deployed.store, "analytics.items")
-    fates = [execution.status for execution in ledger.executions(PIPELINE).items]
+    fates = [execution.status for execution in ledger.executions.page(PIPELINE).items]
     lost = [RunStatus.FAILED] if "code" in killed else []
     doubles = [each for each in deployed.runs() if each.run_id not in (run.run_id, done.run_id)]
     holds = {
         f"{len(held)} rows are held, {len(wanted)} are in the source": held == wanted,
         f"the ledger tells of runs that {fates}": fates == [*lost, RunStatus.SUCCESS],
-        f"runs are open: {ledger.open_executions()}": ledger.open_executions() == [],
-        f"the pipeline is {ledger.pipeline(PIPELINE).status}": ledger.pipeline(PIPELINE).status == "idle",
+        f"runs are open: {ledger.executions.open()}": ledger.executions.open() == [],
+        f"the pipeline is {ledger.declared.pipeline(PIPELINE).status}": ledger.declared.pipeline(PIPELINE).status
+        == "idle",
         f"the run that succeeded is {done}": done.run_id == run.run_id or done.parent_run_id == run.run_id,
         f"another tick was run: {doubles}": {each.tags["dagster/run_key"] for each in doubles}
         <= {run.tags["dagster/run_key"]},

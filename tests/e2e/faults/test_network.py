@@ -85,10 +85,10 @@ def test_a_source_that_stays_away_fails_the_run_and_is_named(make_shop: MakeShop
     run = shop.executions()[-1]
     assert (run.status, run.attempts, len(run.retry_errors)) == (RunStatus.FAILED, 3, 2)
     assert all(LOST.search(text) and "Connection 'source'" in text for text in (*run.retry_errors, *run.errors))
-    assert shop.ledger.connection_row("source").status == "faulted"
-    assert shop.ledger.connection_row("target").status == "healthy"
+    assert shop.ledger.declared.connection("source").status == "faulted"
+    assert shop.ledger.declared.connection("target").status == "healthy"
     assert shop.settle() == []
-    assert shop.ledger.connection_row("source").status == "healthy"
+    assert shop.ledger.declared.connection("source").status == "healthy"
 
 
 def test_a_destination_that_stays_away_fails_the_run_and_is_named(make_shop: MakeShop) -> None:
@@ -98,7 +98,7 @@ def test_a_destination_that_stays_away_fails_the_run_and_is_named(make_shop: Mak
     assert isinstance(ended, ConnectionFailedError)
     assert str(ended).startswith("Connection 'target': cannot connect: ")
     assert shop.executions()[-1].status == RunStatus.FAILED
-    assert shop.ledger.connection_row("target").status == "faulted"
+    assert shop.ledger.declared.connection("target").status == "faulted"
     assert shop.settle() == []
 
 
@@ -115,11 +115,11 @@ def test_a_commit_of_which_nothing_is_known_is_left_open_until_the_destination_c
     assert str(ended).startswith("Connection 'target': cannot connect: ")
     left = shop.executions()[-1]
     assert (left.is_open, left.attempts, len(left.retry_errors)) == (True, 3, 3)
-    assert shop.ledger.pipeline("p").errors == (str(ended),)
-    assert shop.ledger.connection_row("target").status == "faulted"
+    assert shop.ledger.declared.pipeline("p").errors == (str(ended),)
+    assert shop.ledger.declared.connection("target").status == "faulted"
     assert shop.settle() == []
     assert shop.executions()[-2].status == (RunStatus.SUCCESS if moment == "answered" else RunStatus.FAILED)
-    assert shop.ledger.connection_row("target").status == "healthy"
+    assert shop.ledger.declared.connection("target").status == "healthy"
 
 
 @pytest.mark.parametrize(("target", "write_mode"), WAYS)
@@ -192,5 +192,5 @@ def test_a_run_that_lost_its_lock_with_the_ledger_and_the_one_that_took_it_write
     assert sum(each.counts.inserts for each in ended if isinstance(each, SyncResult)) == MANY
     failed = [each for each in ended if not isinstance(each, SyncResult)]
     assert all(isinstance(each, LockLostError | NothingToSyncError) for each in failed), failed
-    assert shop.ledger.pipeline("p").status == "idle"
+    assert shop.ledger.declared.pipeline("p").status == "idle"
     assert shop.settle() == []

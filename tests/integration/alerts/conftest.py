@@ -19,8 +19,7 @@ from dagster._utils.error import SerializableErrorInfo
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database
-from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.ledger import Ledger, Outbox
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.alerts import ALERT_SENSOR, alert_sensor
 from observe_dagster.settings import Settings
@@ -143,7 +142,7 @@ class Watch:
 
     @property
     def outbox(self) -> Outbox:
-        return Outbox(self.ledger)
+        return self.ledger.outbox
 
 
 class OrdersConfig(dg.Config):

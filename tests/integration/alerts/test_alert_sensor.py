@@ -197,11 +197,11 @@ Check: http://dagster.example:3000/assets/orders?view=checks&checkDetail=broken\
 def test_a_faulted_connection_and_pipeline_are_told_until_they_are_mended(watch):
     parts = declared_project()
     watch.declare(project=parts)
-    watch.ledger.fault_connection("ops", ["Connection 'ops': no password"])
-    watch.ledger.fault_pipeline("flights-daily", ["read 12 rows, at most 10 are allowed"])
+    watch.ledger.declared.fault_connection("ops", ["Connection 'ops': no password"])
+    watch.ledger.declared.fault_pipeline("flights-daily", ["read 12 rows, at most 10 are allowed"])
     watch.tick()
-    watch.ledger.clear_connection_fault("ops")
-    watch.ledger.clear_pipeline_fault("flights-daily")
+    watch.ledger.declared.clear_connection_fault("ops")
+    watch.ledger.declared.clear_pipeline_fault("flights-daily")
     watch.tick()
     watch.tick()
 

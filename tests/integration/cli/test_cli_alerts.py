@@ -10,7 +10,6 @@ from observe_dagster.alerts import HealthEvent, deliver, process_events
 from observe_dagster.alerts.notifier import AppriseNotifier
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.records import Status
 from tests.fakes.receiver import Receiver
 
@@ -46,7 +45,7 @@ def told(ledger_url, receiver):
     with Ledger.open(ledger_url) as ledger:
         for verdict in verdicts:
             process_events(ledger, [verdict], alerting, now=verdict.at)
-            deliver(Outbox(ledger), alerting, AppriseNotifier(), clock=lambda at=verdict.at: at, seconds=10)
+            deliver(ledger.outbox, alerting, AppriseNotifier(), clock=lambda at=verdict.at: at, seconds=10)
 
 
 def test_what_is_open_is_listed_with_what_could_not_be_told(workspace, told):

@@ -27,7 +27,7 @@ def run_id(workspace, ledger: Ledger) -> int:
     file.write_text(file.read_text().replace("    - id: orders-far\n", RULES))
     workspace.json("pipelines", "list")
     began = NOW - timedelta(hours=3)
-    ledger.start_execution(
+    ledger.executions.start(
         pipeline_id="orders-on-demand",
         execution_key="a",
         run_type=RunType.MANUAL,
@@ -39,7 +39,7 @@ def run_id(workspace, ledger: Ledger) -> int:
         started_at=began,
         moves_watermark=False,
     )
-    ended = ledger.succeed_execution(
+    ended = ledger.executions.succeed(
         "a", ended_at=began + timedelta(minutes=1), counts=Counts(total_rows=9, inserts=9), watermark=None
     )
     evidence = {"metric_field": "total_rows", "z_threshold": 3.5}
@@ -62,7 +62,7 @@ def run_id(workspace, ledger: Ledger) -> int:
         pipeline_id="orders-on-demand",
         execution_id=ended.id,
     )
-    ledger.verdicts.record_results([result])
+    ledger.checks.record_results([result])
     return ended.id
 
 
@@ -107,7 +107,7 @@ def test_status_puts_the_pipeline_in_most_trouble_first_and_judges_freshness_now
         ("anomaly", "fail"),
         ("freshness", "fail"),
     ]
-    ledger.fault_pipeline("orders-far", ["nobody listens"])
+    ledger.declared.fault_pipeline("orders-far", ["nobody listens"])
     assert [found["pipeline_id"] for found in workspace.json("status")] == ["orders-far", "orders-on-demand"]
     shown = workspace.run("status").stdout
     assert "orders-far: nobody listens" in shown
@@ -121,7 +121,7 @@ def test_unflag_puts_a_run_back_once(workspace, ledger, run_id):
         "pipeline_execution_id": run_id,
         "metric_field": ["total_rows"],
     }
-    assert ledger.execution(run_id).anomaly_flags == {"total_rows": False}
+    assert ledger.executions.get(run_id).anomaly_flags == {"total_rows": False}
     again = workspace.run(*arguments, "--json")
     assert (again.exit_code, json.loads(again.stderr)["statusCode"]) == (1, 404)
 

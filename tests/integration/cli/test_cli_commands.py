@@ -18,7 +18,7 @@ def three_runs(workspace, ledger):
     workspace.json("pipelines", "list")
     for hour in range(3):
         key, began = f"run-{hour}", START + timedelta(hours=hour)
-        ledger.start_execution(
+        ledger.executions.start(
             pipeline_id="orders-on-demand",
             execution_key=key,
             run_type=RunType.MANUAL,
@@ -33,9 +33,9 @@ def three_runs(workspace, ledger):
         ended = began + timedelta(seconds=90)
         if hour < 2:
             counts = Counts(total_rows=10, inserts=7, rejected=3)
-            ledger.succeed_execution(key, ended_at=ended, counts=counts, watermark=None)
+            ledger.executions.succeed(key, ended_at=ended, counts=counts, watermark=None)
         else:
-            ledger.fail_execution(key, ended_at=ended, errors=["the disk " + "was full, " * 20 + "really"])
+            ledger.executions.fail(key, ended_at=ended, errors=["the disk " + "was full, " * 20 + "really"])
     return workspace.json("runs", "orders-on-demand")["items"]
 
 
@@ -259,4 +259,4 @@ def test_nothing_is_written_when_what_is_declared_is_wrong(workspace, ledger_url
     assert result.exit_code == 1
     assert "wrong.yaml:2" in result.stderr
     with Ledger.open(ledger_url) as ledger:
-        assert ledger.pipelines() == []
+        assert ledger.declared.pipelines() == []

@@ -9,9 +9,7 @@ from observe_dagster.integrations.datafold import Branch, changed_table, enqueue
 from observe_dagster.integrations.facts import Table, TableMetadata
 from observe_dagster.integrations.monte_carlo import Resource, Resources
 from observe_dagster.integrations.monte_carlo import enqueue as enqueue_facts
-from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue
-from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.ledger import Ledger, NewPublication
 from tests.fakes.datafold import FakeDatafold
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
 
@@ -34,8 +32,8 @@ def gateway(monkeypatch):
 def waiting(ledger_url):
     """The metadata of two tables."""
     tables = [Table(connection_id=None, database="db", schema="public", name=name) for name in ("good", "bad")]
-    with Ledger.open(ledger_url) as ledger, ledger.transaction() as db:
-        enqueue_facts(db, [(table.name, TableMetadata(table=table)) for table in tables], RESOURCES, now=NOON)
+    with Ledger.open(ledger_url) as ledger, ledger.transaction() as tx:
+        enqueue_facts(tx, [(table.name, TableMetadata(table=table)) for table in tables], RESOURCES, now=NOON)
 
 
 def test_what_is_due_is_sent_and_what_was_given_up_can_be_put_in_again(workspace, gateway, waiting):
@@ -81,8 +79,8 @@ def test_those_of_one_thing_can_be_listed(workspace, gateway, waiting):
 def test_what_a_branch_built_is_sent_to_datafold_as_well(workspace, ledger_url, monkeypatch):
     branch = Branch(config=4, pr_num=12, prod_table="PROD.{table}")
     table = changed_table(branch, ("db", "public", "orders"))
-    with Ledger.open(ledger_url) as ledger, ledger.transaction() as db:
-        enqueue_upload(db, branch, [table], upto=1, now=NOON)
+    with Ledger.open(ledger_url) as ledger, ledger.transaction() as tx:
+        enqueue_upload(tx, branch, [table], upto=1, now=NOON)
     with FakeDatafold() as api:
         for name, value in api.environment.items():
             monkeypatch.setenv(name, value)
@@ -114,9 +112,8 @@ def test_what_is_not_there_is_said(workspace):
 
 def test_an_alert_that_was_given_up_is_put_in_again(workspace, ledger_url):
     with Ledger.open(ledger_url) as ledger:
-        with ledger.transaction() as db:
-            enqueue(db, NewPublication(publisher=ALERTS, kind="message", ordering_key="team", record={}), now=NOON)
-        outbox = Outbox(ledger)
+        outbox = ledger.outbox
+        outbox.enqueue(NewPublication(publisher=ALERTS, kind="message", ordering_key="team", record={}), now=NOON)
         (item,) = outbox.claim(ALERTS, limit=1, lease=timedelta(minutes=2), now=NOON)
         outbox.dead_letter(item, "The channel is gone.")
 

@@ -24,9 +24,7 @@ from observe_dagster.demo.source import connect
 from observe_dagster.demo.timeline import Pace
 from observe_dagster.embedded import start_embedded, stop_embedded
 from observe_dagster.errors import SettingsError
-from observe_dagster.ledger import Ledger, migrate
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue
-from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.ledger import Ledger, NewPublication, migrate
 from observe_dagster.redaction import MASK
 from observe_dagster.settings import Settings
 
@@ -102,16 +100,16 @@ def test_the_demo_moves_everything_finds_every_fault_once_and_can_be_run_again(s
 
     moves_everything(said)
     tells_the_neighbours(said, settings.home / "example" / "requests")
-    with open_ledger() as ledger, ledger.transaction() as db:
+    with open_ledger() as ledger:
         names = {"publisher": "monte_carlo", "kind": "query_log", "ordering_key": "query/of/others"}
-        enqueue(db, NewPublication(**names, record={}), now=datetime.now(UTC))
+        ledger.outbox.enqueue(NewPublication(**names, record={}), now=datetime.now(UTC))
 
     said = demo(settings, Pace(days=10, hourly_days=2, fault_days=1))
 
     moves_everything(said)
     assert "Other publications wait in this ledger, so nothing was told" in said
     with open_ledger() as ledger:
-        assert Outbox(ledger).counts("monte_carlo") == {"pending": 1}
+        assert ledger.outbox.counts("monte_carlo") == {"pending": 1}
     for fault, check in FAULTS.items():
         assert re.search(rf"^{fault} +[0-9-]{{5}} [0-9:]{{5}} +{check} +none +1 +1 *$", said, re.MULTILINE)
     assert "airports_columns: The columns of analytics.airports changed: tzone (VARCHAR) was removed." in said

@@ -8,9 +8,7 @@ import pytest
 from observe_dagster.embedded import create_database
 from observe_dagster.integrations.http import Client
 from observe_dagster.integrations.monte_carlo import MonteCarlo, Resource, Resources, enqueue
-from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, deliver
-from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.ledger import DeliveryReport, Ledger, Outbox, deliver
 from tests.conftest import Clock
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
 
@@ -41,7 +39,7 @@ def ledger_url(module_ledger_url: str) -> str:
 @pytest.fixture
 def outbox(ledger: Ledger) -> Outbox:
     """An empty outbox."""
-    return Outbox(ledger)
+    return ledger.outbox
 
 
 @pytest.fixture
@@ -57,8 +55,8 @@ def tell(ledger: Ledger, clock: Clock) -> Callable[..., int]:
     numbers = iter(range(10_000_000))
 
     def take(*facts: object, **more: object) -> int:
-        with ledger.transaction() as db:
-            return enqueue(db, [(str(next(numbers)), fact) for fact in facts], RESOURCES, now=clock(), **more)
+        with ledger.transaction() as tx:
+            return enqueue(tx, [(str(next(numbers)), fact) for fact in facts], RESOURCES, now=clock(), **more)
 
     return take
 

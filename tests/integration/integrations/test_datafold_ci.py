@@ -12,7 +12,6 @@ from inline_snapshot import snapshot
 from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import SettingsError
 from observe_dagster.integrations.datafold import Branch, branch_of, changed_table
-from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.datafold_ci import datafold_ci_sensor
 from observe_dagster.settings import Settings
@@ -94,7 +93,7 @@ class Deployment:
 
     def later(self) -> None:
         """Do not wait for the next attempt."""
-        Outbox(self.observe.ledger).make_due("datafold", now=self.observe.clock())
+        self.observe.ledger.outbox.make_due("datafold", now=self.observe.clock())
 
 
 @pytest.fixture

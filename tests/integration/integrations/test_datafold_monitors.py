@@ -87,7 +87,7 @@ def test_a_monitor_is_started_in_one_tick_and_its_verdict_comes_in_a_later_one(h
     ]
     assert here.verdicts == [("datafold_501", "fail"), ("datafold_502", "fail")]
     assert here.api.sent("POST") == ["/api/v1/monitors/501/run", "/api/v1/monitors/502/run"]
-    standing = {each.check_name: str(each.status) for each in here.observe.ledger.verdicts.standing_checks()}
+    standing = {each.check_name: str(each.status) for each in here.observe.ledger.checks.statuses()}
     assert standing == {"datafold_501": "fail", "datafold_502": "fail"}
 
 

@@ -12,9 +12,8 @@ import pytest
 from observe_dagster.integrations.datascale import LIMIT, WINDOW, Datascale, enqueue
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record
 from observe_dagster.integrations.http import Client
-from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, deliver
-from observe_dagster.ledger.outbox.outbox import Publication
-from observe_dagster.ledger.outbox.rate_limit import LONGEST_REQUEST, LedgerRateLimiter, seconds_until_allowed
+from observe_dagster.ledger import DeliveryReport, Publication, deliver
+from observe_dagster.ledger.outbox.rate_limit import LONGEST_REQUEST, seconds_until_allowed
 from tests.fakes.datascale import TOKEN, FakeDatascale, FixedWindow, SlidingWindow, TokenBucket, respond
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -37,8 +36,8 @@ def tell(ledger, clock):
     """Put scripts in."""
 
     def take(*scripts: SqlContent) -> int:
-        with ledger.transaction() as db:
-            return enqueue(db, scripts, now=clock())
+        with ledger.transaction() as tx:
+            return enqueue(tx, scripts, now=clock())
 
     return take
 
@@ -48,7 +47,7 @@ def push(ledger, outbox, datascale, clock):
     """One round of delivery."""
 
     def once(*, headers: dict[str, str] = BEARER, most_scripts: int = 50) -> DeliveryReport:
-        slots = LedgerRateLimiter(ledger, "token", limit=LIMIT, window=WINDOW)
+        slots = ledger.rate_limit("token", limit=LIMIT, window=WINDOW)
         with Client(datascale.url, headers, system="Datascale", timeout=2.0) as client:
             vendor = Datascale(client, slots, clock=clock, most_scripts=most_scripts)
             return deliver(outbox, vendor, clock=clock, seconds=20)
@@ -139,7 +138,7 @@ def test_a_failure_with_status_200_is_one_by_its_code(tell, ledger, outbox, cloc
         return httpx.Response(200, json={"success": False, "error": "no", "code": code})
 
     with Client("http://datascale", BEARER, system="Datascale", transport=httpx.MockTransport(answer)) as client:
-        slots = LedgerRateLimiter(ledger, "token", limit=LIMIT, window=WINDOW)
+        slots = ledger.rate_limit("token", limit=LIMIT, window=WINDOW)
         deliver(outbox, Datascale(client, slots, clock=clock), clock=clock, seconds=20)
 
     assert outbox.counts("datascale") == {state: 1}
@@ -150,7 +149,7 @@ def test_the_documents_success_with_its_comma_too_many_is_understood(tell, ledge
     text = '{\n  "success": true,\n  "message": "Successfully ingested 3 assets [1 added, 2 modified]",\n}'
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text=text))
     with Client("http://datascale", BEARER, system="Datascale", transport=transport) as client:
-        slots = LedgerRateLimiter(ledger, "token", limit=LIMIT, window=WINDOW)
+        slots = ledger.rate_limit("token", limit=LIMIT, window=WINDOW)
         deliver(outbox, Datascale(client, slots, clock=clock), clock=clock, seconds=20)
 
     (sent,) = outbox.items("datascale", states=["sent"])
@@ -176,8 +175,8 @@ def test_a_hundred_requests_are_made_and_the_rest_waits_for_the_window(tell, pus
 
 
 def test_processes_that_share_a_token_share_its_slots(ledger, clock):
-    one, other = (LedgerRateLimiter(ledger, "token", limit=3, window=WINDOW) for _ in range(2))
-    elsewhere = LedgerRateLimiter(ledger, "another", limit=3, window=WINDOW)
+    one, other = (ledger.rate_limit("token", limit=3, window=WINDOW) for _ in range(2))
+    elsewhere = ledger.rate_limit("another", limit=3, window=WINDOW)
 
     taken = [one.take(now=clock()), other.take(now=clock()), one.take(now=clock())]
     one.answered(taken[0], now=clock.advance(seconds=10))

@@ -146,10 +146,10 @@ def test_lineage_that_did_not_change_is_sent_again_after_a_day(tell, push, gatew
     push()
     clock.advance(hours=24)
     for _ in range(2):
-        with ledger.transaction() as db:
-            made.append(refresh_column_lineage(db, [table("b").key], now=clock()))
-    with ledger.transaction() as db:
-        made.append(refresh_column_lineage(db, [], now=clock()))
+        with ledger.transaction() as tx:
+            made.append(refresh_column_lineage(tx, [table("b").key], now=clock()))
+    with ledger.transaction() as tx:
+        made.append(refresh_column_lineage(tx, [], now=clock()))
     push()
 
     assert made == [2, 0, 2, 1, 0, 0]

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 
 from observe_dagster.config.project import Project
-from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.settings import DatascaleSettings, MonteCarloSettings, Settings
@@ -133,7 +132,7 @@ def test_a_sync_tells_metadata_and_lineage_and_its_asset_shows_the_receipt(neigh
     )
     observed = neighbours.instance.fetch_observations(FLIGHTS, limit=1).records[0].asset_observation
     assert observed is not None
-    sent = Outbox(neighbours.observe.ledger).items("monte_carlo", states=["sent"])
+    sent = neighbours.observe.ledger.outbox.items("monte_carlo", states=["sent"])
     receipt = next(item.receipt for item in sent if item.kind == "table_metadata")
     assert observed.metadata["observe/monte_carlo_invocation_id"].value == receipt["invocation_id"]
     assert observed.metadata["observe/monte_carlo_status"].value == "202"
@@ -191,7 +190,7 @@ def test_what_happens_while_the_receiver_is_down_arrives_once_it_is_back(neighbo
         neighbours.materialized(FLIGHTS, **{"dagster/row_count": rows})
         neighbours.tick("monte_carlo")
     neighbours.monte_carlo.always = None
-    outbox = Outbox(neighbours.observe.ledger)
+    outbox = neighbours.observe.ledger.outbox
     outbox.make_due("monte_carlo", now=neighbours.observe.clock())
 
     neighbours.tick("monte_carlo")

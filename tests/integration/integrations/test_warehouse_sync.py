@@ -43,7 +43,7 @@ class Remote:
     def __init__(self, api, ledger, project, clock):
         self.api, self.ledger, self.project, self.clock = api, ledger, project, clock
         self.waits = []
-        ledger.synchronise(project, now=clock())
+        ledger.declared.synchronise(project, now=clock())
         access = WarehouseSyncSettings.from_environment(api.environment)
         self.there = WarehouseSync(access, secrets=secrets_sent(project))
 
@@ -64,7 +64,7 @@ class Remote:
 
     @property
     def execution(self):
-        return self.ledger.latest_execution(PIPELINE)
+        return self.ledger.executions.latest(PIPELINE)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_a_run_is_triggered_followed_and_recorded(remote):
 
     result = remote.run()
 
-    execution, row = remote.execution, remote.ledger.pipeline(PIPELINE)
+    execution, row = remote.execution, remote.ledger.declared.pipeline(PIPELINE)
     assert (result.counts.total_rows, result.counts.rejected) == (100, 0)
     assert (result.range.start, result.range.end) == ("2020-01-01T00:00:00.000000Z", "2023-02-04T08:30:17.000000Z")
     assert (execution.status, execution.counts.total_rows, execution.dagster_run_id) == (
@@ -200,7 +200,7 @@ def test_a_pipeline_in_progress_is_refused_and_not_faulted(remote):
     with pytest.raises(AlreadyInProgressError, match="already in progress"):
         remote.run()
     assert remote.execution is None
-    assert remote.ledger.pipeline(PIPELINE).errors == ()
+    assert remote.ledger.declared.pipeline(PIPELINE).errors == ()
 
 
 def test_a_pipeline_that_is_not_there_says_how_it_gets_there(remote):
@@ -212,11 +212,11 @@ def test_a_pipeline_that_is_not_there_says_how_it_gets_there(remote):
 def test_applying_clears_the_fault_that_its_absence_left(remote):
     with pytest.raises(NotAppliedError):
         remote.run()
-    faulted = remote.ledger.pipeline(PIPELINE).errors
+    faulted = remote.ledger.declared.pipeline(PIPELINE).errors
     remote.apply()
 
     assert faulted
-    assert remote.ledger.pipeline(PIPELINE).errors == ()
+    assert remote.ledger.declared.pipeline(PIPELINE).errors == ()
     assert remote.run("run-2", RunType.SCHEDULED).counts.total_rows == 100
 
 
@@ -226,7 +226,7 @@ def test_a_warehouse_that_cannot_be_reached_faults_the_connection(remote):
 
     with pytest.raises(ConnectionFailedError, match="failed to connect to the warehouse account"):
         remote.run()
-    assert remote.ledger.connection_row("snow").status == "faulted"
+    assert remote.ledger.declared.connection("snow").status == "faulted"
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_run_that_ends_badly_is_our_error_and_on_record(remote, ending, error,
 
     assert str(raised.value) == said
     assert (remote.execution.status, remote.execution.errors) == (RunStatus(ending["run"]["status"]), (said,))
-    assert remote.ledger.pipeline(PIPELINE).errors == (said,)
+    assert remote.ledger.declared.pipeline(PIPELINE).errors == (said,)
 
 
 def test_a_trigger_whose_reply_is_lost_is_taken_up_and_not_sent_again(remote):
@@ -442,13 +442,13 @@ def test_runs_that_were_started_there_are_recorded_once_with_range_and_counts(re
 
     assert sensor.tick() == "Picked up 2 runs that were started at Warehouse Sync."
     assert sensor.tick() == "Picked up 0 runs that were started at Warehouse Sync."
-    executions = remote.ledger.executions(PIPELINE).items
+    executions = remote.ledger.executions.page(PIPELINE).items
     assert [(each.type, each.status, each.counts.total_rows, each.counts.rejected) for each in executions] == [
         (RunType.SCHEDULED, RunStatus.SUCCESS, 103, 3),
         (RunType.MANUAL, RunStatus.SUCCESS, 100, 0),
     ]
     assert (executions[0].range_end, executions[1].range_start) == ("2024-03-01T13:00:00.000000Z",) * 2
-    assert remote.ledger.pipeline(PIPELINE).watermark == executions[1].range_end
+    assert remote.ledger.declared.pipeline(PIPELINE).watermark == executions[1].range_end
     assert executions[0].duration_seconds == 60
     assert sensor.materialized == [first, second]
 
@@ -479,7 +479,7 @@ def test_a_crash_after_people_were_told_tells_them_no_second_time(remote, sensor
         raise Killed
 
     with pytest.raises(Killed):
-        remote.runner.pick_up(remote.project.pipeline(PIPELINE), die)
+        remote.runner.import_runs(remote.project.pipeline(PIPELINE), die)
     assert remote.execution is None
     sensor.tick()
 
@@ -493,16 +493,19 @@ def test_a_run_that_was_followed_by_one_of_ours_is_picked_up_and_moves_nothing_b
     before = remote.api.started_there(PIPELINE)
     remote.api.now += timedelta(hours=1)
     remote.run()
-    reached = remote.ledger.pipeline(PIPELINE).watermark
+    reached = remote.ledger.declared.pipeline(PIPELINE).watermark
     sensor.tick()
 
-    statuses = {each.execution_key: str(each.status) for each in remote.ledger.executions(PIPELINE).items}
+    statuses = {each.execution_key: str(each.status) for each in remote.ledger.executions.page(PIPELINE).items}
     assert statuses == {
         "run-1": "success",
         f"warehouse_sync/{PIPELINE}/{theirs}": "failed",
         f"warehouse_sync/{PIPELINE}/{before}": "success",
     }
-    assert (remote.ledger.pipeline(PIPELINE).watermark, remote.ledger.pipeline(PIPELINE).errors) == (reached, ())
+    assert (remote.ledger.declared.pipeline(PIPELINE).watermark, remote.ledger.declared.pipeline(PIPELINE).errors) == (
+        reached,
+        (),
+    )
     assert sensor.materialized == [before]
 
 
@@ -520,12 +523,12 @@ def test_a_failed_run_faults_the_pipeline_until_a_good_one_comes(remote, sensor)
     remote.apply()
     remote.api.started_there(PIPELINE, status="failed", errors=[{"message": "No space left."}])
     sensor.tick()
-    faulted = remote.ledger.pipeline(PIPELINE).errors
+    faulted = remote.ledger.declared.pipeline(PIPELINE).errors
     good = remote.api.started_there(PIPELINE)
     sensor.tick()
 
     assert faulted == (f"Run {good - 1} of pipeline {PIPELINE} at Warehouse Sync failed: No space left.",)
-    assert remote.ledger.pipeline(PIPELINE).errors == ()
+    assert remote.ledger.declared.pipeline(PIPELINE).errors == ()
     assert sensor.materialized == [good]
 
 

@@ -9,8 +9,7 @@ from observe_dagster import build_watcher_sensor, observe_resource
 from observe_dagster.config import project_from_attributes
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
 from observe_dagster.integrations.watcher import PUBLISHER, WatcherSettings
-from observe_dagster.ledger import EndedExecution
-from observe_dagster.ledger.outbox.outbox import Outbox
+from observe_dagster.ledger import EndedExecution, WatchedAsset
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.publishers import push_to_watcher, watcher_sensor
 from observe_dagster.records import Counts, RunType
@@ -67,7 +66,7 @@ class Reporting:
 
     def declare(self, **pipeline):
         self.project = project(self.folder, **pipeline)
-        self.ledger.synchronise(self.project, now=self.clock())
+        self.ledger.declared.synchronise(self.project, now=self.clock())
         self.observe = ObserveResource(self.project, self.settings, clock=self.clock, declares=False)
 
     def tick(self, instance=None):
@@ -77,7 +76,7 @@ class Reporting:
             self.observe.close()
 
     def start(self, key, *, watermark=None, parent=None):
-        return self.ledger.start_execution(
+        return self.ledger.executions.start(
             pipeline_id="Orders-hourly",
             execution_key=key,
             run_type=RunType.SCHEDULED,
@@ -94,11 +93,11 @@ class Reporting:
     def succeed(self, key, watermark, **counts):
         ended_at = self.clock.advance(minutes=5)
         given = Counts(**(counts or {"total_rows": 10, "inserts": 8, "updates": 2}))
-        self.ledger.succeed_execution(key, ended_at=ended_at, counts=given, watermark=watermark)
+        self.ledger.executions.succeed(key, ended_at=ended_at, counts=given, watermark=watermark)
 
     @property
     def states(self):
-        return Outbox(self.ledger).counts(PUBLISHER)
+        return self.ledger.outbox.counts(PUBLISHER)
 
 
 @pytest.fixture
@@ -160,7 +159,7 @@ def test_a_failure_moves_no_watermark(reporting, server, clock):
     reporting.start("run-1")
     reporting.succeed("run-1", "2024-03-01T12:00:00.000000Z")
     reporting.start("run-2", watermark="2024-03-01T12:00:00.000000Z")
-    reporting.ledger.fail_execution("run-2", ended_at=clock.advance(minutes=1), errors=["It broke."])
+    reporting.ledger.executions.fail("run-2", ended_at=clock.advance(minutes=1), errors=["It broke."])
     reporting.tick()
 
     assert server.executions[2]["completed_successfully"] is False
@@ -217,7 +216,7 @@ def test_an_execution_that_the_server_forgot_is_given_up_and_holds_nothing_back(
     reporting.start("run-2", watermark="2024-03-01T12:00:00.000000Z")
     said = reporting.tick()
 
-    (dead,) = Outbox(reporting.ledger).items(PUBLISHER, states=["dead"])
+    (dead,) = reporting.ledger.outbox.items(PUBLISHER, states=["dead"])
     assert dead.last_error == "does not know execution 1 any more."
     assert "1 given up" in said
     assert [each["pipeline_id"] for each in server.executions.values()] == [1]
@@ -280,7 +279,9 @@ def test_anomaly_rules_are_told_with_all_their_numbers_and_rest_once_they_are_go
 def test_assets_that_others_make_are_told_with_what_is_expected_of_them_and_what_they_did(reporting, server, clock):
     day = Expectations(freshness_number=1, freshness_datepart="day")
     rule = AnomalyDetectionRule(metric_field="total_rows")
-    reporting.ledger.observe_asset("dbt/orders", expectations=day, rules=[rule], now=clock())
+    reporting.ledger.watched.upsert(
+        [WatchedAsset(asset_key="dbt/orders", expectations=day, rules=(rule,))], now=clock()
+    )
     began = clock()
     ended = EndedExecution(
         asset_key="dbt/orders",
@@ -289,7 +290,7 @@ def test_assets_that_others_make_are_told_with_what_is_expected_of_them_and_what
         ended_at=clock.advance(minutes=3),
         counts=Counts(total_rows=120),
     )
-    reporting.ledger.record_execution(ended)
+    reporting.ledger.watched.record([ended])
     with dg.DagsterInstance.ephemeral() as instance:
         reporting.tick(instance)
         shown = instance.fetch_observations(dg.AssetKey(["dbt", "orders"]), limit=5).records
@@ -313,7 +314,7 @@ def test_a_location_without_pipelines_tells_a_watcher_too(server, ledger, ledger
     monkeypatch.setenv("WATCHER_URL", server.url)
     settings = Settings(home=tmp_path, defs=tmp_path, database_url=ledger_url)
     observe = observe_resource(settings=settings, environment={})
-    ledger.observe_asset("orders", now=observe.clock())
+    ledger.watched.upsert([WatchedAsset(asset_key="orders")], now=observe.clock())
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance, resources={"observe": observe})
         said = build_watcher_sensor()(context).skip_message

@@ -14,7 +14,7 @@ from tests.integration.ledger.declared_project import NOW, project
 @pytest.fixture
 def declared(ledger: Ledger) -> Ledger:
     """The ledger with the project declared."""
-    ledger.synchronise(project(), now=NOW)
+    ledger.declared.synchronise(project(), now=NOW)
     return ledger
 
 
@@ -35,7 +35,7 @@ def start(declared: Ledger) -> Callable[..., ExecutionRow]:
             "started_at": NOW,
             "moves_watermark": True,
         }
-        return declared.start_execution(**{**facts, **changes})
+        return declared.executions.start(**{**facts, **changes})
 
     return begin
 

@@ -21,7 +21,7 @@ NOTHING = {
     "total_pipeline_execution_closure_child_deleted": 0,
     "total_freshness_pipeline_logs_deleted": 0,
     "total_check_results_deleted": 0,
-    "total_check_standings_deleted": 0,
+    "total_check_statuses_deleted": 0,
     "total_query_logs_deleted": 0,
     "total_schema_changes_deleted": 0,
     "total_publications_deleted": 0,
@@ -37,7 +37,9 @@ def run(declared: Ledger, start: Callable[..., ExecutionRow]) -> Callable[..., i
         began = NOW - timedelta(days=days_ago)
         start(execution_key, started_at=began, logical_date=began, **changes)
         ended = began + timedelta(minutes=1)
-        return declared.succeed_execution(execution_key, ended_at=ended, counts=Counts(total_rows=1), watermark=None).id
+        return declared.executions.succeed(
+            execution_key, ended_at=ended, counts=Counts(total_rows=1), watermark=None
+        ).id
 
     return ran
 
@@ -45,14 +47,14 @@ def run(declared: Ledger, start: Callable[..., ExecutionRow]) -> Callable[..., i
 @pytest.fixture
 def full(declared: Ledger, run: Callable[..., int], query: Query) -> Ledger:
     """The ledger with an old run and its child, a new one, and something of every kind that refers to them."""
-    declared.synchronise(
+    declared.declared.synchronise(
         project(pipelines=(pipeline(anomaly_detection_rules=[{"metric_field": "total_rows"}]),)), now=LONG_AGO
     )
     run("new", days_ago=1)
     old = run("old", days_ago=100)
     run("child", days_ago=100, parent_execution_key="old")
     run("new child", days_ago=1, parent_execution_key="old")
-    book = declared.verdicts
+    book = declared.checks
     book.record_results(
         [
             verdict("anomaly", Status.FAIL, at=LONG_AGO, execution_id=old),
@@ -70,9 +72,9 @@ def full(declared: Ledger, run: Callable[..., int], query: Query) -> Ledger:
         ]
     )
     log = QueryLog(connection_id="ops", started_at=LONG_AGO, ended_at=LONG_AGO, text="SELECT 1", user="u", query_id="q")
-    declared.record_queries(old, [log])
+    declared.executions.record_queries(old, [log])
     change = SchemaChange(column="a", change="added", old_type=None, new_type="int", action="altered")
-    declared.record_schema_changes(old, [change])
+    declared.executions.record_schema_changes(old, [change])
     for state in ("sent", "pending"):
         query(
             "INSERT INTO observe.publication"
@@ -96,7 +98,7 @@ DELETED = {
     "total_pipeline_execution_closure_parent_deleted": 4,
     "total_freshness_pipeline_logs_deleted": 1,
     "total_check_results_deleted": 4,
-    "total_check_standings_deleted": 1,
+    "total_check_statuses_deleted": 1,
     "total_query_logs_deleted": 1,
     "total_schema_changes_deleted": 1,
     "total_publications_deleted": 1,
@@ -108,13 +110,13 @@ DELETED = {
 def test_what_a_dry_run_counts_is_what_is_deleted_in_batches_of_any_size(
     full: Ledger, query: Query, batch_size: int
 ) -> None:
-    promised = full.verdicts.prune(now=NOW, dry_run=True)
-    deleted = full.verdicts.prune(now=NOW, batch_size=batch_size)
+    promised = full.prune(now=NOW, dry_run=True)
+    deleted = full.prune(now=NOW, batch_size=batch_size)
     of_closure = ("total_pipeline_execution_closure_parent_deleted", "total_pipeline_execution_closure_child_deleted")
     assert promised == DELETED
     assert {**deleted, **dict.fromkeys(of_closure, 0)} == {**DELETED, **dict.fromkeys(of_closure, 0)}
     assert sum(deleted[name] for name in of_closure) == 4
-    assert full.verdicts.prune(now=NOW) == NOTHING
+    assert full.prune(now=NOW) == NOTHING
     kept = query("SELECT execution_key, parent_id FROM observe.pipeline_execution ORDER BY start_date, id")
     assert kept == [("new", None), ("new child", None), ("newest", None)]
     assert query("SELECT state, pipeline_execution_id FROM observe.publication") == [("pending", None)]
@@ -126,7 +128,7 @@ def test_what_a_dry_run_counts_is_what_is_deleted_in_batches_of_any_size(
 
 
 def test_a_dry_run_deletes_nothing(full: Ledger, query: Query) -> None:
-    full.verdicts.prune(now=NOW, dry_run=True)
+    full.prune(now=NOW, dry_run=True)
     assert query("SELECT count(*) FROM observe.pipeline_execution") == [(5,)]
 
 
@@ -135,7 +137,7 @@ def test_a_run_that_was_recorded_late_goes_by_its_date_and_not_by_its_number(
 ) -> None:
     run("young", days_ago=1)
     run("recorded late", days_ago=200)
-    assert declared.verdicts.prune(now=NOW)["total_pipeline_executions_deleted"] == 1
+    assert declared.prune(now=NOW)["total_pipeline_executions_deleted"] == 1
     assert query("SELECT execution_key FROM observe.pipeline_execution") == [("young",)]
 
 
@@ -144,19 +146,19 @@ def test_runs_that_go_on_and_runs_that_a_check_stands_by_stay(
 ) -> None:
     start("open", started_at=LONG_AGO)
     judged = run("judged", days_ago=100)
-    declared.verdicts.record_results([verdict("timeliness", Status.PASS, execution_id=judged)])
-    assert declared.verdicts.prune(now=NOW) == NOTHING
+    declared.checks.record_results([verdict("timeliness", Status.PASS, execution_id=judged)])
+    assert declared.prune(now=NOW) == NOTHING
     assert query("SELECT count(*) FROM observe.pipeline_execution") == [(2,)]
 
 
 def test_a_late_table_that_has_not_recovered_stays_on_record(declared: Ledger, query: Query) -> None:
     late = verdict("freshness", Status.FAIL, last_dml_timestamp=LONG_AGO.isoformat())
-    declared.verdicts.record_results([late])
-    assert declared.verdicts.prune(now=NOW) == NOTHING
+    declared.checks.record_results([late])
+    assert declared.prune(now=NOW) == NOTHING
     assert query("SELECT count(*) FROM observe.freshness_pipeline_log") == [(1,)]
 
 
 @pytest.mark.parametrize("wrong", [{"retention_days": 89}, {"batch_size": 0}])
 def test_less_than_ninety_days_and_no_batches_are_refused(ledger: Ledger, wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="is at least"):
-        ledger.verdicts.prune(now=NOW, **wrong)
+        ledger.prune(now=NOW, **wrong)

@@ -72,19 +72,19 @@ def test_changed_sql_is_picked_up_by_the_next_run(world):
     world.sync()
     later(world)
     world.declare("SELECT i.id, i.secret, i.updated_at FROM items i JOIN notes n ON n.id = i.id")
-    assert world.ledger.pipeline("p").load_lineage
+    assert world.ledger.declared.pipeline("p").load_lineage
     world.sync()
     place = f"source.{schema(world)}"
     assert above(world, "target.analytics.items") == [f"{place}.items", f"{place}.notes"]
     assert above(world, "target.analytics.items.secret") == [f"{place}.items.secret"]
     assert above(world, "target.analytics.items.price") == []
-    assert not world.ledger.pipeline("p").load_lineage
+    assert not world.ledger.declared.pipeline("p").load_lineage
 
 
 def test_a_run_of_what_has_not_changed_writes_no_lineage(world):
     world.declare("SELECT id, price, updated_at FROM items")
     world.sync()
-    with world.ledger.transaction() as db:
+    with world.ledger.engine.begin() as db:
         db.exec_driver_sql("DELETE FROM observe.address_lineage")
     later(world)
     assert world.sync().lineage

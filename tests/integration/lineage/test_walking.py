@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from observe_dagster.config.models.paths import path_text
 from observe_dagster.errors import LedgerError, NotFoundError
-from observe_dagster.ledger import AddressRef, Ledger, LineageEdge
-from observe_dagster.ledger.lineage.rows import LineageGraph, Script
+from observe_dagster.ledger import AddressRef, Ledger, LineageEdge, LineageGraph, Script
 
 
 def address(name: str) -> AddressRef:
@@ -16,7 +15,7 @@ def address(name: str) -> AddressRef:
 
 def take_in(ledger: Ledger, pairs: list[tuple[str, str]], clock, columns: tuple[tuple[str, str], ...] = ()) -> None:
     edges = tuple(LineageEdge(source=address(a), target=address(b), columns=columns) for a, b in pairs)
-    from observe_dagster.ledger.lineage.rows import Asset
+    from observe_dagster.ledger import Asset
 
     assets = tuple(Asset(address=address(name)) for name in sorted({name for pair in pairs for name in pair}))
     ledger.lineage.ingest(

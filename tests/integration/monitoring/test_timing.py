@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, PipelineType
 from observe_dagster.config.project import Project
-from observe_dagster.ledger import EndedExecution, Ledger
+from observe_dagster.ledger import EndedExecution, Ledger, WatchedAsset
 from observe_dagster.monitoring.anomalies import judge_executions
 from observe_dagster.monitoring.timing import changed_or_stale, judge_timing
 from observe_dagster.records import CheckResult, Counts, RunType, Status
@@ -33,7 +33,7 @@ class Watched:
         """Declare `flights-hourly` anew."""
         types = (PipelineType(name="extraction", **(type_ or {})),)
         self.project = project(pipelines=(pipeline(**changes),), pipeline_types=types)
-        self.ledger.synchronise(self.project, now=at)
+        self.ledger.declared.synchronise(self.project, now=at)
 
     def start(self, after: timedelta, key: str | None = None, **changes: Any) -> str:
         """Start a run."""
@@ -50,19 +50,19 @@ class Watched:
             "started_at": START + after,
             "moves_watermark": False,
         }
-        self.ledger.start_execution(**{**facts, **changes})
+        self.ledger.executions.start(**{**facts, **changes})
         return key
 
     def run(self, after: timedelta, took: timedelta = MINUTE, **counts: int) -> int:
         """Run from start to a good end and return the run's number."""
         key = self.start(after)
         ended = START + after + took
-        return self.ledger.succeed_execution(key, ended_at=ended, counts=Counts(**counts), watermark=None).id
+        return self.ledger.executions.succeed(key, ended_at=ended, counts=Counts(**counts), watermark=None).id
 
     def fail(self, after: timedelta, took: timedelta) -> int:
         """Run to a bad end."""
         key = self.start(after)
-        return self.ledger.fail_execution(key, ended_at=START + after + took, errors=["no"]).id
+        return self.ledger.executions.fail(key, ended_at=START + after + took, errors=["no"]).id
 
     def standing(self, after: timedelta) -> list[CheckResult]:
         """Judge freshness and timeliness at a time."""
@@ -118,7 +118,7 @@ def test_a_pipeline_that_expects_nothing_has_no_check(watched: Watched) -> None:
 
 def test_a_paused_pipeline_is_skipped_and_says_so(watched: Watched) -> None:
     watched.declare(**FRESH, **TIMELY, schedule=HOURLY)
-    watched.ledger.pause("flights-hourly")
+    watched.ledger.declared.pause("flights-hourly")
     results = watched.standing(9 * HOUR)
     assert [result.outcome.status for result in results] == [Status.SKIPPED, Status.SKIPPED]
     assert all("is paused" in result.outcome.reason for result in results)
@@ -127,19 +127,19 @@ def test_a_paused_pipeline_is_skipped_and_says_so(watched: Watched) -> None:
 def test_a_removed_pipeline_and_a_removed_expectation_are_skipped_once_and_then_silent(watched: Watched) -> None:
     watched.declare(**FRESH, **TIMELY)
     watched.start(HOUR)
-    watched.ledger.verdicts.record_results(watched.standing(9 * HOUR))
+    watched.ledger.checks.record_results(watched.standing(9 * HOUR))
     watched.declare(**FRESH)
     results = watched.standing(9 * HOUR)
     assert [result.outcome.status for result in results] == [Status.FAIL, Status.SKIPPED]
     assert "No timeliness is declared" in results[1].outcome.reason
-    watched.ledger.verdicts.record_results(results)
+    watched.ledger.checks.record_results(results)
     assert watched.statuses(10 * HOUR) == [("freshness", Status.FAIL)]
-    watched.ledger.synchronise(Project(), now=START)
+    watched.ledger.declared.synchronise(Project(), now=START)
     results = watched.standing(10 * HOUR)
     assert [(result.outcome.status, "inactive" in result.outcome.reason) for result in results] == [
         (Status.SKIPPED, True)
     ]
-    watched.ledger.verdicts.record_results(results)
+    watched.ledger.checks.record_results(results)
     assert watched.standing(10 * HOUR) == []
 
 
@@ -168,9 +168,9 @@ def test_each_run_that_ended_is_judged_once_and_the_last_one_stands(watched: Wat
         (late, Status.FAIL),
         (good, Status.PASS),
     ]
-    watched.ledger.verdicts.record_results(results)
+    watched.ledger.checks.record_results(results)
     assert [result.execution_id for result in watched.standing(4 * HOUR)] == [good]
-    assert [found.execution_id for found in watched.ledger.verdicts.history(KEY, "timeliness")] == [good, late]
+    assert [found.execution_id for found in watched.ledger.checks.history(KEY, "timeliness")] == [good, late]
 
 
 def test_a_run_in_progress_does_not_hide_that_the_last_one_was_late(watched: Watched) -> None:
@@ -189,8 +189,8 @@ def _scheduled(watched: Watched, hour: int, **changes: Any) -> str:
 
 
 def _finish(watched: Watched, key: str) -> None:
-    began = watched.ledger.execution_by_key(key).start_date
-    watched.ledger.succeed_execution(key, ended_at=began + MINUTE, counts=Counts(), watermark=None)
+    began = watched.ledger.executions.by_key(key).start_date
+    watched.ledger.executions.succeed(key, ended_at=began + MINUTE, counts=Counts(), watermark=None)
 
 
 def test_a_scheduled_run_that_never_starts_is_late(watched: Watched) -> None:
@@ -232,7 +232,7 @@ def test_a_run_that_caught_up_over_several_windows_covers_them(watched: Watched)
 def test_no_run_is_due_of_a_faulted_pipeline(watched: Watched) -> None:
     watched.declare(**TIMELY, schedule=HOURLY)
     _finish(watched, _scheduled(watched, 1))
-    watched.ledger.fault_pipeline("flights-hourly", ["no"])
+    watched.ledger.declared.fault_pipeline("flights-hourly", ["no"])
     assert watched.statuses(9 * HOUR)[-1] == ("timeliness", Status.PASS)
 
 
@@ -240,7 +240,7 @@ def test_freshness_and_timeliness_of_many_pipelines_take_one_query(watched: Watc
     watched.project = project(
         pipelines=tuple(pipeline(id=f"p{n}", name=f"P {n}", **FRESH, **TIMELY) for n in range(20))
     )
-    watched.ledger.synchronise(watched.project, now=START)
+    watched.ledger.declared.synchronise(watched.project, now=START)
     asked: list[str] = []
     sa.event.listen(watched.ledger.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
     assert len(watched.standing(HOUR)) == 40
@@ -269,8 +269,8 @@ def test_runs_that_nobody_judged_are_judged_once_in_the_order_they_ran(
     assert [result.execution_id for result in results] == numbers
     assert [result.outcome.status for result in results] == [Status.LEARNING] * 8 + [Status.PASS] * 4 + [Status.FAIL]
     assert (results[-1].asset, results[-1].check_name) == (KEY, "anomaly_total_rows")
-    watched.ledger.verdicts.record_results(results)
-    assert watched.ledger.execution(numbers[-1]).anomaly_flags == {"total_rows": True}
+    watched.ledger.checks.record_results(results)
+    assert watched.ledger.executions.get(numbers[-1]).anomaly_flags == {"total_rows": True}
     assert watched.anomalies() == []
     assert [found.execution_id for found in watched.anomalies(latest=True)] == [numbers[-1]]
 
@@ -279,11 +279,11 @@ def test_a_flagged_run_is_no_baseline_until_it_is_unflagged(
     watched: Watched, counted: Callable[..., list[int]]
 ) -> None:
     numbers = counted(*STEADY, 9)
-    watched.ledger.verdicts.record_results(watched.anomalies())
+    watched.ledger.checks.record_results(watched.anomalies())
     later = watched.run(20 * HOUR, total_rows=1000)
     (before,) = watched.anomalies(execution_ids=[later])
     assert (before.outcome.evidence["n"], before.outcome.evidence["flagged_runs_left_out"]) == (12, 1)
-    watched.ledger.verdicts.unflag("flights-hourly", numbers[-1], ["total_rows"])
+    watched.ledger.checks.unflag("flights-hourly", numbers[-1], ["total_rows"])
     (after,) = watched.anomalies(execution_ids=[later])
     assert (after.outcome.evidence["n"], after.outcome.evidence["flagged_runs_left_out"]) == (13, 0)
     again = watched.anomalies()
@@ -292,12 +292,14 @@ def test_a_flagged_run_is_no_baseline_until_it_is_unflagged(
         (later, Status.PASS),
     ]
     assert "Somebody said that this is no anomaly." in again[0].outcome.reason
-    watched.ledger.verdicts.record_results(again)
-    assert watched.ledger.execution(numbers[-1]).anomaly_flags == {"total_rows": False}
+    watched.ledger.checks.record_results(again)
+    assert watched.ledger.executions.get(numbers[-1]).anomaly_flags == {"total_rows": False}
 
 
 def test_a_number_among_the_metadata_is_judged_like_any_metric(watched: Watched) -> None:
-    watched.ledger.observe_asset("dbt/orders", rules=[AnomalyDetectionRule(metric_field="bytes billed")], now=START)
+    watched.ledger.watched.upsert(
+        [WatchedAsset(asset_key="dbt/orders", rules=(AnomalyDetectionRule(metric_field="bytes billed"),))], now=START
+    )
     for n, value in enumerate([*STEADY, 50_000, None, "many"]):
         ended = EndedExecution(
             asset_key="dbt/orders",
@@ -305,7 +307,7 @@ def test_a_number_among_the_metadata_is_judged_like_any_metric(watched: Watched)
             ended_at=START + n * HOUR,
             execution_metadata={"bytes billed": value},
         )
-        watched.ledger.record_execution(ended)
+        watched.ledger.watched.record([ended])
     results = watched.anomalies()
     assert [found.outcome.status for found in results[-3:]] == [Status.FAIL, Status.SKIPPED, Status.SKIPPED]
     assert (results[-1].asset, results[-1].check_name) == (("dbt", "orders"), "anomaly_bytes_billed")
@@ -313,7 +315,7 @@ def test_a_number_among_the_metadata_is_judged_like_any_metric(watched: Watched)
 
 def test_failed_runs_and_inactive_rules_are_not_judged(watched: Watched, counted: Callable[..., list[int]]) -> None:
     counted(*STEADY)
-    watched.ledger.verdicts.record_results(watched.anomalies())
+    watched.ledger.checks.record_results(watched.anomalies())
     watched.fail(20 * HOUR, took=MINUTE)
     assert watched.anomalies() == []
     watched.declare(anomaly_detection_rules=[{"metric_field": "total_rows", "active": False}])
@@ -322,9 +324,11 @@ def test_failed_runs_and_inactive_rules_are_not_judged(watched: Watched, counted
 
 def test_an_observed_asset_is_judged_for_freshness_and_slow_runs_like_a_pipeline(watched: Watched) -> None:
     expected = Expectations.model_validate({**FRESH, **TIMELY})
-    watched.ledger.observe_asset("dbt/orders", name="Orders", expectations=expected, now=START)
+    watched.ledger.watched.upsert(
+        [WatchedAsset(asset_key="dbt/orders", name="Orders", expectations=expected)], now=START
+    )
     ended = EndedExecution(asset_key="dbt/orders", execution_key="a", started_at=START, ended_at=START + 20 * MINUTE)
-    watched.ledger.record_execution(ended)
+    watched.ledger.watched.record([ended])
     assert watched.statuses(HOUR) == [("freshness", Status.PASS), ("timeliness", Status.FAIL)]
     assert {result.asset for result in watched.standing(HOUR)} == {("dbt", "orders")}
 
@@ -334,8 +338,8 @@ def test_only_what_changed_or_is_a_day_old_is_told(watched: Watched) -> None:
 
     def told(after: timedelta) -> list[Status]:
         results, now = watched.standing(after), START + after
-        chosen = changed_or_stale(results, watched.ledger.verdicts.statuses(), now=now)
-        watched.ledger.verdicts.record_results(results)
+        chosen = changed_or_stale(results, watched.ledger.checks.statuses(), now=now)
+        watched.ledger.checks.record_results(results)
         return [result.outcome.status for result in chosen]
 
     assert told(HOUR) == [Status.PASS]
@@ -348,9 +352,9 @@ def test_only_what_changed_or_is_a_day_old_is_told(watched: Watched) -> None:
 def test_a_late_run_and_the_good_one_after_it_are_both_told(watched: Watched) -> None:
     watched.declare(**TIMELY)
     watched.run(HOUR)
-    watched.ledger.verdicts.record_results(watched.standing(HOUR + 2 * MINUTE))
+    watched.ledger.checks.record_results(watched.standing(HOUR + 2 * MINUTE))
     watched.run(2 * HOUR, took=20 * MINUTE)
     watched.run(3 * HOUR)
     now = START + 4 * HOUR
-    chosen = changed_or_stale(watched.standing(4 * HOUR), watched.ledger.verdicts.statuses(), now=now)
+    chosen = changed_or_stale(watched.standing(4 * HOUR), watched.ledger.checks.statuses(), now=now)
     assert [result.outcome.status for result in chosen] == [Status.FAIL, Status.PASS]

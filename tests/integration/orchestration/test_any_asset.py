@@ -123,11 +123,11 @@ def test_an_asset_that_is_added_later_brings_its_past_and_one_that_is_removed_re
     here.tick()
 
     assert here.loaded("/customers") == [5, 6, 5]
-    assert not here.ledger.pipeline("dbt/orders").active
+    assert not here.ledger.declared.pipeline("dbt/orders").active
     assert json.loads(here.cursor or "")["known"] == [["customers"]]
     here.watch([*usual_rows(customers), *daily()])
     here.tick()
-    assert here.ledger.pipeline("dbt/orders").active
+    assert here.ledger.declared.pipeline("dbt/orders").active
 
 
 def test_a_removed_check_is_skipped_and_not_reported(locate):
@@ -137,7 +137,7 @@ def test_a_removed_check_is_skipped_and_not_reported(locate):
     here.tick()
 
     assert here.said() == {"dbt/orders:freshness": "pass", "customers:freshness": "pass"}
-    standing = {"/".join(each.asset): each.status for each in here.ledger.verdicts.standing_checks()}
+    standing = {"/".join(each.asset): each.status for each in here.ledger.checks.statuses()}
     assert standing == {"dbt/orders": "skipped", "customers": "pass"}
 
 
@@ -148,7 +148,7 @@ def test_unrelated_assets_are_ignored(locate):
     here.rows(5, key=dg.AssetKey("orders"))
 
     assert "Learned 0 executions" in here.tick()
-    assert [row.pipeline_id for row in here.ledger.pipelines(observed=True)] == ["dbt/orders"]
+    assert [row.pipeline_id for row in here.ledger.declared.pipelines(watched=True)] == ["dbt/orders"]
 
 
 def test_an_asset_run_by_dagster_brings_its_duration_and_its_numbers(locate):
@@ -231,7 +231,7 @@ def test_checks_can_be_run_by_hand_before_the_sensor_ever_ran(locate):
         "anomaly_total_rows": "fail",
     }
     assert here.by_hand("timeliness")["timeliness"].passed
-    before = here.ledger.pipeline("dbt/orders")
+    before = here.ledger.declared.pipeline("dbt/orders")
     assert (before.freshness_number, before.timeliness_number) == (1, 1)
 
     here.tick()
@@ -269,7 +269,7 @@ def test_two_locations_on_one_ledger_leave_one_another_alone(locate):
         attributes({}), source="shop.yaml", base_dir=here.settings.home, environment=environment
     )
     declaring = ObserveResource(project, here.settings)
-    first = declaring.ledger.pipeline("orders-hourly")
+    first = declaring.ledger.declared.pipeline("orders-hourly")
     here.tick()
     there.rows(3, key=dg.AssetKey("customers"))
     there.tick()
@@ -277,8 +277,8 @@ def test_two_locations_on_one_ledger_leave_one_another_alone(locate):
     declaring.close()
 
     again = declaring.ledger
-    assert again.pipeline("orders-hourly") == first
-    known = {row.pipeline_id: row.active for row in again.pipelines(watched=True)}
+    assert again.declared.pipeline("orders-hourly") == first
+    known = {row.pipeline_id: row.active for row in again.declared.pipelines(watched=True)}
     assert known == {"orders-hourly": True, "dbt/orders": True, "/customers": True}
     assert (here.said(), there.said()) == (
         {"dbt/orders:freshness": "pass"},

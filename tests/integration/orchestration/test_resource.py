@@ -32,7 +32,7 @@ def test_a_resource_that_nobody_needs_any_more_closes_its_ledger(ledger_url: str
     settings = Settings(home=tmp_path, defs=tmp_path, database_url=ledger_url)
     resources = [ObserveResource(Project(), settings) for _ in range(3)]
     for resource in resources:
-        assert resource.ledger.pipelines() == []
+        assert resource.ledger.declared.pipelines() == []
     assert sessions(ledger_url) == 3
     resource = resources.pop()
     resources.clear()
@@ -40,7 +40,7 @@ def test_a_resource_that_nobody_needs_any_more_closes_its_ledger(ledger_url: str
     assert sessions(ledger_url) == 1
     resource.close()
     assert sessions(ledger_url) == 0
-    assert resource.ledger.pipelines() == []
+    assert resource.ledger.declared.pipelines() == []
     resource.close()
 
 

@@ -80,7 +80,7 @@ class Location:
 
     def runs(self, asset_id: str = "dbt/orders") -> tuple[ExecutionRow, ...]:
         """The executions that the ledger knows."""
-        return self.ledger.executions(asset_id, page_size=500).items
+        return self.ledger.executions.page(asset_id, page_size=500).items
 
     def loaded(self, asset_id: str = "dbt/orders") -> list[int | None]:
         """The rows of each execution that the ledger knows."""

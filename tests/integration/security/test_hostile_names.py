@@ -159,7 +159,7 @@ def test_hostile_names_are_only_names(databases: tuple[Database, Database], ledg
         now = next(times)
         return SyncRunner(project, ledger, settings, clock=lambda: now).run("p", SyncRequest(), execution_key=key)
 
-    ledger.synchronise(project, now=NOW)
+    ledger.declared.synchronise(project, now=NOW)
 
     first = sync("first")
     source.run(f"UPDATE {quoted(SCHEMA, TABLE)} SET {quoted(SOFT_DELETE)} = true WHERE {quoted(KEY)} = 2")

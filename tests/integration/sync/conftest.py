@@ -73,7 +73,7 @@ class World:
         }
         places = {engine.variable: engine.place for engine in (self.source, self.target)}
         self.project = project_from_attributes(attributes, source="test.yaml", base_dir=Path(), environment=places)
-        self.ledger.synchronise(self.project, now=self.now)
+        self.ledger.declared.synchronise(self.project, now=self.now)
 
     @property
     def runner(self) -> SyncRunner:

@@ -15,7 +15,7 @@ def world(make_world):
 
 def statements(world, execution_id) -> list[str]:
     """What the run sent to the destination."""
-    with world.ledger.transaction() as db:
+    with world.ledger.engine.begin() as db:
         sent = db.execute(query_log.select().where(query_log.c.pipeline_execution_id == execution_id)).mappings()
         return [row["query_text"] for row in sent if row["connection_id"] == "target"]
 

@@ -29,7 +29,7 @@ HOURLY = {"type": "interval", "frequency": "hourly", "start": "2024-03-01T00:00:
 
 
 def latest(world):
-    return world.ledger.executions("p").items[-1]
+    return world.ledger.executions.page("p").items[-1]
 
 
 def test_a_faulted_pipeline_refuses_its_schedule_until_a_manual_run_succeeds(make_world) -> None:
@@ -37,14 +37,14 @@ def test_a_faulted_pipeline_refuses_its_schedule_until_a_manual_run_succeeds(mak
     world.declare(schedule=HOURLY)
     with pytest.raises(DataModelError, match=r'data model .m. is invalid: relation "items" does not exist'):
         world.sync(run_type=RunType.SCHEDULED)
-    assert world.ledger.pipeline("p").status == "faulted"
-    assert world.ledger.data_model_row("m").status == "invalid"
+    assert world.ledger.declared.pipeline("p").status == "faulted"
+    assert world.ledger.declared.data_model("m").status == "invalid"
     world.source.run(ITEMS, FIRST)
     with pytest.raises(PipelineFaultedError, match="Pipeline p is faulted"):
         world.sync(run_type=RunType.SCHEDULED)
     world.sync()
-    assert world.ledger.pipeline("p").status == "idle"
-    assert world.ledger.data_model_row("m").status == "valid"
+    assert world.ledger.declared.pipeline("p").status == "idle"
+    assert world.ledger.declared.data_model("m").status == "valid"
     world.now = world.now.replace(hour=14)
     assert world.sync(run_type=RunType.SCHEDULED).range.end == "2024-03-01T14:00:00.000000Z"
 
@@ -68,9 +68,9 @@ def test_wrong_credentials_name_the_connection_and_keep_the_password(make_world)
         world.sync()
     run = latest(world)
     assert (run.status, run.attempts) == (RunStatus.FAILED, 2)
-    assert world.ledger.connection_row("source").status == "faulted"
-    assert world.ledger.connection_row("target").status == "healthy"
-    told = f"{caught.value} {run} {world.ledger.connection_row('source')} {world.ledger.pipeline('p')}"
+    assert world.ledger.declared.connection("source").status == "faulted"
+    assert world.ledger.declared.connection("target").status == "healthy"
+    told = f"{caught.value} {run} {world.ledger.declared.connection('source')} {world.ledger.declared.pipeline('p')}"
     assert "s3cr" not in told
     assert "et-Pass" not in told
 
@@ -186,14 +186,14 @@ def test_nothing_due_is_said_and_leaves_no_run_behind(make_world) -> None:
     world.sync(run_type=RunType.SCHEDULED)
     with pytest.raises(NothingToSyncError, match="nothing is due yet"):
         world.sync(run_type=RunType.SCHEDULED)
-    assert world.ledger.executions("p").total_items == 1
+    assert world.ledger.executions.page("p").total_items == 1
 
 
 def test_a_second_run_is_refused_while_one_is_in_progress(make_world) -> None:
     world = make_world("postgres", "postgres")
     world.source.run(ITEMS, FIRST)
     world.declare()
-    with world.ledger.pipeline_lock("p"), pytest.raises(AlreadyInProgressError) as caught:
+    with world.ledger.executions.lock("p"), pytest.raises(AlreadyInProgressError) as caught:
         world.sync()
     assert str(caught.value) == "Pipeline p is already in progress."
 
@@ -315,7 +315,7 @@ def test_a_lost_ledger_loses_no_watermark(target_world) -> None:
     world.source.run(ITEMS, FIRST)
     world.declare()
     world.sync()
-    with world.ledger.transaction() as db:
+    with world.ledger.engine.begin() as db:
         db.exec_driver_sql("TRUNCATE observe.pipeline, observe.pipeline_execution CASCADE")
     world.declare()
     world.now = world.now.replace(hour=13)
@@ -338,7 +338,7 @@ def test_every_statement_is_on_record_without_the_password(make_world) -> None:
     world.source.run(ITEMS, FIRST)
     world.declare()
     run = world.sync()
-    with world.ledger.transaction() as db:
+    with world.ledger.engine.begin() as db:
         logged = db.exec_driver_sql(
             "SELECT connection_id, query_text, returned_rows FROM observe.query_log WHERE pipeline_execution_id = %s",
             (run.execution_id,),
@@ -355,8 +355,8 @@ def test_a_request_that_does_not_fit_leaves_no_trace(make_world) -> None:
     world.declare()
     with pytest.raises(RequestError, match="`from` must be before `until`"):
         world.sync(from_=world.now, until=world.now.replace(hour=1))
-    assert world.ledger.pipeline("p").status == "idle"
-    assert world.ledger.executions("p").total_items == 0
+    assert world.ledger.declared.pipeline("p").status == "idle"
+    assert world.ledger.executions.page("p").total_items == 0
 
 
 def test_a_failed_backfill_does_not_stop_the_schedule(make_world) -> None:
@@ -368,7 +368,7 @@ def test_a_failed_backfill_does_not_stop_the_schedule(make_world) -> None:
     with pytest.raises(DataModelError):
         world.sync(from_=world.now.replace(hour=9))
     assert latest(world).status == RunStatus.FAILED
-    assert world.ledger.pipeline("p").status == "idle"
+    assert world.ledger.declared.pipeline("p").status == "idle"
 
 
 def test_an_interrupted_run_is_recorded_as_stopped(make_world) -> None:

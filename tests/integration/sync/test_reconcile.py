@@ -8,22 +8,34 @@ import psycopg
 import pytest
 
 from observe_dagster.errors import LedgerError
-from observe_dagster.ledger import ExecutionRow, Ledger
+from observe_dagster.ledger import ExecutionRow, ExecutionStore, Ledger
 from observe_dagster.records import RunStatus, RunType
 from observe_dagster.sync.reconcile import close_abandoned
 from tests.integration.sync.conftest import World
 
 
-class MeanwhileLedger(Ledger):
-    """A ledger in which something happens right after open executions were listed."""
+class MeanwhileExecutions(ExecutionStore):
+    """A store in which something happens right after open executions were listed."""
 
     meanwhile: Callable[[ExecutionRow], Any]
 
-    def open_executions(self, pipeline_id: str | None = None) -> list[ExecutionRow]:
-        found = super().open_executions(pipeline_id)
+    def open(self, pipeline_id: str | None = None) -> list[ExecutionRow]:
+        found = super().open(pipeline_id)
         for execution in found:
             self.meanwhile(execution)
         return found
+
+
+class MeanwhileLedger(Ledger):
+    """A ledger with such executions."""
+
+    meanwhile: Callable[[ExecutionRow], Any]
+
+    @property
+    def executions(self) -> MeanwhileExecutions:
+        store = MeanwhileExecutions(self.engine)
+        store.meanwhile = self.meanwhile
+        return store
 
 
 @pytest.fixture
@@ -42,7 +54,7 @@ def committed(make_world: Callable[[str, str], World], ledger_url: str) -> tuple
         "CREATE TABLE items (id int, updated_at timestamptz)", "INSERT INTO items VALUES (1, '2024-03-01 11:00Z')"
     )
     world.declare()
-    ended = world.ledger.execution(world.sync().execution_id)
+    ended = world.ledger.executions.get(world.sync().execution_id)
     with psycopg.connect(ledger_url) as direct:
         direct.execute(
             "UPDATE observe.pipeline_execution SET status = 'running', end_date = NULL, completed_successfully = NULL"
@@ -56,7 +68,7 @@ def test_a_run_that_records_its_own_success_meanwhile_keeps_it(
     world, ended = committed
     assert ended.end_date is not None
     later = ended.end_date + timedelta(seconds=5)
-    seen.meanwhile = lambda execution: world.ledger.succeed_execution(
+    seen.meanwhile = lambda execution: world.ledger.executions.succeed(
         execution.execution_key, ended_at=later, counts=ended.counts, watermark=ended.reached_watermark
     )
 
@@ -69,7 +81,7 @@ def test_a_run_that_believes_it_failed_meanwhile_is_what_the_destination_says(
     committed: tuple[World, ExecutionRow], seen: MeanwhileLedger
 ) -> None:
     world, _ = committed
-    seen.meanwhile = lambda execution: world.ledger.fail_execution(
+    seen.meanwhile = lambda execution: world.ledger.executions.fail(
         execution.execution_key, ended_at=world.now + timedelta(seconds=1), errors=["No answer came."]
     )
 
@@ -83,7 +95,7 @@ def test_a_run_that_records_its_own_failure_meanwhile_keeps_its_cause(
 ) -> None:
     world = make_world("postgres", "postgres")
     world.declare("SELECT 1 AS id, now() AS updated_at")
-    world.ledger.start_execution(
+    world.ledger.executions.start(
         pipeline_id="p",
         execution_key="lost",
         run_type=RunType.MANUAL,
@@ -95,7 +107,7 @@ def test_a_run_that_records_its_own_failure_meanwhile_keeps_its_cause(
         started_at=world.now,
         moves_watermark=True,
     )
-    seen.meanwhile = lambda execution: world.ledger.fail_execution(
+    seen.meanwhile = lambda execution: world.ledger.executions.fail(
         execution.execution_key, ended_at=world.now + timedelta(seconds=1), errors=["The disk is full."]
     )
 
@@ -118,17 +130,17 @@ def test_a_run_that_broke_off_after_its_commit_is_entered_by_the_next(
     )
     world.declare()
     with monkeypatch.context() as patched:
-        patched.setattr(Ledger, "succeed_execution", break_off)
+        patched.setattr(ExecutionStore, "succeed", break_off)
         with pytest.raises(type(breaking)):
             world.sync()
     assert world.rows("count(*)") == [(1,)]
-    assert world.ledger.executions("p").items[-1].is_open
+    assert world.ledger.executions.page("p").items[-1].is_open
 
     world.now += timedelta(hours=1)
     world.sync()
 
-    first, second = world.ledger.executions("p").items
+    first, second = world.ledger.executions.page("p").items
     assert (first.status, second.status) == (RunStatus.SUCCESS, RunStatus.SUCCESS)
     assert first.counts is not None
     assert first.counts.inserts == 1
-    assert world.ledger.pipeline("p").errors == ()
+    assert world.ledger.declared.pipeline("p").errors == ()

@@ -31,7 +31,7 @@ def long_values(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def last_run(world: World) -> ExecutionRow:
-    return world.ledger.executions("p").items[-1]
+    return world.ledger.executions.page("p").items[-1]
 
 
 def test_hundreds_of_columns_are_loaded_and_updated_at_the_first_attempt(world: World) -> None:

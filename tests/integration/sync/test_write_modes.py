@@ -33,7 +33,7 @@ def test_an_upsert_moves_only_what_changed_and_counts_it(world) -> None:
     assert told(second.counts) == {"total_rows": 3, "inserts": 1, "updates": 1, "soft_deletes": 1}
     assert world.rows("id, name, is_deleted") == [(1, "A", False), (2, "b", True), (3, None, False), (4, "d", False)]
     assert second.range.start == first.range.end == first.watermark
-    assert world.ledger.pipeline("p").watermark == second.watermark == "2024-03-01T13:00:00.000000Z"
+    assert world.ledger.declared.pipeline("p").watermark == second.watermark == "2024-03-01T13:00:00.000000Z"
 
 
 def test_a_row_read_again_without_a_change_is_unchanged(world) -> None:
@@ -71,7 +71,7 @@ def test_an_append_reads_an_old_range_again_without_doubling_it(world) -> None:
     again = world.sync(from_=world.now.replace(hour=10, minute=15), until=world.now.replace(hour=11))
     assert told(again.counts) == {"total_rows": 1, "inserts": 1}
     assert world.rows("id, name") == [(1, "a"), (2, "fixed"), (3, None)]
-    assert world.ledger.pipeline("p").watermark == first.watermark
+    assert world.ledger.declared.pipeline("p").watermark == first.watermark
     with pytest.raises(RequestError, match="only what is behind its watermark"):
         world.sync(from_=world.now.replace(hour=10), until=world.now.replace(hour=14))
 
@@ -105,7 +105,7 @@ def test_a_mirror_that_would_delete_too_much_changes_nothing(world) -> None:
     with pytest.raises(LimitExceededError, match=r"2 of 3 rows are gone .* max_delete_percent 20"):
         world.sync()
     assert world.rows("count(*), count(_observe_deleted_at)") == [(3, 0)]
-    assert world.ledger.pipeline("p").status == "faulted"
+    assert world.ledger.declared.pipeline("p").status == "faulted"
 
 
 def test_a_full_refresh_rebuilds_the_table(world) -> None:
@@ -117,7 +117,7 @@ def test_a_full_refresh_rebuilds_the_table(world) -> None:
     again = world.sync(full_refresh=True)
     assert told(again.counts) == {"total_rows": 2, "inserts": 2}
     assert world.rows("id") == [(2,), (3,)]
-    assert world.ledger.pipeline("p").watermark == "2024-03-01T13:00:00.000000Z"
+    assert world.ledger.declared.pipeline("p").watermark == "2024-03-01T13:00:00.000000Z"
 
 
 def test_of_two_rows_with_one_key_the_newest_wins(world) -> None:
@@ -166,4 +166,4 @@ def test_a_run_says_how_much_room_the_table_takes(world) -> None:
     size = world.sync().metadata["observe/table_bytes"]
 
     assert 0 < size < 10_000_000
-    assert world.ledger.latest_execution("p").execution_metadata["table_bytes"] == size
+    assert world.ledger.executions.latest("p").execution_metadata["table_bytes"] == size

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observe_dagster.alerts import Change, Event, HealthEvent, due_reminders, transitions
-from observe_dagster.ledger.alerts.store import Alert
+from observe_dagster.ledger import Alert
 from observe_dagster.records import Status
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)

@@ -117,7 +117,7 @@ def test_nothing_declared_is_no_alerting():
             {"channels": CHANNELS, "routes": [{"kind": "freshnes", "channels": ["team"]}]},
             snapshot("""\
 1 problem in what is declared:
-  team.yaml: alerts.routes.0.kind: 'freshnes' is not allowed (did you mean 'freshness'?); use one of freshness, timeliness, anomaly, metric, schema, test, diff, check, run, fault, tick\
+  team.yaml: alerts.routes.0.kind: 'freshnes' is not allowed (did you mean 'freshness'?); use one of freshness, timeliness, anomaly, metric, schema, test, diff, check, run, fault, automation\
 """),
         ),
         (

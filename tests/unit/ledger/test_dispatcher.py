@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observe_dagster.ledger.outbox.dispatcher import batches
-from observe_dagster.ledger.outbox.outbox import Publication
+from observe_dagster.ledger import Publication, batches
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 SIZES = st.lists(st.tuples(st.integers(1, 120), st.integers(1, 15)), max_size=80)

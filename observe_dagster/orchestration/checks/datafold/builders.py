@@ -110,7 +110,7 @@ def _evaluation(monitors: Monitors) -> Callable[..., Iterator[dg.AssetCheckResul
             for check in sorted(context.op_execution_context.selected_asset_check_keys):
                 result = _result(check, _run(there, check, monitors[check]), observe.clock())
                 try:
-                    observe.ledger.verdicts.record_results([result])
+                    observe.ledger.checks.record_results([result])
                 except ObserveError as error:
                     context.log.warning(f"The ledger does not know the verdict of {check.name}: {error}")
                 yield check_result(result)

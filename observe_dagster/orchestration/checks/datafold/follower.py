@@ -131,7 +131,7 @@ class MonitorFollower:
     def _report(self, check: dg.AssetCheckKey, outcome: Outcome) -> None:
         result = self._judged(check, outcome)
         self._instance.report_runless_asset_event(check_evaluation(result))
-        self._observe.ledger.verdicts.record_results([result])
+        self._observe.ledger.checks.record_results([result])
         self._verdicts += 1
 
     def _sentence(self) -> str:

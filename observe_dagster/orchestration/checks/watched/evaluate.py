@@ -40,7 +40,7 @@ def _learn(instance: dg.DagsterInstance, observe: ObserveResource, asked: Watche
     learner, deadline = ExecutionRecorder(instance, observe), time.monotonic() + _SECONDS_TO_LEARN
     for key, watch in asked.items():
         observe.ledger.watched.add_expectations(as_observed(key, watch), now=observe.clock())
-    ran = observe.ledger.latest_executions().keys()
+    ran = observe.ledger.executions.latest_of_each().keys()
     for key, watch in asked.items():
         if not ran & set(watched_ids([key])):
             learner.past(key, watch, deadline=deadline)
@@ -59,7 +59,7 @@ def _judged(
         *judge_executions(observe.project, observe.ledger, now=now, pipeline_ids=ids, latest=True),
     )
     found = {dg.AssetCheckKey(dg.AssetKey(result.asset), result.check_name): result for result in judged}
-    observe.ledger.verdicts.record_results([found[check] for check in sorted(selected) if check in found])
+    observe.ledger.checks.record_results([found[check] for check in sorted(selected) if check in found])
     return [found.get(check) or _nothing_yet(check, now) for check in sorted(selected)]
 
 

@@ -23,7 +23,7 @@ RULES = [{"metric_field": "total_rows"}, {"metric_field": "duration_seconds"}]
 @pytest.fixture
 def ruled(declared: Ledger) -> Ledger:
     """The ledger with two rules for `flights-hourly`."""
-    declared.synchronise(project(pipelines=(pipeline(anomaly_detection_rules=RULES),)), now=NOW)
+    declared.declared.synchronise(project(pipelines=(pipeline(anomaly_detection_rules=RULES),)), now=NOW)
     return declared
 
 
@@ -34,13 +34,13 @@ def ended(ruled: Ledger, start: Start) -> Callable[[str], int]:
     def run(execution_key: str) -> int:
         start(execution_key)
         counts = Counts(total_rows=5, inserts=5)
-        return ruled.succeed_execution(execution_key, ended_at=NOW + MINUTE, counts=counts, watermark=None).id
+        return ruled.executions.succeed(execution_key, ended_at=NOW + MINUTE, counts=counts, watermark=None).id
 
     return run
 
 
 def test_a_standing_check_that_says_the_same_every_minute_is_kept_once_a_day(declared: Ledger) -> None:
-    book = declared.verdicts
+    book = declared.checks
     for minute in range(0, 26 * 60, 30):
         book.record_results([verdict("freshness", Status.PASS, at=NOW + minute * MINUTE)])
     kept = [found.judged_at - NOW for found in book.history(ASSET, "freshness")]
@@ -48,7 +48,7 @@ def test_a_standing_check_that_says_the_same_every_minute_is_kept_once_a_day(dec
 
 
 def test_a_change_is_kept_and_the_standing_says_since_when(declared: Ledger) -> None:
-    book = declared.verdicts
+    book = declared.checks
     for minute, status in enumerate([Status.PASS, Status.FAIL, Status.FAIL, Status.PASS]):
         book.record_results([verdict("freshness", status, at=NOW + minute * MINUTE)])
     (standing,) = book.statuses()
@@ -59,7 +59,7 @@ def test_a_change_is_kept_and_the_standing_says_since_when(declared: Ledger) -> 
 
 
 def test_what_is_measured_on_a_schedule_is_kept_each_time(declared: Ledger) -> None:
-    book = declared.verdicts
+    book = declared.checks
     for minute in range(3):
         book.record_results([verdict("metric", Status.PASS, at=NOW + minute * MINUTE, value=float(minute))])
     book.record_results([verdict("metric", Status.PASS, at=NOW + 2 * MINUTE, value=2.0)])
@@ -68,8 +68,8 @@ def test_what_is_measured_on_a_schedule_is_kept_each_time(declared: Ledger) -> N
 
 
 def test_a_failing_measurement_is_flagged_and_so_no_part_of_its_own_baseline(declared: Ledger) -> None:
-    declared.verdicts.record_results([verdict("metric", Status.FAIL)])
-    assert [found.flagged for found in declared.verdicts.history(ASSET, "metric")] == [True]
+    declared.checks.record_results([verdict("metric", Status.FAIL)])
+    assert [found.flagged for found in declared.checks.history(ASSET, "metric")] == [True]
 
 
 def test_a_late_table_is_logged_once_per_alert_until_it_recovers(declared: Ledger, query: Query) -> None:
@@ -79,12 +79,12 @@ def test_a_late_table_is_logged_once_per_alert_until_it_recovers(declared: Ledge
         )
 
     for minute in range(3):
-        declared.verdicts.record_results([verdict("freshness", Status.FAIL, at=NOW + minute * MINUTE)])
+        declared.checks.record_results([verdict("freshness", Status.FAIL, at=NOW + minute * MINUTE)])
     assert log() == [(2, False)]
-    declared.verdicts.record_results([verdict("freshness", Status.PASS, at=NOW + 3 * MINUTE)])
+    declared.checks.record_results([verdict("freshness", Status.PASS, at=NOW + 3 * MINUTE)])
     assert log() == [(2, True)]
     later = {"last_dml_timestamp": (NOW + 3 * MINUTE).isoformat()}
-    declared.verdicts.record_results([verdict("freshness", Status.FAIL, at=NOW + timedelta(hours=9), **later)])
+    declared.checks.record_results([verdict("freshness", Status.FAIL, at=NOW + timedelta(hours=9), **later)])
     assert log() == [(2, True), (2, False)]
 
 
@@ -95,10 +95,10 @@ def test_a_late_run_is_logged_once_and_its_end_is_noted(
     going = verdict("timeliness", Status.FAIL, execution_id=number, execution_status="running", value=700.0)
     done = verdict("timeliness", Status.FAIL, at=NOW + MINUTE, execution_id=number, value=900.0)
     for result in (going, going):
-        declared.verdicts.record_results([result])
+        declared.checks.record_results([result])
     assert query("SELECT timeliness_judged_at FROM observe.pipeline_execution") == [(None,)]
     for result in (done, done):
-        declared.verdicts.record_results([result])
+        declared.checks.record_results([result])
     log = query(f"SELECT pipeline_execution_id, duration_seconds, execution_status FROM {TIMELINESS_LOG}")
     assert log == [(number, 900.0, "completed")]
     assert query("SELECT timeliness_judged_at IS NULL FROM observe.pipeline_execution") == [(False,)]
@@ -117,31 +117,31 @@ def test_an_anomaly_is_written_once_and_flags_are_added_to_those_that_are_there(
         metric_field="duration_seconds",
     )
     for results in ([rows], [took], [rows, took]):
-        ruled.verdicts.record_results(results)
-    assert ruled.execution(number).anomaly_flags == {"total_rows": True, "duration_seconds": True}
+        ruled.checks.record_results(results)
+    assert ruled.executions.get(number).anomaly_flags == {"total_rows": True, "duration_seconds": True}
     assert query("SELECT count(*), min(violation_value) FROM observe.anomaly_detection_result") == [(2, 1.0)]
-    assert len(ruled.verdicts.history(ASSET, "anomaly_total_rows")) == 1
+    assert len(ruled.checks.history(ASSET, "anomaly_total_rows")) == 1
 
 
 def test_a_run_that_is_judged_again_and_passes_is_no_anomaly_any_more(
     ruled: Ledger, ended: Callable[[str], int], query: Query
 ) -> None:
     number = ended("run-1")
-    ruled.verdicts.record_results([verdict("anomaly", Status.FAIL, execution_id=number)])
-    ruled.verdicts.record_results([verdict("anomaly", Status.PASS, at=NOW + MINUTE, execution_id=number)])
-    assert ruled.execution(number).anomaly_flags is None
+    ruled.checks.record_results([verdict("anomaly", Status.FAIL, execution_id=number)])
+    ruled.checks.record_results([verdict("anomaly", Status.PASS, at=NOW + MINUTE, execution_id=number)])
+    assert ruled.executions.get(number).anomaly_flags is None
     assert query("SELECT count(*) FROM observe.anomaly_detection_result") == [(0,)]
-    (found,) = ruled.verdicts.history(ASSET, "anomaly_total_rows")
+    (found,) = ruled.checks.history(ASSET, "anomaly_total_rows")
     assert (found.status, found.flagged) == (Status.PASS, False)
 
 
 def test_an_older_runs_verdict_does_not_change_how_the_check_stands(ruled: Ledger, ended: Callable[[str], int]) -> None:
     older, newer = ended("run-1"), ended("run-2")
-    ruled.verdicts.record_results([verdict("anomaly", Status.PASS, judged_at=NOW, execution_id=newer)])
-    ruled.verdicts.record_results([verdict("anomaly", Status.FAIL, judged_at=NOW - MINUTE, execution_id=older)])
-    (standing,) = ruled.verdicts.statuses()
+    ruled.checks.record_results([verdict("anomaly", Status.PASS, judged_at=NOW, execution_id=newer)])
+    ruled.checks.record_results([verdict("anomaly", Status.FAIL, judged_at=NOW - MINUTE, execution_id=older)])
+    (standing,) = ruled.checks.statuses()
     assert (standing.status, standing.execution_id) == (Status.PASS, newer)
-    assert len(ruled.verdicts.history(ASSET, "anomaly_total_rows")) == 2
+    assert len(ruled.checks.history(ASSET, "anomaly_total_rows")) == 2
 
 
 def test_unflagging_takes_back_what_was_found_and_leaves_the_other_flags(
@@ -153,19 +153,19 @@ def test_unflagging_takes_back_what_was_found_and_leaves_the_other_flags(
         verdict("anomaly", Status.FAIL, execution_id=number),
         verdict("anomaly", Status.FAIL, execution_id=number, **took),
     ]
-    ruled.verdicts.record_results(found)
-    assert ruled.verdicts.unflag("flights-hourly", number, ["total_rows", "inserts"]) == ("total_rows",)
-    assert ruled.execution(number).anomaly_flags == {"total_rows": False, "duration_seconds": True}
+    ruled.checks.record_results(found)
+    assert ruled.checks.unflag("flights-hourly", number, ["total_rows", "inserts"]) == ("total_rows",)
+    assert ruled.executions.get(number).anomaly_flags == {"total_rows": False, "duration_seconds": True}
     assert query("SELECT count(*) FROM observe.anomaly_detection_result") == [(1,)]
-    assert [one.flagged for one in ruled.verdicts.history(ASSET, "anomaly_total_rows")] == [False]
-    ruled.verdicts.record_results(found)
-    assert ruled.execution(number).anomaly_flags == {"total_rows": False, "duration_seconds": True}
+    assert [one.flagged for one in ruled.checks.history(ASSET, "anomaly_total_rows")] == [False]
+    ruled.checks.record_results(found)
+    assert ruled.executions.get(number).anomaly_flags == {"total_rows": False, "duration_seconds": True}
 
 
 def test_unflagging_what_is_not_there_says_what_is_missing(
     declared: Ledger, start: Start, ended: Callable[[str], int]
 ) -> None:
-    number, book = ended("run-1"), declared.verdicts
+    number, book = ended("run-1"), declared.checks
     other = start("other", pipeline_id="flights-daily").id
     with pytest.raises(NotFoundError, match="no pipeline 'flights'"):
         book.unflag("flights", number, ["total_rows"])
@@ -178,8 +178,8 @@ def test_unflagging_what_is_not_there_says_what_is_missing(
 
 
 def test_a_verdict_on_an_asset_that_nobody_declared_is_kept_too(ledger: Ledger) -> None:
-    ledger.verdicts.record_results([verdict("metric", Status.PASS)])
-    assert [found.pipeline_id for found in ledger.verdicts.statuses(ASSET)] == [None]
+    ledger.checks.record_results([verdict("metric", Status.PASS)])
+    assert [found.pipeline_id for found in ledger.checks.statuses(ASSET)] == [None]
 
 
 @pytest.mark.parametrize(
@@ -194,12 +194,12 @@ def test_a_verdict_on_an_asset_that_nobody_declared_is_kept_too(ledger: Ledger) 
 def test_an_anomaly_check_that_is_no_longer_declared_rests(
     ruled: Ledger, ended: Callable[[str], int], changed: Project
 ) -> None:
-    ruled.verdicts.record_results([verdict("anomaly", Status.FAIL, execution_id=ended("run-1"))])
-    ruled.synchronise(changed, now=NOW + MINUTE)
-    (standing,) = ruled.verdicts.statuses()
+    ruled.checks.record_results([verdict("anomaly", Status.FAIL, execution_id=ended("run-1"))])
+    ruled.declared.synchronise(changed, now=NOW + MINUTE)
+    (standing,) = ruled.checks.statuses()
     assert (standing.status, standing.since) == (Status.SKIPPED, NOW + MINUTE)
 
 
 def test_recording_nothing_is_fine(ledger: Ledger) -> None:
-    ledger.verdicts.record_results([])
-    assert ledger.verdicts.statuses() == []
+    ledger.checks.record_results([])
+    assert ledger.checks.statuses() == []

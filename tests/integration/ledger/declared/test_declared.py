@@ -10,29 +10,29 @@ from tests.integration.ledger.declared_project import NOW, pipeline, project
 
 
 def test_lists_are_ordered_by_id(declared: Ledger) -> None:
-    assert [row.pipeline_id for row in declared.pipelines()] == ["flights-daily", "flights-hourly"]
-    assert [row.id for row in declared.connections()] == ["lake", "ops"]
-    assert [row.id for row in declared.data_models()] == ["flights"]
+    assert [row.pipeline_id for row in declared.declared.pipelines()] == ["flights-daily", "flights-hourly"]
+    assert [row.id for row in declared.declared.connections()] == ["lake", "ops"]
+    assert [row.id for row in declared.declared.data_models()] == ["flights"]
 
 
 def test_a_name_that_is_nearly_right_gets_a_suggestion(declared: Ledger) -> None:
     with pytest.raises(NotFoundError, match=r"no pipeline 'flights-hourli'\. Did you mean 'flights-hourly'"):
-        declared.pipeline("flights-hourli")
+        declared.declared.pipeline("flights-hourli")
     with pytest.raises(NotFoundError, match=r"no connection 'lakes'\. Did you mean 'lake'"):
-        declared.connection_row("lakes")
+        declared.declared.connection("lakes")
     with pytest.raises(NotFoundError, match=r"no data model 'flight'\. Did you mean 'flights'"):
-        declared.data_model_row("flight")
+        declared.declared.data_model("flight")
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda ledger: ledger.fault_pipeline("nothing", ["x"]),
-        lambda ledger: ledger.clear_pipeline_fault("nothing"),
-        lambda ledger: ledger.fault_connection("nothing", ["x"]),
-        lambda ledger: ledger.invalidate_data_model("nothing", ["x"]),
-        lambda ledger: ledger.set_watermark("nothing", "1"),
-        lambda ledger: ledger.pause("nothing"),
+        lambda ledger: ledger.declared.fault_pipeline("nothing", ["x"]),
+        lambda ledger: ledger.declared.clear_pipeline_fault("nothing"),
+        lambda ledger: ledger.declared.fault_connection("nothing", ["x"]),
+        lambda ledger: ledger.declared.invalidate_data_model("nothing", ["x"]),
+        lambda ledger: ledger.declared.set_watermark("nothing", "1"),
+        lambda ledger: ledger.declared.pause("nothing"),
     ],
 )
 def test_changing_something_unknown_is_not_found(declared: Ledger, change: Callable[[Ledger], None]) -> None:
@@ -41,50 +41,56 @@ def test_changing_something_unknown_is_not_found(declared: Ledger, change: Calla
 
 
 def test_a_fault_is_kept_until_it_is_cleared(declared: Ledger) -> None:
-    declared.fault_pipeline("flights-hourly", ["größer", "b"])
-    row = declared.pipeline("flights-hourly")
+    declared.declared.fault_pipeline("flights-hourly", ["größer", "b"])
+    row = declared.declared.pipeline("flights-hourly")
     assert (row.status, row.errors) == ("faulted", ("größer", "b"))
-    declared.clear_pipeline_fault("flights-hourly")
-    row = declared.pipeline("flights-hourly")
+    declared.declared.clear_pipeline_fault("flights-hourly")
+    row = declared.declared.pipeline("flights-hourly")
     assert (row.status, row.errors) == ("idle", ())
 
 
 def test_connections_and_data_models_are_faulted_and_cleared(declared: Ledger) -> None:
-    declared.fault_connection("ops", ["refused"])
-    declared.invalidate_data_model("flights", ["no such column"])
-    assert (declared.connection_row("ops").status, declared.connection_row("ops").errors) == ("faulted", ("refused",))
-    assert declared.data_model_row("flights").status == "invalid"
-    declared.clear_connection_fault("ops")
-    declared.validate_data_model("flights")
-    assert (declared.connection_row("ops").status, declared.connection_row("ops").errors) == ("healthy", ())
-    assert (declared.data_model_row("flights").status, declared.data_model_row("flights").errors) == ("valid", ())
+    declared.declared.fault_connection("ops", ["refused"])
+    declared.declared.invalidate_data_model("flights", ["no such column"])
+    assert (declared.declared.connection("ops").status, declared.declared.connection("ops").errors) == (
+        "faulted",
+        ("refused",),
+    )
+    assert declared.declared.data_model("flights").status == "invalid"
+    declared.declared.clear_connection_fault("ops")
+    declared.declared.validate_data_model("flights")
+    assert (declared.declared.connection("ops").status, declared.declared.connection("ops").errors) == ("healthy", ())
+    assert (declared.declared.data_model("flights").status, declared.declared.data_model("flights").errors) == (
+        "valid",
+        (),
+    )
 
 
 def test_a_fault_without_an_error_is_refused(declared: Ledger) -> None:
     with pytest.raises(ValueError, match="at least one error"):
-        declared.fault_pipeline("flights-hourly", [])
+        declared.declared.fault_pipeline("flights-hourly", [])
 
 
 def test_a_pause_survives_synchronising_and_restarts(declared: Ledger, ledger_url: str) -> None:
-    declared.pause("flights-hourly")
+    declared.declared.pause("flights-hourly")
     with Ledger.open(ledger_url) as other:
-        other.synchronise(project(pipelines=(pipeline(name="Changed"), project().pipelines[1])), now=NOW)
-        row = other.pipeline("flights-hourly")
+        other.declared.synchronise(project(pipelines=(pipeline(name="Changed"), project().pipelines[1])), now=NOW)
+        row = other.declared.pipeline("flights-hourly")
         assert (row.name, row.paused, row.status) == ("Changed", True, "stopped")
-        other.resume("flights-hourly")
-    row = declared.pipeline("flights-hourly")
+        other.declared.resume("flights-hourly")
+    row = declared.declared.pipeline("flights-hourly")
     assert (row.paused, row.status) == (False, "idle")
 
 
 def test_a_pause_during_a_run_takes_effect_at_its_end(declared: Ledger, start: Callable[..., ExecutionRow]) -> None:
     start()
-    declared.pause("flights-hourly")
-    assert declared.pipeline("flights-hourly").status == "running"
-    declared.fail_execution("run-1", ended_at=NOW.replace(hour=13), errors=["x"])
-    assert declared.pipeline("flights-hourly").status == "stopped"
+    declared.declared.pause("flights-hourly")
+    assert declared.declared.pipeline("flights-hourly").status == "running"
+    declared.executions.fail("run-1", ended_at=NOW.replace(hour=13), errors=["x"])
+    assert declared.declared.pipeline("flights-hourly").status == "stopped"
 
 
 def test_a_paused_pipeline_with_a_fault_shows_the_fault(declared: Ledger) -> None:
-    declared.fault_pipeline("flights-hourly", ["x"])
-    declared.pause("flights-hourly")
-    assert declared.pipeline("flights-hourly").status == "faulted"
+    declared.declared.fault_pipeline("flights-hourly", ["x"])
+    declared.declared.pause("flights-hourly")
+    assert declared.declared.pipeline("flights-hourly").status == "faulted"

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observe_dagster.ledger import Ledger
-from observe_dagster.ledger.outbox.enqueue import NewPublication, enqueue, enqueue_all
-from observe_dagster.ledger.outbox.outbox import LONGEST_WAIT, Outbox, Publication, wait_before
+from observe_dagster.ledger import Ledger, NewPublication, Outbox, Publication
+from observe_dagster.ledger.outbox.outbox import LONGEST_WAIT, wait_before
 from tests.integration.ledger.declared_project import NOW
 
 LEASE = timedelta(minutes=1)
@@ -20,7 +19,7 @@ LEASE = timedelta(minutes=1)
 @pytest.fixture
 def outbox(ledger: Ledger) -> Outbox:
     """An empty outbox."""
-    return Outbox(ledger)
+    return ledger.outbox
 
 
 @pytest.fixture
@@ -28,10 +27,9 @@ def put(ledger: Ledger):
     """Put items in, each as `key:text`."""
 
     def add(*items: str, **more: str) -> list[bool]:
-        with ledger.transaction() as db:
+        with ledger.transaction() as tx:
             return [
-                enqueue(
-                    db,
+                tx.outbox.enqueue(
                     NewPublication(publisher="p", kind="k", ordering_key=key, record={"text": text}, **more),
                     now=NOW,
                 )
@@ -71,8 +69,7 @@ def test_a_burst_into_a_table_without_statistics_is_claimed_without_comparing_al
     drafts = (
         NewPublication(publisher="p", kind="k", ordering_key=key, record={}, after=["before", "else"]) for key in keys
     )
-    with ledger.transaction() as db:
-        assert enqueue_all(db, drafts, now=NOW) == count
+    assert outbox.enqueue_all(drafts, now=NOW) == count
     asked: list[tuple[str, object]] = []
     sa.event.listen(
         ledger.engine, "before_cursor_execute", lambda _, __, text, chosen, *___: asked.append((text, chosen))
@@ -80,7 +77,7 @@ def test_a_burst_into_a_table_without_statistics_is_claimed_without_comparing_al
     assert len(claim(outbox, limit=count)) == count
     ((text, chosen),) = (each for each in asked if "heads" in each[0])
 
-    with ledger.transaction() as db:
+    with ledger.engine.begin() as db:
         db.execute(sa.text("UPDATE observe.publication SET lease = NULL, leased_until = NULL"))
         (plan,) = db.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", chosen).scalar_one()
 
@@ -100,8 +97,8 @@ def test_another_publishers_items_are_left_alone(outbox, put):
 
 
 def test_a_transaction_that_fails_puts_nothing_in(outbox, ledger):
-    with contextlib.suppress(RuntimeError), ledger.transaction() as db:
-        enqueue(db, NewPublication(publisher="p", kind="k", ordering_key="a", record={}), now=NOW)
+    with contextlib.suppress(RuntimeError), ledger.transaction() as tx:
+        tx.outbox.enqueue(NewPublication(publisher="p", kind="k", ordering_key="a", record={}), now=NOW)
         raise RuntimeError
 
     assert claim(outbox) == []
@@ -145,7 +142,7 @@ def test_what_the_receiver_asks_for_is_waited(outbox, put):
 def test_a_dead_item_holds_nothing_back_and_can_be_put_in_again(outbox, put):
     put("a:1", "a:2")
     (item,) = claim(outbox)
-    outbox.dead(item, "404")
+    outbox.dead_letter(item, "404")
 
     assert texts(claim(outbox)) == ["2"]
     assert outbox.counts("p") == {"dead": 1, "pending": 1}

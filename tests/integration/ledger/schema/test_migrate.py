@@ -104,4 +104,4 @@ def test_a_database_of_a_newer_version_is_not_touched(ledger_url: str) -> None:
 
 def test_a_verb_on_an_unmigrated_database_says_to_migrate(database: str) -> None:
     with Ledger.open(database) as ledger, pytest.raises(LedgerSchemaError, match="observe migrate"):
-        ledger.pipelines()
+        ledger.declared.pipelines()

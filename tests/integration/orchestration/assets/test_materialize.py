@@ -81,7 +81,7 @@ def test_the_ledger_knows_the_run_by_its_dagster_run(shop):
 
     result = shop.run()
 
-    execution = shop.ledger.latest_execution("orders-hourly")
+    execution = shop.ledger.executions.latest("orders-hourly")
     assert (execution.status, execution.type, execution.dagster_run_id) == (
         RunStatus.SUCCESS,
         RunType.MANUAL,
@@ -109,14 +109,14 @@ def test_a_run_is_tagged_with_its_pipeline_connection_and_range(shop):
 def test_a_backfill_by_run_config_reads_an_old_range_and_leaves_the_watermark(shop):
     shop.order(1, "2024-03-01 09:00Z")
     shop.run()
-    before = shop.ledger.pipeline("orders-hourly").watermark
+    before = shop.ledger.declared.pipeline("orders-hourly").watermark
     shop.order(2, "2024-03-01 09:30Z")
 
     result = shop.run({"from": "2024-03-01T09:00:00Z", "until": "2024-03-01T10:00:00+00:00"})
 
     assert shop.rows("id") == [(1,), (2,)]
     assert shop.metadata(result)["observe/run_type"] == "backfill"
-    assert shop.ledger.pipeline("orders-hourly").watermark == before
+    assert shop.ledger.declared.pipeline("orders-hourly").watermark == before
 
 
 def test_a_full_refresh_reads_everything_again(shop):
@@ -138,7 +138,7 @@ def test_a_time_without_a_zone_fails_the_run_with_one_sentence(shop, wrong):
 
 
 def test_a_run_beside_another_one_fails_with_the_documented_message(shop):
-    with shop.ledger.pipeline_lock("orders-hourly") as lock:
+    with shop.ledger.executions.lock("orders-hourly") as lock:
         assert lock
         result = shop.run()
 
@@ -173,7 +173,7 @@ def test_a_failing_data_model_fails_the_run_with_the_engine_s_own_words(shop):
     assert not result.success
     assert len(messages(result)) == 1
     assert "orders" in messages(result)[0]
-    assert shop.ledger.pipeline("orders-hourly").status == "faulted"
+    assert shop.ledger.declared.pipeline("orders-hourly").status == "faulted"
 
 
 def test_no_event_of_any_run_holds_the_password(shop):

@@ -80,7 +80,7 @@ def test_a_backfill_from_the_ui_covers_several_windows_in_one_run_and_is_recorde
 
     assert windows.rows() == [(8,), (9,), (10,)]
     assert len(result.asset_materializations_for_node("sync_orders_hourly")) == 3
-    (execution,) = windows.ledger.executions("orders-hourly").items
+    (execution,) = windows.ledger.executions.page("orders-hourly").items
     assert execution.type is RunType.BACKFILL
 
 
@@ -98,7 +98,7 @@ def test_running_windows_again_changes_nothing(windows):
 def test_a_window_moves_no_watermark(windows):
     windows.run(partition_key="2024-03-01-09:00")
 
-    assert windows.ledger.pipeline("orders-hourly").watermark is None
+    assert windows.ledger.declared.pipeline("orders-hourly").watermark is None
 
 
 def test_a_window_that_failed_is_requested_again_by_the_next_tick(windows):
@@ -106,7 +106,7 @@ def test_a_window_that_failed_is_requested_again_by_the_next_tick(windows):
     (request,) = windows.tick()
     assert not windows.run_requested(request).success
     windows.source("ALTER TABLE hidden RENAME TO orders")
-    windows.ledger.clear_pipeline_fault("orders-hourly")
+    windows.ledger.declared.clear_pipeline_fault("orders-hourly")
     windows.now = datetime(2024, 3, 1, 12, 11, tzinfo=UTC)
 
     (again,) = windows.tick()

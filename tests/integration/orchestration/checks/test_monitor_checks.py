@@ -110,7 +110,7 @@ def test_a_metric_remembers_what_it_was_the_last_time(shop: Shop) -> None:
         ]
     )
     assert second.metadata["observe/value"].value == 9
-    (kept, _) = shop.ledger.verdicts.history(("lake", "analytics", "orders"), "rows")
+    (kept, _) = shop.ledger.checks.history(("lake", "analytics", "orders"), "rows")
     assert (kept.status.value, kept.value, kept.pipeline_id) == ("fail", 9.0, "orders-hourly")
 
 
@@ -276,7 +276,7 @@ def test_names_that_only_dagster_would_mix_up_stay_apart(shop: Shop) -> None:
         **{"sync": ROW_COUNT, "monitors": ROW_COUNT, "orders_hourly": ROW_COUNT, "orders-hourly-schedule": ROW_COUNT},
     )
     dg.Definitions.validate_loadable(shop.definitions)
-    shop.ledger.pipelines()
+    shop.ledger.declared.pipelines()
     assert {key.name for key in shop.definitions.resolve_asset_graph().asset_check_keys} == {
         "sync",
         "monitors",

@@ -79,7 +79,7 @@ def test_a_run_without_rows_where_there_always_were_some_fails_with_a_picture(wa
     assert (found.passed, found.severity, said(found)) == (False, dg.AssetCheckSeverity.ERROR, "fail")
     assert found.metadata["observe/value"].value == 0
     assert "data:image/svg+xml;base64," in str(found.metadata["observe/picture"].value)
-    number = watched.observe.ledger.latest_successful_execution_id("orders-hourly")
+    number = watched.observe.ledger.executions.latest_successful_id("orders-hourly")
     assert found.metadata["observe/execution_id"].value == str(number)
 
 
@@ -106,10 +106,10 @@ def test_a_flagged_run_is_left_out_of_the_baseline_until_it_is_unflagged(watched
     watched.now += timedelta(hours=1)
     watched.run(tags=SCHEDULED)
     ledger = watched.observe.ledger
-    empty = ledger.latest_successful_execution_id("orders-hourly")
+    empty = ledger.executions.latest_successful_id("orders-hourly")
     assert empty is not None
-    assert ledger.execution(empty).anomaly_flags == {"total_rows": True}
-    assert ledger.verdicts.unflag("orders-hourly", empty, ["total_rows"]) == ("total_rows",)
+    assert ledger.executions.get(empty).anomaly_flags == {"total_rows": True}
+    assert ledger.checks.unflag("orders-hourly", empty, ["total_rows"]) == ("total_rows",)
     found = alone(watched, "anomaly_total_rows")["anomaly_total_rows"]
     assert (found.passed, said(found)) == (True, "pass")
 
@@ -123,7 +123,7 @@ def test_a_sync_is_verified_against_its_source(shop: Shop) -> None:
 
 def test_verdicts_of_a_run_are_kept_in_the_ledger(watched: Shop) -> None:
     hours(watched, 1)
-    standing = watched.observe.ledger.verdicts.statuses()
+    standing = watched.observe.ledger.checks.statuses()
     assert {(check.check_name, check.status.value) for check in standing} == {
         ("freshness", "pass"),
         ("timeliness", "pass"),
@@ -134,7 +134,7 @@ def test_verdicts_of_a_run_are_kept_in_the_ledger(watched: Shop) -> None:
 def test_times_are_those_of_the_run(watched: Shop) -> None:
     watched.now = datetime(2024, 3, 1, 14, 10, tzinfo=UTC)
     hours(watched, 1)
-    history = watched.observe.ledger.verdicts.history(("lake", "analytics", "orders"), "freshness")
+    history = watched.observe.ledger.checks.history(("lake", "analytics", "orders"), "freshness")
     assert [verdict.evaluated_at.hour for verdict in history] == [15]
 
 
@@ -153,7 +153,7 @@ def test_the_weekly_job_deletes_what_is_older_than_is_kept(watched: Shop) -> Non
             "observe/check_results": 3,
         }
     )
-    assert [each.start_date.year for each in watched.observe.ledger.executions("orders-hourly").items] == [2025]
+    assert [each.start_date.year for each in watched.observe.ledger.executions.page("orders-hourly").items] == [2025]
     (schedule,) = [
         schedule
         for schedule in watched.definitions.get_repository_def().schedule_defs

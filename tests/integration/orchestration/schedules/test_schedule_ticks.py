@@ -104,11 +104,11 @@ def test_an_active_pipeline_s_schedule_is_on(shop):
 
 
 def test_a_pipeline_paused_by_hand_is_skipped_until_resumed(shop):
-    shop.ledger.pause("orders-hourly")
+    shop.ledger.declared.pause("orders-hourly")
     assert shop.tick() == snapshot(
         "Pipeline orders-hourly was paused by hand; `observe resume orders-hourly` lets it run again."
     )
-    shop.ledger.resume("orders-hourly")
+    shop.ledger.declared.resume("orders-hourly")
     assert not isinstance(shop.tick(), str)
 
 

@@ -67,7 +67,7 @@ def told(shop: Shop, name: str) -> list[str]:
 def execute(shop: Shop, started: datetime, *, rows: int | None = None, key: str | None = None) -> str:
     """A run in the ledger that Dagster knows nothing of; it ends a minute later if it says how many rows it read."""
     key = key or started.isoformat()
-    shop.ledger.start_execution(
+    shop.ledger.executions.start(
         pipeline_id="orders-hourly",
         execution_key=key,
         run_type=RunType.SCHEDULED,
@@ -82,14 +82,16 @@ def execute(shop: Shop, started: datetime, *, rows: int | None = None, key: str 
     )
     if rows is not None:
         ended = started + timedelta(minutes=1)
-        shop.ledger.succeed_execution(key, ended_at=ended, counts=Counts(total_rows=rows, inserts=rows), watermark=None)
+        shop.ledger.executions.succeed(
+            key, ended_at=ended, counts=Counts(total_rows=rows, inserts=rows), watermark=None
+        )
     return key
 
 
 def test_the_sensor_judges_by_itself(shop: Shop, on_disk: dg.DagsterInstance) -> None:
     shop.instance = on_disk
     shop.declare(**FRESH)
-    shop.ledger.pipelines()
+    shop.ledger.declared.pipelines()
     shop.now += 3 * HOUR
     repository = shop.definitions.get_repository_def()
     with dg.build_sensor_context(
@@ -153,7 +155,7 @@ def test_a_run_that_goes_on_for_too_long_is_late_while_it_runs(shop: Shop) -> No
 
 def test_a_run_that_never_started_is_late(shop: Shop) -> None:
     shop.declare(**TIMELY)
-    shop.ledger.pipelines()
+    shop.ledger.declared.pipelines()
     tick(shop)
     shop.now += timedelta(hours=1, minutes=25)
     tick(shop)
@@ -166,7 +168,7 @@ def test_a_run_that_never_started_is_late(shop: Shop) -> None:
 
 def test_a_run_that_nobody_judged_gets_its_anomaly_verdict_with_its_picture(shop: Shop) -> None:
     shop.declare(**RULES)
-    shop.ledger.pipelines()
+    shop.ledger.declared.pipelines()
     for hour in range(8):
         execute(shop, shop.now + hour * HOUR, rows=100 + hour % 3)
     shop.now += 8 * HOUR
@@ -177,7 +179,7 @@ def test_a_run_that_nobody_judged_gets_its_anomaly_verdict_with_its_picture(shop
     assert told(shop, "anomaly_total_rows") == ["fail", *["pass"] * 3, *["learning"] * 5]
     found = evaluation(history(shop, "anomaly_total_rows")[0])
     assert "data:image/svg+xml;base64," in str(found.metadata["observe/picture"].value)
-    latest = shop.ledger.latest_execution("orders-hourly")
+    latest = shop.ledger.executions.latest("orders-hourly")
     assert latest is not None
     assert latest.anomaly_flags == {"total_rows": True}
 
@@ -213,8 +215,8 @@ def test_two_sensors_at_once_do_no_harm(shop: Shop, on_disk: dg.DagsterInstance)
     for thread in threads:
         thread.join()
     assert len(said) == 2
-    assert len(shop.ledger.verdicts.statuses()) == 3
-    history_ = shop.ledger.verdicts.history(("lake", "analytics", "orders"), "anomaly_total_rows")
+    assert len(shop.ledger.checks.statuses()) == 3
+    history_ = shop.ledger.checks.history(("lake", "analytics", "orders"), "anomaly_total_rows")
     assert [verdict.status.value for verdict in history_] == ["learning"]
     assert set(told(shop, "freshness")) == {"pass"}
     before = len(history(shop, "freshness"))
@@ -255,7 +257,7 @@ def test_checks_of_an_asset_that_was_loaded_without_them_are_told_once_more(shop
 def test_the_verdict_of_a_run_is_shown_although_the_sensor_told_another_one_meanwhile(shop: Shop) -> None:
     shop.declare(**FRESH, **ON_DEMAND)
     shop.order(1, "2024-03-01 12:30Z")
-    shop.ledger.pipelines()
+    shop.ledger.declared.pipelines()
     shop.now += 3 * HOUR
     job = shop.definitions.resolve_job_def(SYNC_JOB)
     run = shop.instance.create_run_for_job(job, asset_selection=frozenset({shop.key}))
@@ -275,7 +277,7 @@ def test_the_verdict_of_a_run_is_shown_although_the_sensor_told_another_one_mean
 )
 def test_every_check_can_be_run_by_hand(shop: Shop, schedule: dict[str, Any]) -> None:
     shop.declare(**FRESH, **TIMELY, **RULES, verify="diff", **schedule)
-    shop.ledger.pipelines()
+    shop.ledger.declared.pipelines()
     shop.now += 3 * HOUR
     job = shop.definitions.resolve_job_def(SYNC_JOB)
     for key in check_keys(shop.project.pipelines[0], shop.project):
@@ -298,7 +300,7 @@ def test_what_is_not_judged_is_skipped_and_says_why(shop: Shop, how: str) -> Non
     muted = {"mute_freshness_check": True, "mute_timeliness_check": True} if how == "muted" else {}
     shop.declare(**FRESH, **TIMELY, **muted)
     if how == "paused":
-        shop.ledger.pause("orders-hourly")
+        shop.ledger.declared.pause("orders-hourly")
     shop.now += 9 * HOUR
     tick(shop)
     found = [evaluation(history(shop, name)[0]) for name in ("freshness", "timeliness")]
@@ -309,7 +311,7 @@ def test_what_is_not_judged_is_skipped_and_says_why(shop: Shop, how: str) -> Non
 def test_what_a_pipeline_type_expects_is_a_check_of_its_pipelines(shop: Shop) -> None:
     types = [{"name": "hourly", **FRESH, "mute_timeliness_check": True, **TIMELY}]
     shop.declare(beside={"pipeline_types": types}, pipeline_type_name="hourly")
-    shop.ledger.pipelines()
+    shop.ledger.declared.pipelines()
     shop.now += 9 * HOUR
     tick(shop)
     assert {name: told(shop, name) for name in ("freshness", "timeliness")} == {

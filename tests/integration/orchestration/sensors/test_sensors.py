@@ -84,7 +84,7 @@ def test_no_sensor_starts_pipelines_when_none_runs_once(shop):
 
 
 def test_a_run_whose_process_is_gone_is_closed(shop):
-    shop.ledger.start_execution(
+    shop.ledger.executions.start(
         pipeline_id="orders-hourly",
         execution_key="gone",
         run_type=RunType.MANUAL,
@@ -101,4 +101,4 @@ def test_a_run_whose_process_is_gone_is_closed(shop):
     said = [tick(shop, REAPER_SENSOR), tick(shop, REAPER_SENSOR)]
 
     assert said == snapshot(["Closed 1 abandoned run.", "No run was abandoned."])
-    assert shop.ledger.latest_execution("orders-hourly").status is RunStatus.FAILED
+    assert shop.ledger.executions.latest("orders-hourly").status is RunStatus.FAILED
