@@ -39,22 +39,19 @@ def launch(state: Context, pipeline_id: str, wanted: TriggerRequest) -> list[int
 
     from observe_dagster.orchestration.assets.partitions import is_partitioned
     from observe_dagster.orchestration.assets.sync import run_config
-    from observe_dagster.orchestration.build import build_definitions
-    from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
+    from observe_dagster.orchestration.build import build_sync_job
     from observe_dagster.orchestration.events.failures import failure_messages, failure_reason, was_interrupted
     from observe_dagster.orchestration.instance.heartbeat import heartbeat
     from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names
-    from observe_dagster.orchestration.translator.specs import TableKeys
 
     pipeline = state.project.pipeline(pipeline_id)
     safe_name = safe_names(declared.id for declared in state.project.pipelines)[pipeline_id]
     executions: list[int] = []
     with _instance(state) as instance:
-        checks = check_keys_of_syncs(state.project, TableKeys(state.project))[pipeline_id]
-        job = (
-            build_definitions(state.project, settings=state.settings)
-            .resolve_job_def(SYNC_JOB)
-            .get_subset(asset_selection={destination_key(pipeline)}, asset_check_selection=set(checks))
+        definitions = build_sync_job(state.project, pipeline_id, settings=state.settings)
+        checks = definitions.resolve_asset_graph().asset_check_keys
+        job = definitions.resolve_job_def(SYNC_JOB).get_subset(
+            asset_selection={destination_key(pipeline)}, asset_check_selection=set(checks)
         )
         if is_partitioned(pipeline):
             runs = _window_tags(state, pipeline, wanted, instance)

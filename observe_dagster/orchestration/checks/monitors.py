@@ -85,6 +85,11 @@ def monitored_asset(declared: DeclaredMonitor, project: Project, keys: TableKeys
     return keys.key(connection, tables[0]) if tables else dg.AssetKey([connection_id, declared.slug])
 
 
+def monitor_check_key(declared: DeclaredMonitor, project: Project, keys: TableKeys) -> dg.AssetCheckKey:
+    """The key of a monitor's check."""
+    return dg.AssetCheckKey(monitored_asset(declared, project, keys), declared.check_name)
+
+
 def monitored_specs(project: Project, keys: TableKeys, *, known: set[dg.AssetKey]) -> Iterator[dg.AssetSpec]:
     """External assets for what monitors watch and nothing else describes, each once."""
     described = set(known)
@@ -106,15 +111,12 @@ def monitor_schedules(project: Project, keys: TableKeys, *, scope: str) -> Itera
     for declared in project.monitors:
         cron = declared.monitor.schedule.cron_schedule
         if cron is not None:
-            key = monitored_asset(declared, project, keys)
-            yield _schedule(declared, dg.AssetCheckKey(key, declared.check_name), cron, scope)
+            yield _schedule(declared, monitor_check_key(declared, project, keys), cron, scope)
 
 
 def monitors_job(project: Project, keys: TableKeys, *, scope: str) -> UnresolvedAssetJobDefinition | None:
     """The job that all monitors share; None when there is no monitor."""
-    checks = [
-        dg.AssetCheckKey(monitored_asset(declared, project, keys), declared.check_name) for declared in project.monitors
-    ]
+    checks = [monitor_check_key(declared, project, keys) for declared in project.monitors]
     if not checks:
         return None
     return dg.define_asset_job(
@@ -125,21 +127,24 @@ def monitors_job(project: Project, keys: TableKeys, *, scope: str) -> Unresolved
     )
 
 
-def check_keys_after_sync(project: Project, keys: TableKeys) -> dict[str, list[dg.AssetCheckKey]]:
-    """By pipeline: the checks of the monitors that run after each of its syncs."""
-    found: dict[str, list[dg.AssetCheckKey]] = {}
+def monitors_after_sync(project: Project) -> dict[str, list[DeclaredMonitor]]:
+    """By pipeline: the monitors that run after each of its syncs."""
+    monitors: dict[str, list[DeclaredMonitor]] = {}
     for declared in project.monitors:
         if declared.monitor.after_sync and declared.monitor.enabled and declared.pipeline_id is not None:
-            check = dg.AssetCheckKey(monitored_asset(declared, project, keys), declared.check_name)
-            found.setdefault(declared.pipeline_id, []).append(check)
-    return found
+            monitors.setdefault(declared.pipeline_id, []).append(declared)
+    return monitors
 
 
 def check_keys_of_syncs(project: Project, keys: TableKeys) -> dict[str, list[dg.AssetCheckKey]]:
     """By pipeline: all that runs with its syncs, which are its own checks and the monitors that run after them."""
-    after = check_keys_after_sync(project, keys)
+    after = monitors_after_sync(project)
     return {
-        pipeline.id: [*check_keys(pipeline, project), *after.get(pipeline.id, ())] for pipeline in project.pipelines
+        pipeline.id: [
+            *check_keys(pipeline, project),
+            *(monitor_check_key(declared, project, keys) for declared in after.get(pipeline.id, ())),
+        ]
+        for pipeline in project.pipelines
     }
 
 

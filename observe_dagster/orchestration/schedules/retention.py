@@ -10,7 +10,7 @@ _SUNDAY_AT_THREE = "0 3 * * 0"
 
 
 @dg.op(description="Delete old runs and verdicts; what goes on, is open or waits to be sent stays.")
-def prune_ledger(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
+def prune(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
     """Prune the ledger by its retention, and log what was deleted."""
     days = observe.settings.retention_days
     counts = observe.ledger.verdicts.prune(now=observe.clock(), retention_days=days)
@@ -27,7 +27,7 @@ def prune_ledger(context: dg.OpExecutionContext, observe: dg.ResourceParam[Obser
 )
 def prune_job() -> None:
     """Prune the ledger; a code location has this once, however many builds it is made of."""
-    prune_ledger()
+    prune()
 
 
 prune_schedule = dg.ScheduleDefinition(

@@ -134,6 +134,21 @@ def upstream_of_all(project: Project, keys: TableKeys) -> Upstream:
     )
 
 
+def upstream_of(pipeline: Pipeline, project: Project, keys: TableKeys) -> Sequence[dg.AssetKey]:
+    """What one pipeline's table depends on, as `upstream_of_all` has it, read from the SQL of what lies upstream."""
+    own, written = destination_key(pipeline), {destination_key(each): each for each in project.pipelines}
+    read = {own: source_keys(pipeline, project, keys)}
+    pending = [*read[own]]
+    while pending:
+        key = pending.pop()
+        if key == own:
+            return upstream_of_all(project, keys)[own]
+        if key in written and key not in read:
+            read[key] = source_keys(written[key], project, keys)
+            pending += read[key]
+    return read[own]
+
+
 def without_circles(declared: Upstream) -> Upstream:
     """The same edges less those that close a circle; of two assets in a circle the one named first keeps its edge."""
     kept: dict[dg.AssetKey, list[dg.AssetKey]] = {key: [] for key in declared}
