@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from observe_dagster.config.models.schedule import IntervalSchedule
 from observe_dagster.config.project import Project
@@ -20,6 +19,7 @@ from observe_dagster.orchestration.checks.monitors import (
     monitors_after_sync,
     monitors_job,
 )
+from observe_dagster.orchestration.instance.dagster_private import UnresolvedAssetJobDefinition
 from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
 from observe_dagster.orchestration.projects import owns_shared_definitions
 from observe_dagster.orchestration.resource import ObserveResource

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from observe_dagster.errors import NothingToSyncError
 from observe_dagster.service.context import Context, child_environment
@@ -35,8 +36,6 @@ def launch(state: Context, pipeline_id: str, wanted: TriggerRequest) -> list[int
     There is one, unless the pipeline is partitioned and windows that are not neighbours are missing. Raises
     RunFailedError with the message of the run that failed.
     """
-    from dagster._core.utils import make_new_run_id
-
     from observe_dagster.orchestration.assets.partitions import is_partitioned
     from observe_dagster.orchestration.assets.sync import run_config
     from observe_dagster.orchestration.build import build_sync_job
@@ -62,7 +61,7 @@ def launch(state: Context, pipeline_id: str, wanted: TriggerRequest) -> list[int
                 safe_name, from_=_text(wanted.from_), until=_text(wanted.until), full_refresh=wanted.full_refresh
             )
         for tags in runs:
-            run_id = make_new_run_id()
+            run_id = str(uuid4())
             with heartbeat(instance, run_id):
                 result = job.execute_in_process(
                     instance=instance,
@@ -102,8 +101,7 @@ _LABELS = {".dagster/repository": _REPOSITORY}
 
 @contextmanager
 def _instance(state: Context) -> "Generator[dg.DagsterInstance]":
-    from dagster import DagsterInstance
-    from dagster._core.errors import DagsterExecutionInterruptedError
+    from dagster import DagsterExecutionInterruptedError, DagsterInstance
 
     from observe_dagster.orchestration.instance.home import prepare_dagster_home
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor
 from observe_dagster.config.project import DeclaredMonitor, Project
@@ -13,6 +12,7 @@ from observe_dagster.lineage import source_tables
 from observe_dagster.orchestration.checks.datafold.resource import run_at_datafold
 from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.specs import check_keys
+from observe_dagster.orchestration.instance.dagster_private import UnresolvedAssetJobDefinition
 from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import MONITORS_JOB, safe_group, scoped

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from observe_dagster.orchestration.instance.dagster_private import AssetCheckExecutionRecordStatus
 
 Check = tuple[tuple[str, ...], str]
 """An asset and the name of one of its checks."""

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
-_INTERRUPTIONS = (KeyboardInterrupt.__name__, DagsterExecutionInterruptedError.__name__)
+_INTERRUPTIONS = (KeyboardInterrupt.__name__, dg.DagsterExecutionInterruptedError.__name__)
 
 
 def failure_messages(events: Iterable[dg.DagsterEvent]) -> Iterator[str]:

@@ -127,7 +127,7 @@ class EventFollower:
     def _records(
         self, kind: dg.DagsterEventType, *, after: int | None, limit: int, ascending: bool
     ) -> Sequence[dg.EventLogRecord]:
-        from dagster._core.storage.event_log import SqlEventLogStorage  # with it comes all of SQLAlchemy
+        from observe_dagster.orchestration.instance.dagster_private import SqlEventLogStorage
 
         # SQLite keeps each run's events in a file of its own and refuses ids as cursors for some types; the method of
         # the base class reads the shared file, where events of assets, checks and run statuses are all mirrored.

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
+
+from observe_dagster.orchestration.instance.dagster_private import (
+    ExecutionPlan,
+    PlanOrchestrationContext,
+    RetryMode,
+    StepDependencyConfig,
+)
 
 HEARTBEAT_TAG = ".dagster/observe_alive"
 """Dagster's UI does not show tags that begin like this."""
