@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from observe_dagster.config.models.check_kinds import check_kind
 from observe_dagster.ledger.checks.findings import write_findings
 from observe_dagster.ledger.database import storable
 from observe_dagster.ledger.schema.checks import OF_ONE_RUN, check_result, check_status
@@ -19,9 +20,6 @@ from observe_dagster.records import CheckResult, Status
 
 KEPT_AT_LEAST_EVERY = timedelta(days=1)
 _TOUCHED_EVERY = timedelta(minutes=15)
-_STANDING_KINDS = ("freshness", "timeliness")
-_RUN_KINDS = ("anomaly", "timeliness")
-_FLAGGED_KINDS = ("anomaly", "metric")
 _BOUNDS = ("value", "expected", "lower_bound", "upper_bound")
 _JUDGED_AGAIN = ("status", *_BOUNDS, "reason", "evidence", "evaluated_at", "flagged")
 
@@ -89,7 +87,7 @@ def _follow(before: _Before | None, results: Sequence[CheckResult]) -> _After:
 def _should_persist(before: _Before | None, result: CheckResult) -> bool:
     if before is None or (result.kind == "anomaly" and result.execution_id is not None):
         return True
-    if result.kind not in _STANDING_KINDS:
+    if not check_kind(result.kind).between_runs:
         return result.evaluated_at != before.last_evaluated_at
     status = result.outcome.status
     if status != before.status or (status is Status.FAIL and result.execution_id != before.execution_id):
@@ -145,7 +143,7 @@ def _write_results(db: sa.Connection, results: Sequence[CheckResult], numbers: d
     of_runs: dict[tuple[int, str], dict[str, Any]] = {}
     others: list[dict[str, Any]] = []
     for result in results:
-        if result.kind in _RUN_KINDS and result.execution_id is not None:
+        if check_kind(result.kind).of_executions and result.execution_id is not None:
             of_runs[result.execution_id, result.check_name] = _result_values(result, numbers)
         else:
             others.append(_result_values(result, numbers))
@@ -188,7 +186,7 @@ def _result_values(result: CheckResult, numbers: dict[str, int]) -> dict[str, An
         "evaluated_at": result.evaluated_at,
         "pipeline_id": numbers.get(result.pipeline_id or ""),
         "pipeline_execution_id": result.execution_id,
-        "flagged": outcome.status is Status.FAIL and result.kind in _FLAGGED_KINDS,
+        "flagged": outcome.status is Status.FAIL and check_kind(result.kind).flags,
     }
 
 

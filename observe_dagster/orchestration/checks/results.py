@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from observe_dagster.config.models.check_kinds import check_kind
 from observe_dagster.orchestration.checks.samples import SAMPLE_KEYS, sampled_rows
 from observe_dagster.orchestration.translator.keys import KIND_KEY, PIPELINE_KEY, STATUS_KEY
 from observe_dagster.records import CheckResult, Outcome, Status
@@ -12,7 +13,6 @@ from observe_dagster.records import CheckResult, Outcome, Status
 ROWS_KEY = "observe/rows"
 
 _PASSED = (Status.PASS, Status.LEARNING, Status.SKIPPED)
-_UNITS = {"freshness": "_seconds", "timeliness": "_seconds"}
 
 
 def check_result(
@@ -58,7 +58,7 @@ def severity_of(outcome: Outcome, declared: dg.AssetCheckSeverity) -> dg.AssetCh
 
 def result_metadata(result: CheckResult) -> dict[str, Any]:
     """The verdict's numbers under their own keys, and everything it rests on as JSON."""
-    outcome, unit = result.outcome, _UNITS.get(result.kind, "")
+    outcome, unit = result.outcome, "_seconds" if check_kind(result.kind).in_seconds else ""
     metadata: dict[str, Any] = {STATUS_KEY: outcome.status.value, KIND_KEY: result.kind}
     if result.pipeline_id is not None:
         metadata[PIPELINE_KEY] = result.pipeline_id

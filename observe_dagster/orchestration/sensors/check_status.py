@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from observe_dagster.config.project import Project
-from observe_dagster.orchestration.checks.specs import check_names
+from observe_dagster.orchestration.checks.kinds import pipeline_checks
 from observe_dagster.orchestration.checks.status import judge_and_report
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import STANDING_SENSOR, scoped
@@ -16,7 +16,11 @@ _SECONDS_PER_TICK = 40.0
 
 def check_status_sensor(project: Project, *, scope: str) -> dg.SensorDefinition | None:
     """Make the sensor; None when no pipeline has a check."""
-    known = {(pipeline.table_key, name) for pipeline in project.pipelines for name in check_names(pipeline, project)}
+    known = {
+        (pipeline.table_key, check.name)
+        for pipeline in project.pipelines
+        for check in pipeline_checks(pipeline, project)
+    }
     if not known:
         return None
     pipeline_ids = [pipeline.id for pipeline in project.pipelines]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
+from observe_dagster.config.models.check_kinds import CHECK_KINDS
 from observe_dagster.errors import ObserveError
 from observe_dagster.orchestration.checks.plots import pictures
 from observe_dagster.orchestration.checks.results import check_result
@@ -72,7 +72,7 @@ def _not_judged(check: dg.AssetCheckKey, status: Status, reason: str, now: datet
     return CheckResult(
         asset=tuple(check.asset_key.path),
         check_name=check.name,
-        kind=check.name if check.name in (FRESHNESS, TIMELINESS) else "anomaly",
+        kind=check.name if check.name in CHECK_KINDS else "anomaly",
         outcome=Outcome(status=status, reason=reason),
         judged_at=now,
         evaluated_at=now,
