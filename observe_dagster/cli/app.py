@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from observe_dagster.cli.alerts import alerts
-from observe_dagster.cli.apply import apply
 from observe_dagster.cli.checks import checks
 from observe_dagster.cli.connections import connections
 from observe_dagster.cli.data_models import data_models
@@ -18,6 +17,7 @@ from observe_dagster.cli.diff import diff
 from observe_dagster.cli.ingest import ingest
 from observe_dagster.cli.lineage import lineage
 from observe_dagster.cli.migrate import migrate, validate
+from observe_dagster.cli.options import hidden
 from observe_dagster.cli.pause import pause, resume
 from observe_dagster.cli.pipelines import pipelines
 from observe_dagster.cli.prune import prune
@@ -26,6 +26,7 @@ from observe_dagster.cli.runs import report, run, runs
 from observe_dagster.cli.status import status
 from observe_dagster.cli.trigger import trigger
 from observe_dagster.cli.unflag import unflag
+from observe_dagster.cli.warehouse_sync import apply, warehouse_sync
 from observe_dagster.service.context import Context
 from observe_dagster.service.failures import describe, traceback_of
 
@@ -93,7 +94,7 @@ def main() -> None:
 
 for command in (
     alerts,
-    apply,
+    warehouse_sync,
     dev,
     demo,
     migrate,
@@ -118,3 +119,6 @@ for command in (
     prune,
 ):
     main.add_command(command)
+
+# The spelling of version 0.1.
+main.add_command(hidden(apply))

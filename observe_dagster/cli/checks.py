@@ -1,4 +1,4 @@
-"""`observe checks`: how every check stands, and what one said over time."""
+"""`observe checks`: the current status of every check, and the history of one."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _TROUBLE = ("fail", "error", "warn")
 
 @click.group()
 def checks() -> None:
-    """What watches pipelines and assets, and what it says.
+    """The checks of pipelines and assets.
 
     CHECK is named by its asset and its own name, such as lake/analytics/flights:freshness.
     """
@@ -29,7 +29,7 @@ def checks() -> None:
 @common
 @click.pass_obj
 def list_checks(state: Context, *, failing: bool) -> None:
-    """List every check with how it stands, the worst first."""
+    """Current status of all checks, the worst first."""
     standing = state.ledger.verdicts.statuses()
     documents = [standing_document(check) for check in standing]
     documents.sort(key=lambda document: _severity(document["status"]))
@@ -52,7 +52,7 @@ def list_checks(state: Context, *, failing: bool) -> None:
 @common
 @click.pass_obj
 def show_check(state: Context, check: str) -> None:
-    """Show how CHECK stands, and the numbers it judged by last."""
+    """Show the current status of CHECK, and the numbers of its latest result."""
     found = _find(state, check)
     latest = state.ledger.verdicts.history(found.asset, found.check_name, limit=1)
     document = {**standing_document(found), "latest_verdict": verdict_document(latest[0]) if latest else None}
@@ -69,7 +69,7 @@ def show_check(state: Context, check: str) -> None:
 @common
 @click.pass_obj
 def check_history(state: Context, check: str, *, limit: int, before: datetime | None) -> None:
-    """List what CHECK said, the newest first.
+    """List the results of CHECK, the newest first.
 
     Freshness and timeliness are kept when they change and once a day, all other checks each time.
     """
@@ -84,7 +84,7 @@ def check_history(state: Context, check: str, *, limit: int, before: datetime | 
 
 
 def standing_document(check: "CheckStatus") -> Document:
-    """How one check stands."""
+    """The current status of one check."""
     return {
         "check": f"{'/'.join(check.asset)}:{check.check_name}",
         "kind": check.kind,
@@ -98,7 +98,7 @@ def standing_document(check: "CheckStatus") -> Document:
 
 
 def verdict_document(verdict: "CheckResultRow") -> Document:
-    """One verdict."""
+    """One result."""
     return {
         "status": verdict.status.value,
         "reason": verdict.reason,

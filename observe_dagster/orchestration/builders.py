@@ -153,7 +153,7 @@ def build_watch_sensor(
         until = started + _SECONDS_PER_TICK
         told = judge_and_report(context.instance, observe, ids, known, deadline=until, loaded=loaded)
         waiting = len(watched) - len(learned.known)
-        more = f" {_count(waiting, 'asset')} not looked at yet." if waiting else ""
+        more = f" {_count(waiting, 'asset')} not backfilled yet." if waiting else ""
         return dg.SkipReason(f"Learned {_count(learned.executions, 'execution')}. {told}{more}")
 
     return watch_assets

@@ -76,7 +76,7 @@ def _import_runs(
                 made, seen[pipeline.id] = runner.import_runs(pipeline, tell, seen=seen.get(pipeline.id, 0))
                 count += made
             except PublishError as error:
-                unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe apply` creates it."
+                unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe warehouse-sync apply` creates it."
                 notices[unknown if error.status == 404 else str(error)] = None
             context.update_cursor(json.dumps({"last": pipeline.id, "seen": seen}))
     finally:

@@ -14,9 +14,9 @@ from observe_dagster.records import SyncRange, TableName
 SYNC_JOB = "sync"
 MONITORS_JOB = "monitors"
 PRUNE_JOB = "prune_ledger"
-ONCE_SENSOR = "once_pipelines"
+RUN_ONCE_SENSOR = "run_once_pipelines"
 REAPER_SENSOR = "abandoned_runs"
-STANDING_SENSOR = "standing_checks"
+CHECK_STATUS_SENSOR = "check_status"
 REMOTE_RUNS_SENSOR = "warehouse_sync_runs"
 
 PIPELINE_TAG = "observe/pipeline"

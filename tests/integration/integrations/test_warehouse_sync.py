@@ -204,7 +204,7 @@ def test_a_pipeline_in_progress_is_refused_and_not_faulted(remote):
 
 
 def test_a_pipeline_that_is_not_there_says_how_it_gets_there(remote):
-    with pytest.raises(NotAppliedError, match="`observe apply` creates it"):
+    with pytest.raises(NotAppliedError, match="`observe warehouse-sync apply` creates it"):
         remote.run()
     assert remote.execution.status is RunStatus.FAILED
 
@@ -387,7 +387,7 @@ def test_a_refused_trigger_fails_the_step_with_the_reason(remote, monkeypatch, l
         observe.close()
 
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "`observe apply` creates it" in failure.event_specific_data.user_failure_data.description
+    assert "`observe warehouse-sync apply` creates it" in failure.event_specific_data.user_failure_data.description
 
 
 def test_times_are_read_whatever_their_form(remote):
@@ -545,7 +545,7 @@ def test_what_is_wrong_is_said_and_no_run_is_invented(remote, sensor, monkeypatc
     monkeypatch.delenv("MPARTICLE_TOKEN")
     monkeypatch.delenv("MPARTICLE_WORKSPACE_ID")
 
-    assert f"Warehouse Sync has no pipeline {PIPELINE}; `observe apply` creates it." in not_applied
+    assert f"Warehouse Sync has no pipeline {PIPELINE}; `observe warehouse-sync apply` creates it." in not_applied
     assert "Warehouse Sync answered 503" in broken
     assert sensor.tick() == "Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set."
     assert remote.execution is None

@@ -22,7 +22,7 @@ from observe_dagster import (
 from observe_dagster.config import project_from_attributes
 from observe_dagster.orchestration.checks.plots import PICTURE_KEY
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.translator.keys import STANDING_SENSOR
+from observe_dagster.orchestration.translator.keys import CHECK_STATUS_SENSOR
 from observe_dagster.settings import Settings
 from tests.fakes.receiver import Receiver
 from tests.integration.orchestration.conftest import attributes
@@ -137,7 +137,7 @@ def test_a_removed_check_is_skipped_and_not_reported(locate):
     here.tick()
 
     assert here.said() == {"dbt/orders:freshness": "pass", "customers:freshness": "pass"}
-    standing = {"/".join(each.asset): each.status for each in here.ledger.verdicts.standing_checks()}
+    standing = {"/".join(each.asset): each.status for each in here.ledger.verdicts.statuses()}
     assert standing == {"dbt/orders": "skipped", "customers": "pass"}
 
 
@@ -303,7 +303,7 @@ def test_a_location_that_declares_pipelines_lends_its_resource(locate):
     )
     dg.Definitions.validate_loadable(together)
     sensors = {sensor.name for sensor in together.get_repository_def().sensor_defs}
-    assert sensors > {"watched_assets", STANDING_SENSOR}
+    assert sensors > {"watched_assets", CHECK_STATUS_SENSOR}
 
 
 def test_people_hear_of_an_asset_that_fails_its_check_and_once_that_it_is_mended(locate):

@@ -60,7 +60,7 @@ def test_the_code_location_of_the_page_watches_its_assets(location):
     assert said is not None
     standing = {
         f"{'/'.join(each.asset)}:{each.check_name}": each.status.value
-        for each in location["observe"].ledger.verdicts.standing_checks()
+        for each in location["observe"].ledger.verdicts.statuses()
     }
     assert standing == {
         "dbt/customers:anomaly_total_rows": "learning",

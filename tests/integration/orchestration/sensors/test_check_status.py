@@ -19,7 +19,7 @@ from inline_snapshot import snapshot
 
 from observe_dagster.orchestration.checks.specs import check_keys
 from observe_dagster.orchestration.checks.status import judge_and_report
-from observe_dagster.orchestration.translator.keys import RUN_TYPE_TAG, STANDING_SENSOR, SYNC_JOB, destination_key
+from observe_dagster.orchestration.translator.keys import CHECK_STATUS_SENSOR, RUN_TYPE_TAG, SYNC_JOB, destination_key
 from observe_dagster.records import Counts, RunType
 from tests.integration.orchestration.conftest import Shop
 
@@ -95,7 +95,7 @@ def test_the_sensor_judges_by_itself(shop: Shop, on_disk: dg.DagsterInstance) ->
     with dg.build_sensor_context(
         instance=on_disk, resources={"observe": shop.observe}, repository_def=repository
     ) as context:
-        data = repository.get_sensor_def(STANDING_SENSOR).evaluate_tick(context)
+        data = repository.get_sensor_def(CHECK_STATUS_SENSOR).evaluate_tick(context)
     assert (data.skip_message, told(shop, "freshness")) == ("1 verdict (1 failing); 1 reported.", ["fail"])
 
 

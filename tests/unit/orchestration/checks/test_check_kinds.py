@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from observe_dagster.config.models.check_kinds import CHECK_KINDS, check_kind
+from observe_dagster.config.models.check_kinds import CHECK_KINDS, CheckKind, check_kind
 from observe_dagster.config.models.monitors import Monitor
 from observe_dagster.monitoring.monitors.kinds import RUNNERS
 from observe_dagster.orchestration.checks.kinds import PIPELINE_CHECK_KINDS
@@ -16,4 +16,4 @@ def test_every_kind_is_that_of_a_pipeline_s_check_or_of_a_monitor():
 
 
 def test_a_check_of_another_make_is_of_a_kind_without_properties():
-    assert not (check_kind("datafold").between_runs or check_kind("datafold").flags or check_kind("dbt").in_seconds)
+    assert check_kind("datafold") == CheckKind(name="check")

@@ -1,4 +1,4 @@
-"""`observe apply`: what runs at Warehouse Sync is made as declared; what changes is shown first."""
+"""`observe warehouse-sync apply`: make what runs at Warehouse Sync as declared; the changes are shown first."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 _NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "pipeline"}
 
 
-@click.command()
+@click.group("warehouse-sync")
+def warehouse_sync() -> None:
+    """Pipelines that run at mParticle's Warehouse Sync."""
+
+
+@warehouse_sync.command()
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--secrets", "send_secrets", is_flag=True, help="Send secrets again; a changed one cannot be seen there.")
 @common
