@@ -59,11 +59,11 @@ def locate(ledger_url: str, tmp_path: Path) -> Iterator[Callable[..., Location]]
 
 def test_a_reported_materialization_is_learned_judged_and_reported_once(locate):
     here = locate(daily(), usual_rows(), assets=[dg.AssetSpec(ORDERS)])
-    assert here.tick().startswith("Learned 0 executions. 1 verdict")
+    assert here.tick().startswith("Recorded 0 executions. 1 result")
 
     here.rows(120)
-    assert here.tick().startswith("Learned 1 execution. 2 verdicts")
-    assert here.tick().startswith("Learned 0 executions. 1 verdict")
+    assert here.tick().startswith("Recorded 1 execution. 2 results")
+    assert here.tick().startswith("Recorded 0 executions. 1 result")
 
     (run,) = here.runs()
     assert (here.loaded(), run.duration_seconds, run.completed_successfully) == ([120], None, True)
@@ -91,7 +91,7 @@ def test_an_asset_that_was_never_loaded_counts_from_when_it_was_first_observed(l
 def test_the_past_is_learned_once_so_that_the_first_new_run_can_be_judged(locate):
     here = locate(daily(), usual_rows())
     here.rows(100, 103, 98, 101, 99, 102, 100)
-    assert "Learned 7 executions" in here.tick()
+    assert "Recorded 7 executions" in here.tick()
     assert here.said() == {"dbt/orders:freshness": "pass", "dbt/orders:anomaly_total_rows": "pass"}
     assert len(here.evaluations()) == 2
 
@@ -147,8 +147,8 @@ def test_unrelated_assets_are_ignored(locate):
     here.tick()
     here.rows(5, key=dg.AssetKey("orders"))
 
-    assert "Learned 0 executions" in here.tick()
-    assert [row.pipeline_id for row in here.ledger.pipelines(observed=True)] == ["dbt/orders"]
+    assert "Recorded 0 executions" in here.tick()
+    assert [row.pipeline_id for row in here.ledger.pipelines(watched=True)] == ["dbt/orders"]
 
 
 def test_an_asset_run_by_dagster_brings_its_duration_and_its_numbers(locate):
@@ -258,7 +258,7 @@ def test_numbers_that_no_ledger_can_hold_do_not_stop_the_sensor(locate):
     here.report(**{"dagster/row_count": float("nan"), "a\0b": 4, "endless": float("inf")})
     here.report(**{"observe/duration_seconds": 1e300})
 
-    assert "Learned 4 executions" in here.tick()
+    assert "Recorded 4 executions" in here.tick()
     assert here.loaded() == [None] * 4
 
 

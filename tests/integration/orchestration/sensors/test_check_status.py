@@ -96,7 +96,7 @@ def test_the_sensor_judges_by_itself(shop: Shop, on_disk: dg.DagsterInstance) ->
         instance=on_disk, resources={"observe": shop.observe}, repository_def=repository
     ) as context:
         data = repository.get_sensor_def(CHECK_STATUS_SENSOR).evaluate_tick(context)
-    assert (data.skip_message, told(shop, "freshness")) == ("1 verdict (1 failing); 1 reported.", ["fail"])
+    assert (data.skip_message, told(shop, "freshness")) == ("1 result (1 failing); 1 reported.", ["fail"])
 
 
 def test_a_table_that_becomes_stale_without_any_run_is_told_once_and_so_is_its_recovery(shop: Shop) -> None:
@@ -111,11 +111,11 @@ def test_a_table_that_becomes_stale_without_any_run_is_told_once_and_so_is_its_r
     assert told(shop, "freshness") == ["pass", "fail", "pass"]
     assert said == snapshot(
         [
-            "1 verdict (1 passing); 1 reported.",
-            "1 verdict (1 failing); 1 reported.",
-            "1 verdict (1 failing); 0 reported.",
-            "1 verdict (1 passing); 1 reported.",
-            "1 verdict (1 passing); 0 reported.",
+            "1 result (1 passing); 1 reported.",
+            "1 result (1 failing); 1 reported.",
+            "1 result (1 failing); 0 reported.",
+            "1 result (1 passing); 1 reported.",
+            "1 result (1 passing); 0 reported.",
         ]
     )
     late = evaluation(history(shop, "freshness")[1])
@@ -188,8 +188,8 @@ def test_what_the_time_does_not_allow_waits_and_is_not_lost(shop: Shop) -> None:
     said = [tick(shop, seconds=-1), tick(shop)]
     assert said == snapshot(
         [
-            "2 verdicts (1 learning, 1 passing); 0 reported, 2 left for the next tick.",
-            "2 verdicts (1 learning, 1 passing); 2 reported.",
+            "2 results (1 learning, 1 passing); 0 reported, 2 left for the next tick.",
+            "2 results (1 learning, 1 passing); 2 reported.",
         ]
     )
     assert told(shop, "freshness") == ["pass"]
@@ -248,7 +248,7 @@ def test_checks_of_an_asset_that_was_loaded_without_them_are_told_once_more(shop
     shop.declare(**FRESH, **RULES)
     execute(shop, shop.now, rows=100)
     tick(shop)
-    assert tick(shop, loaded=[("lake", "analytics", "orders")]) == ("1 verdict (1 passing); 2 reported.")
+    assert tick(shop, loaded=[("lake", "analytics", "orders")]) == ("1 result (1 passing); 2 reported.")
     assert (told(shop, "freshness"), told(shop, "anomaly_total_rows")) == (["pass"] * 2, ["learning"] * 2)
 
 
