@@ -30,8 +30,8 @@ def checks() -> None:
 @click.pass_obj
 def list_checks(state: Context, *, failing: bool) -> None:
     """Current status of all checks, the worst first."""
-    standing = state.ledger.verdicts.statuses()
-    documents = [standing_document(check) for check in standing]
+    statuses = state.ledger.verdicts.statuses()
+    documents = [status_document(check) for check in statuses]
     documents.sort(key=lambda document: _severity(document["status"]))
     if failing:
         documents = [document for document in documents if document["status"] in _TROUBLE]
@@ -41,7 +41,7 @@ def list_checks(state: Context, *, failing: bool) -> None:
         click.echo("No check fails." if failing else "No check was judged yet.")
     else:
         columns = [("Check", "left"), ("Status", "left"), ("Since", "left")]
-        write(table(columns, (_standing_cells(document) for document in documents)))
+        write(table(columns, (_status_cells(document) for document in documents)))
         for document in documents:
             if document["status"] in _TROUBLE:
                 click.echo(f"{document['check']}: {document['reason']}")
@@ -53,9 +53,9 @@ def list_checks(state: Context, *, failing: bool) -> None:
 @click.pass_obj
 def show_check(state: Context, check: str) -> None:
     """Show the current status of CHECK, and the numbers of its latest result."""
-    found = _find(state, check)
-    latest = state.ledger.verdicts.history(found.asset, found.check_name, limit=1)
-    document = {**standing_document(found), "latest_verdict": verdict_document(latest[0]) if latest else None}
+    status = _find(state, check)
+    latest = state.ledger.verdicts.history(status.asset, status.check_name, limit=1)
+    document = {**status_document(status), "latest_verdict": result_document(latest[0]) if latest else None}
     if state.as_json:
         write_json(document)
     else:
@@ -73,17 +73,17 @@ def check_history(state: Context, check: str, *, limit: int, before: datetime | 
 
     Freshness and timeliness are kept when they change and once a day, all other checks each time.
     """
-    found = _find(state, check)
-    verdicts = state.ledger.verdicts.history(found.asset, found.check_name, limit=limit, before=before)
-    documents = [verdict_document(verdict) for verdict in verdicts]
+    status = _find(state, check)
+    results = state.ledger.verdicts.history(status.asset, status.check_name, limit=limit, before=before)
+    documents = [result_document(result) for result in results]
     if state.as_json:
         write_json(documents)
         return
     columns = [("Judged at", "left"), ("Status", "left"), ("Run", "right"), ("Value", "right"), ("Expected", "right")]
-    write(table([*columns, ("Between", "left")], (_verdict_cells(document) for document in documents)))
+    write(table([*columns, ("Between", "left")], (_result_cells(document) for document in documents)))
 
 
-def standing_document(check: "CheckStatus") -> Document:
+def status_document(check: "CheckStatus") -> Document:
     """The current status of one check."""
     return {
         "check": f"{'/'.join(check.asset)}:{check.check_name}",
@@ -97,21 +97,21 @@ def standing_document(check: "CheckStatus") -> Document:
     }
 
 
-def verdict_document(verdict: "CheckResultRow") -> Document:
+def result_document(result: "CheckResultRow") -> Document:
     """One result."""
     return {
-        "status": verdict.status.value,
-        "reason": verdict.reason,
-        "value": verdict.value,
-        "expected": verdict.expected,
-        "lower_bound": verdict.lower,
-        "upper_bound": verdict.upper,
-        "judged_at": in_utc(verdict.judged_at),
-        "evaluated_on": in_utc(verdict.evaluated_at),
-        "pipeline_id": verdict.pipeline_id,
-        "pipeline_execution_id": verdict.execution_id,
-        "flagged": verdict.flagged,
-        "evidence": verdict.evidence,
+        "status": result.status.value,
+        "reason": result.reason,
+        "value": result.value,
+        "expected": result.expected,
+        "lower_bound": result.lower,
+        "upper_bound": result.upper,
+        "judged_at": in_utc(result.judged_at),
+        "evaluated_on": in_utc(result.evaluated_at),
+        "pipeline_id": result.pipeline_id,
+        "pipeline_execution_id": result.execution_id,
+        "flagged": result.flagged,
+        "evidence": result.evidence,
     }
 
 
@@ -122,10 +122,10 @@ def _find(state: Context, check: str) -> "CheckStatus":
 
     asset, _, name = check.rpartition(":")
     of_asset = state.ledger.verdicts.statuses(tuple(asset.split("/")))
-    for found in of_asset:
-        if found.check_name == name:
-            return found
-    known = [document["check"] for document in map(standing_document, state.ledger.verdicts.statuses())]
+    for status in of_asset:
+        if status.check_name == name:
+            return status
+    known = [document["check"] for document in map(status_document, state.ledger.verdicts.statuses())]
     close = difflib.get_close_matches(check, known, n=1)
     raise NotFoundError("check", check, close[0] if close else None)
 
@@ -134,11 +134,11 @@ def _severity(status: str) -> int:
     return (*_TROUBLE, "learning", "pass", "skipped").index(status)
 
 
-def _standing_cells(document: Document) -> tuple[str, ...]:
+def _status_cells(document: Document) -> tuple[str, ...]:
     return document["check"], document["status"], to_the_second(document["since"])
 
 
-def _verdict_cells(document: Document) -> tuple[str, ...]:
+def _result_cells(document: Document) -> tuple[str, ...]:
     lower, upper = document["lower_bound"], document["upper_bound"]
     return (
         to_the_second(document["judged_at"]),

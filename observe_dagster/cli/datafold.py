@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -23,18 +23,18 @@ def datafold() -> None:
 
 
 @contextmanager
-def opened() -> Generator["Datafold"]:
+def datafold_client() -> Generator["Datafold"]:
     """Datafold as the environment names it."""
     from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
 
     access = DatafoldSettings.from_environment()
     if access is None:
         raise SettingsError("Set DATAFOLD_API_KEY to ask Datafold.")
-    there = Datafold(access)
+    client = Datafold(access)
     try:
-        yield there
+        yield client
     finally:
-        there.close()
+        client.close()
 
 
 @datafold.command("data-sources")
@@ -44,13 +44,13 @@ def opened() -> Generator["Datafold"]:
 @click.pass_obj
 def data_sources(state: Context, number: int | None, *, types: bool) -> None:
     """List every data source, or show one."""
-    with opened() as there:
+    with datafold_client() as client:
         if number is not None:
-            _one(state, there.data_source(number))
+            _one(state, client.data_source(number))
         elif types:
-            _many(state, there.data_source_types(), ("type", "name"))
+            _many(state, client.data_source_types(), ("type", "name"))
         else:
-            _many(state, there.data_sources(), ("id", "type", "name"))
+            _many(state, client.data_sources(), ("id", "type", "name"))
 
 
 @datafold.command()
@@ -60,8 +60,8 @@ def data_sources(state: Context, number: int | None, *, types: bool) -> None:
 @click.pass_obj
 def query(state: Context, number: int, sql: str) -> None:
     """Run SQL at DATA_SOURCE and print its rows."""
-    with opened() as there:
-        answer = there.query(number, sql)
+    with datafold_client() as client:
+        answer = client.query(number, sql)
     rows: list[Document] = answer.get("rows") or []
     if state.as_json:
         write_json(answer)
@@ -78,8 +78,8 @@ def test_connection(state: Context, number: int) -> None:
     """Test the connection of DATA_SOURCE and wait for the result."""
     from observe_dagster.integrations.datafold import await_data_source_test
 
-    with opened() as there:
-        _one(state, await_data_source_test(there, number))
+    with datafold_client() as client:
+        _one(state, await_data_source_test(client, number))
 
 
 @datafold.command("diffs")
@@ -89,11 +89,11 @@ def test_connection(state: Context, number: int) -> None:
 @click.pass_obj
 def diffs(state: Context, number: int | None, *, page: int) -> None:
     """List data diffs, or show one with its summary results."""
-    with opened() as there:
+    with datafold_client() as client:
         if number is None:
-            _many(state, _items(there.data_diffs(page=page), "results"), ("id", "status", "result", "created_at"))
+            _many(state, _items(client.data_diffs(page=page), "results"), ("id", "status", "result", "created_at"))
         else:
-            _one(state, {**there.data_diff_summary(number), "results": there.data_diff_results(number)})
+            _one(state, {**client.data_diff_summary(number), "results": client.data_diff_results(number)})
 
 
 @datafold.group()
@@ -108,9 +108,9 @@ def monitors() -> None:
 @click.pass_obj
 def list_monitors(state: Context, *, page: int, tags: str | None) -> None:
     """List monitors."""
-    with opened() as there:
-        found = _items(there.monitors(page=page, tags=tags), "monitors")
-    _many(state, found, ("id", "monitor_type", "state", "enabled", "name"))
+    with datafold_client() as client:
+        monitors_page = _items(client.monitors(page=page, tags=tags), "monitors")
+    _many(state, monitors_page, ("id", "monitor_type", "state", "enabled", "name"))
 
 
 @monitors.command("show")
@@ -119,8 +119,8 @@ def list_monitors(state: Context, *, page: int, tags: str | None) -> None:
 @click.pass_obj
 def show_monitor(state: Context, number: int) -> None:
     """Show a monitor."""
-    with opened() as there:
-        _one(state, there.monitor(number))
+    with datafold_client() as client:
+        _one(state, client.monitor(number))
 
 
 @monitors.command("runs")
@@ -131,12 +131,12 @@ def show_monitor(state: Context, number: int) -> None:
 @click.pass_obj
 def monitor_runs(state: Context, number: int, run_id: int | None, *, page: int) -> None:
     """List a monitor's runs, or show one."""
-    with opened() as there:
+    with datafold_client() as client:
         if run_id is not None:
-            _one(state, there.monitor_run(number, run_id))
+            _one(state, client.monitor_run(number, run_id))
         else:
-            found = _items(there.monitor_runs(number, page=page), "runs")
-            _many(state, found, ("run_id", "state", "started_at", "diff_id"))
+            monitor_runs_page = _items(client.monitor_runs(number, page=page), "runs")
+            _many(state, monitor_runs_page, ("run_id", "state", "started_at", "diff_id"))
 
 
 @monitors.command("create")
@@ -153,8 +153,8 @@ def create_monitor(state: Context, slug: str, *, dry_run: bool) -> None:
     if dry_run:
         _one(state, {"path": f"/api/v1/monitors/create/{declared.monitor.type}", "body": body})
         return
-    with opened() as there:
-        number = there.create_monitor(declared.monitor.type, body)
+    with datafold_client() as client:
+        number = client.create_monitor(declared.monitor.type, body)
     if state.as_json:
         write_json({"id": number})
     else:
@@ -183,11 +183,11 @@ def explore(
 
     towards = "upstreams" if direction == "upstream" else "downstreams"
     number = _connection_number(state, connection)
-    with opened() as there:
-        found = walk(there, number, "columns" if columns else "tables", path, towards, max_depth=max_depth)
-    nodes = [{"depth": node.depth, "kind": node.kind.removesuffix("s"), "path": node.path} for node in found.nodes]
+    with datafold_client() as client:
+        graph = walk(client, number, "columns" if columns else "tables", path, towards, max_depth=max_depth)
+    nodes = [{"depth": node.depth, "kind": node.kind.removesuffix("s"), "path": node.path} for node in graph.nodes]
     if state.as_json:
-        write_json({"nodes": nodes, "edges": [{"from": edge[0], "to": edge[1]} for edge in found.edges]})
+        write_json({"nodes": nodes, "edges": [{"from": edge[0], "to": edge[1]} for edge in graph.edges]})
     else:
         _many(state, nodes, ("depth", "kind", "path"))
 
@@ -199,8 +199,8 @@ def explore(
 @click.pass_obj
 def ci_runs(state: Context, config: int, *, pr_num: str | None) -> None:
     """List the runs of a CI configuration."""
-    with opened() as there:
-        _many(state, there.ci_runs(config, pr_num=pr_num), ("id", "status", "pr_num", "pr_branch", "pr_sha"))
+    with datafold_client() as client:
+        _many(state, client.ci_runs(config, pr_num=pr_num), ("id", "status", "pr_num", "pr_branch", "pr_sha"))
 
 
 @datafold.command("bi")
@@ -209,11 +209,11 @@ def ci_runs(state: Context, config: int, *, pr_num: str | None) -> None:
 @click.pass_obj
 def bi(state: Context, number: int | None) -> None:
     """List BI integrations, or show one."""
-    with opened() as there:
+    with datafold_client() as client:
         if number is None:
-            _many(state, there.bi_integrations(), ("id", "type", "name"))
+            _many(state, client.bi_integrations(), ("id", "type", "name"))
         else:
-            _one(state, there.bi_integration(number))
+            _one(state, client.bi_integration(number))
 
 
 @datafold.command("audit-logs")
@@ -221,8 +221,8 @@ def bi(state: Context, number: int | None) -> None:
 @click.pass_obj
 def audit_logs(state: Context) -> None:
     """List what was done in the organization."""
-    with opened() as there:
-        _many(state, there.audit_logs(), ("timestamp", "user_email", "action", "object_type", "object_id", "url"))
+    with datafold_client() as client:
+        _many(state, client.audit_logs(), ("timestamp", "user_email", "action", "object_type", "object_id", "url"))
 
 
 @datafold.command()
@@ -230,8 +230,8 @@ def audit_logs(state: Context) -> None:
 @click.pass_obj
 def spend(state: Context) -> None:
     """Show what was spent on language models, and the caps, in US dollars."""
-    with opened() as there:
-        _one(state, there.spend())
+    with datafold_client() as client:
+        _one(state, client.spend())
 
 
 def _connection_number(state: Context, connection: str) -> int:
@@ -252,7 +252,15 @@ def _many(state: Context, documents: Sequence[Document], names: Sequence[str]) -
         write_json(list(documents))
         return
     columns: list[tuple[str, str]] = [(name, "left") for name in names]
-    write(table(columns, ([_text(document.get(name)) for name in names] for document in documents)))
+    write(
+        table(
+            columns,
+            (
+                ["-" if (value := document.get(name)) is None else str(value) for name in names]
+                for document in documents
+            ),
+        )
+    )
 
 
 def _one(state: Context, document: Document) -> None:
@@ -260,7 +268,3 @@ def _one(state: Context, document: Document) -> None:
         write_json(document)
     else:
         write(facts(document.items()))
-
-
-def _text(value: Any) -> str:
-    return "-" if value is None else str(value)

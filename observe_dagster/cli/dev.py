@@ -91,9 +91,9 @@ def serve_ui(state: Context, *, host: str, port: int) -> int:
 
 def _without_advice(environment: dict[str, str]) -> dict[str, str]:
     """Silence the advice to use `dg dev`, which does not read workspace files."""
-    quiet = "ignore:Function `dev_command` is superseded"
-    given = environment.get("PYTHONWARNINGS")
-    return {**environment, "PYTHONWARNINGS": f"{given},{quiet}" if given else quiet}
+    ignored = "ignore:Function `dev_command` is superseded"
+    filters = environment.get("PYTHONWARNINGS")
+    return {**environment, "PYTHONWARNINGS": f"{filters},{ignored}" if filters else ignored}
 
 
 def dagster_dev(workspace: Path, *, host: str, port: int) -> list[str]:

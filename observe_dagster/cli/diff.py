@@ -122,8 +122,8 @@ def _show(result: "DiffResult") -> None:
         ("Without a key", pks.nulls),
         ("Only here, without a key", pks.nulls_exclusives),
     ]
-    shown = [(name, f"{a:,}", f"{b:,}") for name, (a, b) in sides if name in ("Rows", "Only here") or a or b]
-    write(table([("", "left"), ("A", "right"), ("B", "right")], shown), "")
+    rows_of_sides = [(name, f"{a:,}", f"{b:,}") for name, (a, b) in sides if name in ("Rows", "Only here") or a or b]
+    write(table([("", "left"), ("A", "right"), ("B", "right")], rows_of_sides), "")
     differing = [column for column in values.columns_diff_stats if column.values_different]
     if differing:
         rows = [(column.column_name, f"{column.values_different:,}", f"{column.match:.4g} %") for column in differing]

@@ -50,10 +50,8 @@ def validate(state: Context, path: Path | None) -> None:
     if state.as_json:
         write_json({"status": "valid", "path": str(folder), **counts})
         return
-    said = ", ".join(_number_of(name, count) for name, count in counts.items())
-    click.echo(f"{folder} is valid: {said}.")
-
-
-def _number_of(name: str, count: int) -> str:
-    words = name.replace("_", " ")
-    return f"{count} {words.removesuffix('s') if count == 1 else words}"
+    nouns = {name: name.replace("_", " ") for name in counts}
+    summary = (
+        f"{count} {nouns[name].removesuffix('s') if count == 1 else nouns[name]}" for name, count in counts.items()
+    )
+    click.echo(f"{folder} is valid: {', '.join(summary)}.")

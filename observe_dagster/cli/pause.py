@@ -35,11 +35,11 @@ def resume(state: Context, pipeline_id: str) -> None:
     _answer(state, pipeline_id, "is active: its schedule starts runs again")
 
 
-def _answer(state: Context, pipeline_id: str, said: str) -> None:
+def _answer(state: Context, pipeline_id: str, message: str) -> None:
     from observe_dagster.service.documents import pipeline_document
 
     document = pipeline_document(state.project.pipeline(pipeline_id), state.ledger.pipeline(pipeline_id))
     if state.as_json:
         write_json(document)
     else:
-        click.echo(f"Pipeline {pipeline_id} {said}.")
+        click.echo(f"Pipeline {pipeline_id} {message}.")

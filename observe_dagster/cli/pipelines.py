@@ -1,4 +1,4 @@
-"""`observe pipelines`: what is kept in step with what, on which schedule, and how it stands."""
+"""`observe pipelines`: the declared pipelines, their schedules and their current status."""
 
 import click
 
@@ -33,7 +33,7 @@ def list_pipelines(state: Context) -> None:
 @common
 @click.pass_obj
 def show_pipeline(state: Context, pipeline_id: str) -> None:
-    """Show one pipeline as it is declared, and how it stands."""
+    """Show one pipeline as it is declared, and its current status."""
     from observe_dagster.service.documents import pipeline_document
 
     declared = state.project.pipeline(pipeline_id)

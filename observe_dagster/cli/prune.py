@@ -1,4 +1,4 @@
-"""`observe prune`: delete what is older than anybody wants to keep."""
+"""`observe prune`: delete old records from the ledger."""
 
 from datetime import UTC, datetime
 
@@ -26,9 +26,9 @@ _SHORTEST_RETENTION_DAYS = 90
 @common
 @click.pass_obj
 def prune(state: Context, *, retention_days: int, batch_size: int, dry_run: bool) -> None:
-    """Delete old runs and verdicts from the ledger.
+    """Delete old runs and check results from the ledger.
 
-    Runs that have not ended, open alerts and facts that wait to be sent stay, however old they are.
+    Runs that have not ended, open alerts and pending publications stay, however old they are.
     """
     counts = state.ledger.verdicts.prune(
         now=datetime.now(UTC), retention_days=retention_days, batch_size=batch_size, dry_run=dry_run

@@ -16,7 +16,7 @@ from observe_dagster.service.times import duration, first_moment, last_moment, t
 @common
 @click.pass_obj
 def report(state: Context, pipeline_id: str) -> None:
-    """Show how PIPELINE stands and what its latest run did.
+    """Show the current status of PIPELINE and its latest run.
 
     Its connection and its data model are part of it.
     """
@@ -63,10 +63,10 @@ def runs(
     if start_date is not None and end_date is not None and start_date > end_date:
         raise click.UsageError("--start-date must not be after --end-date.")
     state.project.pipeline(pipeline_id)
-    found = state.ledger.executions(
+    page_of_runs = state.ledger.executions(
         pipeline_id, page=page, page_size=page_size, start_date=start_date, end_date=end_date
     )
-    document = runs_document(found)
+    document = runs_document(page_of_runs)
     if state.as_json:
         write_json(document)
     else:

@@ -23,9 +23,9 @@ _TROUBLE = _WORST_FIRST[:3]
 @common
 @click.pass_obj
 def status(state: Context) -> None:
-    """Show how every pipeline and observed asset stands.
+    """Current status of every pipeline and watched asset.
 
-    Those in trouble come first. Freshness and timeliness are judged now, all else is what was said last.
+    Those in trouble come first. Freshness and timeliness are judged now, other checks have their current status.
     """
     from observe_dagster.config.models.check_kinds import CHECK_KINDS
 
@@ -52,12 +52,12 @@ def _documents(state: Context) -> Iterable[Document]:
     checks: dict[tuple[str, str], Document] = {}
     for check in ledger.verdicts.statuses():
         if check.pipeline_id is not None:
-            found = _check(check.check_name, check.kind, check.status.value, check.reason)
-            checks[check.pipeline_id, check.check_name] = found
+            document = _check(check.check_name, check.kind, check.status.value, check.reason)
+            checks[check.pipeline_id, check.check_name] = document
     for result in judge_timing(state.project, ledger, now=datetime.now(UTC)):
         outcome = result.outcome
-        found = _check(result.check_name, result.kind, outcome.status.value, outcome.reason)
-        checks[result.pipeline_id or "", result.check_name] = found
+        document = _check(result.check_name, result.kind, outcome.status.value, outcome.reason)
+        checks[result.pipeline_id or "", result.check_name] = document
     of_pipeline: dict[str, list[Document]] = {}
     for (pipeline_id, _), check in sorted(checks.items()):
         of_pipeline.setdefault(pipeline_id, []).append(check)

@@ -44,13 +44,13 @@ def trigger(
     _run_and_answer(state, pipeline_id, TriggerRequest(from_=from_, until=until, full_refresh=full_refresh))
 
 
-def _run_and_answer(state: Context, pipeline_id: str, wanted: "TriggerRequest") -> None:
+def _run_and_answer(state: Context, pipeline_id: str, request: "TriggerRequest") -> None:
     from observe_dagster.service.documents import run_document
     from observe_dagster.service.trigger import launch
 
     _ = state.ledger  # migrated and in step before Dagster starts
     with _alone(state.ledger, pipeline_id), _waiting(f"Running {pipeline_id} ..."):
-        numbers = launch(state, pipeline_id, wanted)
+        numbers = launch(state, pipeline_id, request)
     documents = [run_document(state.ledger.execution(number)) for number in numbers]
     latest = documents[-1]
     answer = {"pipeline_run_id": latest["id"], "status": latest["status"]}

@@ -41,27 +41,30 @@ def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
 
     project = state.project
     if all(pipeline.engine == "local" for pipeline in project.pipelines):
-        _nothing(state, "No pipeline has engine mparticle.")
+        if state.as_json:
+            write_json({"dry_run": True, "changes": []})
+        else:
+            click.echo("No pipeline has engine mparticle.")
         return
     access = WarehouseSyncSettings.from_environment()
     if access is None:
         raise SettingsError("Set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN to apply.")
-    there = WarehouseSync(access, secrets=secrets_sent(project))
+    client = WarehouseSync(access, secrets=secrets_sent(project))
     try:
-        changes = planned(project, there, send_secrets=send_secrets)
+        changes = planned(project, client, send_secrets=send_secrets)
         if not state.as_json:
             _show(changes)
         if not dry_run:
-            for change in apply_changes(changes, there, state.ledger):
+            for change in apply_changes(changes, client, state.ledger):
                 if not state.as_json:
                     click.echo(f"{change.action.capitalize()}d the {_NOUNS[change.kind]} {change.id}.")
     finally:
-        there.close()
+        client.close()
     if state.as_json:
-        write_json({"dry_run": dry_run, "changes": [change_document(change) for change in changes]})
+        write_json({"dry_run": dry_run, "changes": [_document(change) for change in changes]})
 
 
-def change_document(change: "Change") -> Document:
+def _document(change: "Change") -> Document:
     """One change; secrets are masked."""
     differences = [{"path": each.path, "from": each.was, "to": each.becomes} for each in change.differences]
     return {"kind": change.kind, "id": change.id, "action": change.action, "differences": differences}
@@ -84,10 +87,3 @@ def _show(changes: "tuple[Change, ...]") -> None:
 
 def _text(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-def _nothing(state: Context, message: str) -> None:
-    if state.as_json:
-        write_json({"dry_run": True, "changes": []})
-    else:
-        click.echo(message)

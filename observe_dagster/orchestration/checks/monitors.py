@@ -202,11 +202,11 @@ def _pool(declared: DeclaredMonitor, project: Project) -> str | None:
 
 def _describe(declared: DeclaredMonitor) -> str:
     monitor = declared.monitor
-    said = monitor.description or f"{monitor.type.capitalize()} monitor {monitor.name or declared.slug}."
+    description = monitor.description or f"{monitor.type.capitalize()} monitor {monitor.name or declared.slug}."
     when = ["after each sync"] if monitor.after_sync else []
     cron = monitor.schedule.cron_schedule
     when += [f"at `{cron}` UTC"] if cron else []
-    return f"{said} Runs {' and '.join(when) or 'by hand'}." + (
+    return f"{description} Runs {' and '.join(when) or 'by hand'}." + (
         " A failure stops what is downstream." if monitor.blocking else ""
     )
 

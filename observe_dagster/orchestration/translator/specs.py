@@ -60,7 +60,10 @@ def destination_spec(
         deps=list(deps),
         description=describe_pipeline(pipeline, project.data_model(pipeline.data_model_id)),
         group_name=group_name(pipeline),
-        kinds={source.service_provider, _kind_of_destination(pipeline, destination)},
+        kinds={
+            source.service_provider,
+            destination.service_provider if pipeline.engine == "local" else pipeline.engine,
+        },
         owners=list(pipeline.owners),
         tags=dict(pipeline.tags),
         metadata=_pipeline_metadata(pipeline, project, destination),
@@ -84,14 +87,14 @@ def source_spec(connection: Connection, table: TableName) -> dg.AssetSpec:
 def source_specs(project: Project, keys: TableKeys) -> list[dg.AssetSpec]:
     """The external assets of a project: each source table that none of its pipelines writes, once."""
     written = {destination_key(pipeline) for pipeline in project.pipelines}
-    found: dict[dg.AssetKey, dg.AssetSpec] = {}
+    specs: dict[dg.AssetKey, dg.AssetSpec] = {}
     for pipeline in project.pipelines:
         connection = project.connection(pipeline.connection_id)
         for table in sources_of(pipeline, project):
             key = keys.key(connection, table)
-            if key not in written and key not in found:
-                found[key] = source_spec(connection, table)
-    return list(found.values())
+            if key not in written and key not in specs:
+                specs[key] = source_spec(connection, table)
+    return list(specs.values())
 
 
 def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connection) -> dict[str, Any]:
@@ -114,10 +117,6 @@ def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connec
         reference = dg.LocalFileCodeReference(file_path=origin.file, line_number=origin.line, label=pipeline.id)
         metadata["dagster/code_references"] = dg.CodeReferencesMetadataValue(code_references=[reference])
     return metadata
-
-
-def _kind_of_destination(pipeline: Pipeline, destination: Connection) -> str:
-    return destination.service_provider if pipeline.engine == "local" else pipeline.engine
 
 
 def _table_metadata(connection: Connection, table: TableName) -> dict[str, Any]:

@@ -440,8 +440,8 @@ def test_runs_that_were_started_there_are_recorded_once_with_range_and_counts(re
     first = remote.api.started_there(PIPELINE, type="scheduled", failed_records=3)
     second = remote.api.started_there(PIPELINE)
 
-    assert sensor.tick() == "Picked up 2 runs that were started at Warehouse Sync."
-    assert sensor.tick() == "Picked up 0 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Imported 2 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Imported 0 runs that were started at Warehouse Sync."
     executions = remote.ledger.executions(PIPELINE).items
     assert [(each.type, each.status, each.counts.total_rows, each.counts.rejected) for each in executions] == [
         (RunType.SCHEDULED, RunStatus.SUCCESS, 103, 3),
@@ -462,8 +462,8 @@ def test_a_run_of_ours_is_not_picked_up_and_one_that_goes_on_is_later(remote, se
     for _ in range(2):
         remote.there.run(PIPELINE, number)
 
-    assert ours == while_it_runs == "Picked up 0 runs that were started at Warehouse Sync."
-    assert sensor.tick() == "Picked up 1 run that was started at Warehouse Sync."
+    assert ours == while_it_runs == "Imported 0 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Imported 1 run that was started at Warehouse Sync."
     assert sensor.materialized == [number]
 
 
