@@ -42,11 +42,11 @@ class Root(click.Group):
     ) -> Any:
         """Run the command of `args`; always ends in SystemExit."""
         arguments = sys.argv[1:] if args is None else list(args)
-        with Context(as_json="--json" in arguments, debug="--debug" in arguments) as state:
-            code = self._run(arguments, {"prog_name": prog_name or "observe", "obj": state, **extra}, state)
+        with Context(as_json="--json" in arguments, debug="--debug" in arguments) as context:
+            code = self._run(arguments, {"prog_name": prog_name or "observe", "obj": context, **extra}, context)
         sys.exit(code)
 
-    def _run(self, arguments: list[str], options: dict[str, Any], state: Context) -> int:
+    def _run(self, arguments: list[str], options: dict[str, Any], context: Context) -> int:
         options["standalone_mode"] = False
         try:
             result: object = super().main(arguments, **options)
@@ -56,7 +56,7 @@ class Root(click.Group):
         except BrokenPipeError:
             return _stop_writing()
         except Exception as error:  # noqa: BLE001 (the outermost place: an error must end in words, not in a traceback)
-            return _report(error, state)
+            return _report(error, context)
         return result if isinstance(result, int) else 0
 
 
@@ -67,12 +67,12 @@ def _stop_writing() -> int:
     return BROKEN_PIPE
 
 
-def _report(error: Exception, state: Context) -> int:
-    secrets = state.secrets()
+def _report(error: Exception, context: Context) -> int:
+    secrets = context.secrets()
     failure = describe(error, secrets)
-    if state.debug:
+    if context.debug:
         click.echo(traceback_of(error, secrets).rstrip(), err=True)
-    if state.as_json:
+    if context.as_json:
         click.echo(json.dumps(failure.document(), ensure_ascii=False), err=True)
     elif isinstance(error, click.UsageError):
         error.show()

@@ -28,14 +28,14 @@ def checks() -> None:
 @click.option("--failing", is_flag=True, help="Only those that fail, warn, or could not be judged.")
 @common
 @click.pass_obj
-def list_checks(state: Context, *, failing: bool) -> None:
+def list_checks(context: Context, *, failing: bool) -> None:
     """Current status of all checks, the worst first."""
-    statuses = state.ledger.verdicts.statuses()
+    statuses = context.ledger.verdicts.statuses()
     documents = [status_document(check) for check in statuses]
     documents.sort(key=lambda document: _severity(document["status"]))
     if failing:
         documents = [document for document in documents if document["status"] in _TROUBLE]
-    if state.as_json:
+    if context.as_json:
         write_json(documents)
     elif not documents:
         click.echo("No check fails." if failing else "No check was judged yet.")
@@ -51,12 +51,12 @@ def list_checks(state: Context, *, failing: bool) -> None:
 @click.argument("check", metavar="CHECK")
 @common
 @click.pass_obj
-def show_check(state: Context, check: str) -> None:
+def show_check(context: Context, check: str) -> None:
     """Show the current status of CHECK, and the numbers of its latest result."""
-    status = _find(state, check)
-    latest = state.ledger.verdicts.history(status.asset, status.check_name, limit=1)
+    status = _find(context, check)
+    latest = context.ledger.verdicts.history(status.asset, status.check_name, limit=1)
     document = {**status_document(status), "latest_verdict": result_document(latest[0]) if latest else None}
-    if state.as_json:
+    if context.as_json:
         write_json(document)
     else:
         write(facts(document.items()))
@@ -68,15 +68,15 @@ def show_check(state: Context, check: str) -> None:
 @click.option("--before", metavar="TIME", callback=last_moment, help="Only what was judged before.")
 @common
 @click.pass_obj
-def check_history(state: Context, check: str, *, limit: int, before: datetime | None) -> None:
+def check_history(context: Context, check: str, *, limit: int, before: datetime | None) -> None:
     """List the results of CHECK, the newest first.
 
     Freshness and timeliness are kept when they change and once a day, all other checks each time.
     """
-    status = _find(state, check)
-    results = state.ledger.verdicts.history(status.asset, status.check_name, limit=limit, before=before)
+    status = _find(context, check)
+    results = context.ledger.verdicts.history(status.asset, status.check_name, limit=limit, before=before)
     documents = [result_document(result) for result in results]
-    if state.as_json:
+    if context.as_json:
         write_json(documents)
         return
     columns = [("Judged at", "left"), ("Status", "left"), ("Run", "right"), ("Value", "right"), ("Expected", "right")]
@@ -115,17 +115,17 @@ def result_document(result: "CheckResultRow") -> Document:
     }
 
 
-def _find(state: Context, check: str) -> "CheckStatus":
+def _find(context: Context, check: str) -> "CheckStatus":
     import difflib
 
     from observe_dagster.errors import NotFoundError
 
     asset, _, name = check.rpartition(":")
-    of_asset = state.ledger.verdicts.statuses(tuple(asset.split("/")))
+    of_asset = context.ledger.verdicts.statuses(tuple(asset.split("/")))
     for status in of_asset:
         if status.check_name == name:
             return status
-    known = [document["check"] for document in map(status_document, state.ledger.verdicts.statuses())]
+    known = [document["check"] for document in map(status_document, context.ledger.verdicts.statuses())]
     close = difflib.get_close_matches(check, known, n=1)
     raise NotFoundError("check", check, close[0] if close else None)
 

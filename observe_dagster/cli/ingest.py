@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 @click.pass_context
 def ingest(
-    context: click.Context,
-    state: Context,
+    click_context: click.Context,
+    context: Context,
     file: Path,
     *,
     platform: str | None,
@@ -40,13 +40,13 @@ def ingest(
     is ingested again replaces its earlier lineage.
     """
     try:
-        result = _ingest(state, file, platform, connection_id, extra_config)
+        result = _ingest(context, file, platform, connection_id, extra_config)
     except ObserveError as error:
-        if not state.as_json:
+        if not context.as_json:
             raise
-        write_json(_refusal(error, state))
-        context.exit(1)
-    if state.as_json:
+        write_json(_refusal(error, context))
+        click_context.exit(1)
+    if context.as_json:
         notes = [{"line": one.line, "column": one.column, "reason": one.reason} for one in result.unresolved]
         write_json({"success": True, "message": result.message, "unresolved": notes})
         return
@@ -56,7 +56,7 @@ def ingest(
 
 
 def _ingest(
-    state: Context, file: Path, platform: str | None, connection_id: str | None, extra_config: str | None
+    context: Context, file: Path, platform: str | None, connection_id: str | None, extra_config: str | None
 ) -> "IngestResult":
     import logging
 
@@ -70,8 +70,8 @@ def _ingest(
     is_file = str(file) != "-"
     content = _text(file) if is_file else sys.stdin.read()
     return ingest_sql(
-        state.ledger,
-        state.project,
+        context.ledger,
+        context.project,
         content,
         platform=platform,
         extra_config=extra,
@@ -99,11 +99,11 @@ def _extra(text: str | None) -> Document:
     return {str(key): value for key, value in config.items()}
 
 
-def _refusal(error: ObserveError, state: Context) -> Document:
+def _refusal(error: ObserveError, context: Context) -> Document:
     """The document's error object; what is not about the request is a SERVER_ERROR."""
     from observe_dagster.service.failures import redact
 
     if not isinstance(error, IngestError):
-        words = redact(str(error), state.secrets())
+        words = redact(str(error), context.secrets())
         return {"success": False, "error": "Internal error", "details": words, "code": "SERVER_ERROR"}
     return {"success": False, "error": error.error, "details": error.details, "code": error.code}

@@ -22,15 +22,15 @@ _TROUBLE = _WORST_FIRST[:3]
 @click.command()
 @common
 @click.pass_obj
-def status(state: Context) -> None:
+def status(context: Context) -> None:
     """Current status of every pipeline and watched asset.
 
     Those in trouble come first. Freshness and timeliness are judged now, other checks have their current status.
     """
     from observe_dagster.config.models.check_kinds import CHECK_KINDS
 
-    documents = sorted(_documents(state), key=_least_trouble)
-    if state.as_json:
+    documents = sorted(_documents(context), key=_least_trouble)
+    if context.as_json:
         write_json(documents)
         return
     headings = dict.fromkeys(kind.heading for kind in CHECK_KINDS.values())
@@ -44,17 +44,17 @@ def status(state: Context) -> None:
                 click.echo(f"{document['pipeline_id']}: {check['reason']}")
 
 
-def _documents(state: Context) -> Iterable[Document]:
+def _documents(context: Context) -> Iterable[Document]:
     from observe_dagster.monitoring.timing import judge_timing
 
-    ledger = state.ledger
+    ledger = context.ledger
     latest = ledger.latest_executions()
     checks: dict[tuple[str, str], Document] = {}
     for check in ledger.verdicts.statuses():
         if check.pipeline_id is not None:
             document = _check(check.check_name, check.kind, check.status.value, check.reason)
             checks[check.pipeline_id, check.check_name] = document
-    for result in judge_timing(state.project, ledger, now=datetime.now(UTC)):
+    for result in judge_timing(context.project, ledger, now=datetime.now(UTC)):
         outcome = result.outcome
         document = _check(result.check_name, result.kind, outcome.status.value, outcome.reason)
         checks[result.pipeline_id or "", result.check_name] = document

@@ -13,13 +13,13 @@ from observe_dagster.service.context import Context
 @click.argument("metric_fields", metavar="METRIC...", nargs=-1, required=True)
 @common
 @click.pass_obj
-def unflag(state: Context, pipeline_id: str, run_id: int, metric_fields: tuple[str, ...]) -> None:
+def unflag(context: Context, pipeline_id: str, run_id: int, metric_fields: tuple[str, ...]) -> None:
     """Remove the anomaly flag of a run of PIPELINE.
 
     Later runs are compared with it again. METRIC is one it was flagged for, such as total_rows.
     """
-    unflagged = state.ledger.verdicts.unflag(pipeline_id, run_id, metric_fields)
-    if state.as_json:
+    unflagged = context.ledger.verdicts.unflag(pipeline_id, run_id, metric_fields)
+    if context.as_json:
         write_json({"pipeline_id": pipeline_id, "pipeline_execution_id": run_id, "metric_field": list(unflagged)})
     else:
         click.echo(f"Run {run_id} of pipeline {pipeline_id} is no anomaly in {', '.join(unflagged)} any more.")

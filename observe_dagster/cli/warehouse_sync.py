@@ -25,7 +25,7 @@ def warehouse_sync() -> None:
 @click.option("--secrets", "send_secrets", is_flag=True, help="Send secrets again; a changed one cannot be seen there.")
 @common
 @click.pass_obj
-def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
+def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
     """Make Warehouse Sync as declared.
 
     What changes is shown first. It creates and updates what pipelines with engine mparticle need, and deletes nothing.
@@ -39,9 +39,9 @@ def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
         secrets_sent,
     )
 
-    project = state.project
+    project = context.project
     if all(pipeline.engine == "local" for pipeline in project.pipelines):
-        if state.as_json:
+        if context.as_json:
             write_json({"dry_run": True, "changes": []})
         else:
             click.echo("No pipeline has engine mparticle.")
@@ -52,15 +52,15 @@ def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
     client = WarehouseSync(access, secrets=secrets_sent(project))
     try:
         changes = planned(project, client, send_secrets=send_secrets)
-        if not state.as_json:
+        if not context.as_json:
             _show(changes)
         if not dry_run:
-            for change in apply_changes(changes, client, state.ledger):
-                if not state.as_json:
+            for change in apply_changes(changes, client, context.ledger):
+                if not context.as_json:
                     click.echo(f"{change.action.capitalize()}d the {_NOUNS[change.kind]} {change.id}.")
     finally:
         client.close()
-    if state.as_json:
+    if context.as_json:
         write_json({"dry_run": dry_run, "changes": [_document(change) for change in changes]})
 
 

@@ -30,7 +30,7 @@ class TriggerRequest:
     full_refresh: bool = False
 
 
-def launch(state: Context, pipeline_id: str, request: TriggerRequest) -> list[int]:
+def launch(context: Context, pipeline_id: str, request: TriggerRequest) -> list[int]:
     """Run the asset of a pipeline now and wait for its end; returns the number of each execution, in order.
 
     There is one, unless the pipeline is partitioned and windows that are not neighbours are missing. Raises
@@ -43,17 +43,17 @@ def launch(state: Context, pipeline_id: str, request: TriggerRequest) -> list[in
     from observe_dagster.orchestration.instance.heartbeat import heartbeat
     from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names
 
-    pipeline = state.project.pipeline(pipeline_id)
-    safe_name = safe_names(declared.id for declared in state.project.pipelines)[pipeline_id]
+    pipeline = context.project.pipeline(pipeline_id)
+    safe_name = safe_names(declared.id for declared in context.project.pipelines)[pipeline_id]
     executions: list[int] = []
-    with _instance(state) as instance:
-        definitions = build_sync_job(state.project, pipeline_id, settings=state.settings)
+    with _instance(context) as instance:
+        definitions = build_sync_job(context.project, pipeline_id, settings=context.settings)
         checks = definitions.resolve_asset_graph().asset_check_keys
         job = definitions.resolve_job_def(SYNC_JOB).get_subset(
             asset_selection={destination_key(pipeline)}, asset_check_selection=set(checks)
         )
         if is_partitioned(pipeline):
-            runs = _window_tags(state, pipeline, request, instance)
+            runs = _window_tags(context, pipeline, request, instance)
             config = run_config(safe_name, full_refresh=request.full_refresh)
         else:
             runs = [{}]
@@ -63,7 +63,7 @@ def launch(state: Context, pipeline_id: str, request: TriggerRequest) -> list[in
                 until=None if request.until is None else request.until.isoformat(),
                 full_refresh=request.full_refresh,
             )
-        log_level = "INFO" if state.debug else "CRITICAL"
+        log_level = "INFO" if context.debug else "CRITICAL"
         for tags in runs:
             run_id = str(uuid4())
             with heartbeat(instance, run_id):
@@ -104,13 +104,13 @@ _LABELS = {".dagster/repository": _REPOSITORY}
 
 
 @contextmanager
-def _instance(state: Context) -> "Generator[dg.DagsterInstance]":
+def _instance(context: Context) -> "Generator[dg.DagsterInstance]":
     from dagster import DagsterExecutionInterruptedError, DagsterInstance
 
     from observe_dagster.orchestration.instance.home import prepare_dagster_home
 
-    home = prepare_dagster_home(state.settings)
-    os.environ.update(child_environment(state.settings, state.database_url, home))
+    home = prepare_dagster_home(context.settings)
+    os.environ.update(child_environment(context.settings, context.database_url, home))
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with DagsterInstance.get() as instance:
@@ -122,14 +122,14 @@ def _instance(state: Context) -> "Generator[dg.DagsterInstance]":
 
 
 def _window_tags(
-    state: Context, pipeline: "Pipeline", request: TriggerRequest, instance: "dg.DagsterInstance"
+    context: Context, pipeline: "Pipeline", request: TriggerRequest, instance: "dg.DagsterInstance"
 ) -> list[Mapping[str, str]]:
     """The partitions to run, neighbours in one run: those between two times, or the closed ones that are missing."""
     from observe_dagster.config import IntervalSchedule
     from observe_dagster.orchestration.assets.partitions import missing_windows, partitions_of
     from observe_dagster.orchestration.translator.keys import destination_key
 
-    definition, now = partitions_of(pipeline, state.project), datetime.now(UTC)
+    definition, now = partitions_of(pipeline, context.project), datetime.now(UTC)
     if definition is None or not isinstance(pipeline.schedule, IntervalSchedule):
         return [{}]
     reread = request.full_refresh or request.from_ is not None or request.until is not None
