@@ -112,7 +112,7 @@ def test_a_restart_in_between_forgets_nothing_and_a_failing_service_is_asked_aga
     for _ in range(5):
         here.tick()
 
-    assert "Started 0" in first
+    assert "0 started" in first
     assert "2 to start." in first
     assert "Datafold could not be reached" in first
     assert sorted(here.verdicts) == [("datafold_501", "pass"), ("datafold_502", "pass")]
