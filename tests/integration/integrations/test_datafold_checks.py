@@ -51,6 +51,6 @@ def test_the_verdict_comes_back_as_a_check_and_is_kept(ledger, ledger_url, tmp_p
 
     (check,) = result.get_asset_check_evaluations()
     assert (check.asset_key.path, check.passed) == (["lake", "analytics", "orders"], passed)
-    (standing,) = ledger.verdicts.standing_checks()
+    (standing,) = ledger.verdicts.statuses()
     assert standing.status is (Status.PASS if passed else Status.FAIL)
     assert api.sent("POST") == ["/api/v1/monitors/501/run"]
