@@ -94,7 +94,7 @@ class NotAppliedError(NotFoundError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(kind, name)
-        self.args = (f"Warehouse Sync has no {kind} {name!r}; `observe apply` creates it.",)
+        self.args = (f"Warehouse Sync has no {kind} {name!r}; `observe warehouse-sync apply` creates it.",)
 
 
 class WarehouseError(ObserveError):

@@ -134,7 +134,7 @@ def _tick(repository: Any, instance: Any, *, watched: bool) -> dict[str, Any]:
     if watched:
         for _ in range(2):
             began = time.perf_counter()
-            told = get_external_sensor_execution(repository, None, ref, "standing_checks", None, None, None, None, None)  # pyright: ignore[reportArgumentType]
+            told = get_external_sensor_execution(repository, None, ref, "check_status", None, None, None, None, None)  # pyright: ignore[reportArgumentType]
             figures["sensor tick s"] = time.perf_counter() - began
             if not isinstance(told, SensorExecutionData):
                 raise SystemExit(f"the sensor failed: {told}")

@@ -10,13 +10,13 @@ from urllib.parse import quote
 from observe_dagster.alerts.events import AUTOMATION, FAULT, RUN
 from observe_dagster.alerts.transitions import Change, Event
 from observe_dagster.config.models.alerts import MessageTemplate
+from observe_dagster.config.models.check_kinds import check_kind
 from observe_dagster.records import Status
 
 MOST_ALERTS = 25
 """A message names so many alerts and counts the rest: chat services cut long texts."""
 
 _MOST_NAMES = 5
-_IN_SECONDS = ("freshness", "timeliness")
 _VERBS = {Status.WARN: "warns", Status.FAIL: "fails", Status.ERROR: "could not be judged"}
 
 
@@ -142,7 +142,7 @@ def _numbers(details: Mapping[str, Any], kind: str) -> tuple[str, str, str]:
         number = details.get(name)
         if number is None:
             return ""
-        return span(timedelta(seconds=number)) if kind in _IN_SECONDS else f"{number:,.6g}"
+        return span(timedelta(seconds=number)) if check_kind(kind).in_seconds else f"{number:,.6g}"
 
     lower, upper = shown("lower"), shown("upper")
     bounds = f"{lower} to {upper}" if lower and upper else f"at least {lower}" if lower else ""

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from observe_dagster.cli.alerts import alerts
-from observe_dagster.cli.apply import apply
 from observe_dagster.cli.checks import checks
 from observe_dagster.cli.connections import connections
 from observe_dagster.cli.data_models import data_models
@@ -18,6 +17,7 @@ from observe_dagster.cli.diff import diff
 from observe_dagster.cli.ingest import ingest
 from observe_dagster.cli.lineage import lineage
 from observe_dagster.cli.migrate import migrate, validate
+from observe_dagster.cli.options import hidden
 from observe_dagster.cli.pause import pause, resume
 from observe_dagster.cli.pipelines import pipelines
 from observe_dagster.cli.prune import prune
@@ -26,6 +26,7 @@ from observe_dagster.cli.runs import report, run, runs
 from observe_dagster.cli.status import status
 from observe_dagster.cli.trigger import trigger
 from observe_dagster.cli.unflag import unflag
+from observe_dagster.cli.warehouse_sync import apply, warehouse_sync
 from observe_dagster.service.context import Context
 from observe_dagster.service.failures import describe, traceback_of
 
@@ -41,11 +42,11 @@ class Root(click.Group):
     ) -> Any:
         """Run the command of `args`; always ends in SystemExit."""
         arguments = sys.argv[1:] if args is None else list(args)
-        with Context(as_json="--json" in arguments, debug="--debug" in arguments) as state:
-            code = self._run(arguments, {"prog_name": prog_name or "observe", "obj": state, **extra}, state)
+        with Context(as_json="--json" in arguments, debug="--debug" in arguments) as context:
+            code = self._run(arguments, {"prog_name": prog_name or "observe", "obj": context, **extra}, context)
         sys.exit(code)
 
-    def _run(self, arguments: list[str], options: dict[str, Any], state: Context) -> int:
+    def _run(self, arguments: list[str], options: dict[str, Any], context: Context) -> int:
         options["standalone_mode"] = False
         try:
             result: object = super().main(arguments, **options)
@@ -55,7 +56,7 @@ class Root(click.Group):
         except BrokenPipeError:
             return _stop_writing()
         except Exception as error:  # noqa: BLE001 (the outermost place: an error must end in words, not in a traceback)
-            return _report(error, state)
+            return _report(error, context)
         return result if isinstance(result, int) else 0
 
 
@@ -66,12 +67,12 @@ def _stop_writing() -> int:
     return BROKEN_PIPE
 
 
-def _report(error: Exception, state: Context) -> int:
-    secrets = state.secrets()
+def _report(error: Exception, context: Context) -> int:
+    secrets = context.secrets()
     failure = describe(error, secrets)
-    if state.debug:
+    if context.debug:
         click.echo(traceback_of(error, secrets).rstrip(), err=True)
-    if state.as_json:
+    if context.as_json:
         click.echo(json.dumps(failure.document(), ensure_ascii=False), err=True)
     elif isinstance(error, click.UsageError):
         error.show()
@@ -93,7 +94,7 @@ def main() -> None:
 
 for command in (
     alerts,
-    apply,
+    warehouse_sync,
     dev,
     demo,
     migrate,
@@ -118,3 +119,6 @@ for command in (
     prune,
 ):
     main.add_command(command)
+
+# The spelling of version 0.1.
+main.add_command(hidden(apply))

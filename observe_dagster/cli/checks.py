@@ -1,4 +1,4 @@
-"""`observe checks`: how every check stands, and what one said over time."""
+"""`observe checks`: the current status of every check, and the history of one."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _TROUBLE = ("fail", "error", "warn")
 
 @click.group()
 def checks() -> None:
-    """What watches pipelines and assets, and what it says.
+    """The checks of pipelines and assets.
 
     CHECK is named by its asset and its own name, such as lake/analytics/flights:freshness.
     """
@@ -28,20 +28,20 @@ def checks() -> None:
 @click.option("--failing", is_flag=True, help="Only those that fail, warn, or could not be judged.")
 @common
 @click.pass_obj
-def list_checks(state: Context, *, failing: bool) -> None:
-    """List every check with how it stands, the worst first."""
-    standing = state.ledger.checks.statuses()
-    documents = [standing_document(check) for check in standing]
+def list_checks(context: Context, *, failing: bool) -> None:
+    """Current status of all checks, the worst first."""
+    statuses = context.ledger.checks.statuses()
+    documents = [status_document(check) for check in statuses]
     documents.sort(key=lambda document: _severity(document["status"]))
     if failing:
         documents = [document for document in documents if document["status"] in _TROUBLE]
-    if state.as_json:
+    if context.as_json:
         write_json(documents)
     elif not documents:
         click.echo("No check fails." if failing else "No check was judged yet.")
     else:
         columns = [("Check", "left"), ("Status", "left"), ("Since", "left")]
-        write(table(columns, (_standing_cells(document) for document in documents)))
+        write(table(columns, (_status_cells(document) for document in documents)))
         for document in documents:
             if document["status"] in _TROUBLE:
                 click.echo(f"{document['check']}: {document['reason']}")
@@ -51,12 +51,12 @@ def list_checks(state: Context, *, failing: bool) -> None:
 @click.argument("check", metavar="CHECK")
 @common
 @click.pass_obj
-def show_check(state: Context, check: str) -> None:
-    """Show how CHECK stands, and the numbers it judged by last."""
-    found = _find(state, check)
-    latest = state.ledger.checks.history(found.asset, found.check_name, limit=1)
-    document = {**standing_document(found), "latest_verdict": verdict_document(latest[0]) if latest else None}
-    if state.as_json:
+def show_check(context: Context, check: str) -> None:
+    """Show the current status of CHECK, and the numbers of its latest result."""
+    status = _find(context, check)
+    latest = context.ledger.checks.history(status.asset, status.check_name, limit=1)
+    document = {**status_document(status), "latest_verdict": result_document(latest[0]) if latest else None}
+    if context.as_json:
         write_json(document)
     else:
         write(facts(document.items()))
@@ -68,23 +68,23 @@ def show_check(state: Context, check: str) -> None:
 @click.option("--before", metavar="TIME", callback=last_moment, help="Only what was judged before.")
 @common
 @click.pass_obj
-def check_history(state: Context, check: str, *, limit: int, before: datetime | None) -> None:
-    """List what CHECK said, the newest first.
+def check_history(context: Context, check: str, *, limit: int, before: datetime | None) -> None:
+    """List the results of CHECK, the newest first.
 
     Freshness and timeliness are kept when they change and once a day, all other checks each time.
     """
-    found = _find(state, check)
-    verdicts = state.ledger.checks.history(found.asset, found.check_name, limit=limit, before=before)
-    documents = [verdict_document(verdict) for verdict in verdicts]
-    if state.as_json:
+    status = _find(context, check)
+    results = context.ledger.checks.history(status.asset, status.check_name, limit=limit, before=before)
+    documents = [result_document(result) for result in results]
+    if context.as_json:
         write_json(documents)
         return
     columns = [("Judged at", "left"), ("Status", "left"), ("Run", "right"), ("Value", "right"), ("Expected", "right")]
-    write(table([*columns, ("Between", "left")], (_verdict_cells(document) for document in documents)))
+    write(table([*columns, ("Between", "left")], (_result_cells(document) for document in documents)))
 
 
-def standing_document(check: "CheckStatus") -> Document:
-    """How one check stands."""
+def status_document(check: "CheckStatus") -> Document:
+    """The current status of one check."""
     return {
         "check": f"{'/'.join(check.asset)}:{check.check_name}",
         "kind": check.kind,
@@ -97,35 +97,35 @@ def standing_document(check: "CheckStatus") -> Document:
     }
 
 
-def verdict_document(verdict: "CheckResultRow") -> Document:
-    """One verdict."""
+def result_document(result: "CheckResultRow") -> Document:
+    """One result."""
     return {
-        "status": verdict.status.value,
-        "reason": verdict.reason,
-        "value": verdict.value,
-        "expected": verdict.expected,
-        "lower_bound": verdict.lower,
-        "upper_bound": verdict.upper,
-        "judged_at": in_utc(verdict.judged_at),
-        "evaluated_on": in_utc(verdict.evaluated_at),
-        "pipeline_id": verdict.pipeline_id,
-        "pipeline_execution_id": verdict.execution_id,
-        "flagged": verdict.flagged,
-        "evidence": verdict.evidence,
+        "status": result.status.value,
+        "reason": result.reason,
+        "value": result.value,
+        "expected": result.expected,
+        "lower_bound": result.lower,
+        "upper_bound": result.upper,
+        "judged_at": in_utc(result.judged_at),
+        "evaluated_on": in_utc(result.evaluated_at),
+        "pipeline_id": result.pipeline_id,
+        "pipeline_execution_id": result.execution_id,
+        "flagged": result.flagged,
+        "evidence": result.evidence,
     }
 
 
-def _find(state: Context, check: str) -> "CheckStatus":
+def _find(context: Context, check: str) -> "CheckStatus":
     import difflib
 
     from observe_dagster.errors import NotFoundError
 
     asset, _, name = check.rpartition(":")
-    of_asset = state.ledger.checks.statuses(tuple(asset.split("/")))
-    for found in of_asset:
-        if found.check_name == name:
-            return found
-    known = [document["check"] for document in map(standing_document, state.ledger.checks.statuses())]
+    of_asset = context.ledger.checks.statuses(tuple(asset.split("/")))
+    for status in of_asset:
+        if status.check_name == name:
+            return status
+    known = [document["check"] for document in map(status_document, context.ledger.checks.statuses())]
     close = difflib.get_close_matches(check, known, n=1)
     raise NotFoundError("check", check, close[0] if close else None)
 
@@ -134,11 +134,11 @@ def _severity(status: str) -> int:
     return (*_TROUBLE, "learning", "pass", "skipped").index(status)
 
 
-def _standing_cells(document: Document) -> tuple[str, ...]:
+def _status_cells(document: Document) -> tuple[str, ...]:
     return document["check"], document["status"], to_the_second(document["since"])
 
 
-def _verdict_cells(document: Document) -> tuple[str, ...]:
+def _result_cells(document: Document) -> tuple[str, ...]:
     lower, upper = document["lower_bound"], document["upper_bound"]
     return (
         to_the_second(document["judged_at"]),

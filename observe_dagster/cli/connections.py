@@ -22,13 +22,13 @@ def connections() -> None:
 @connections.command("list")
 @common
 @click.pass_obj
-def list_connections(state: Context) -> None:
+def list_connections(context: Context) -> None:
     """List every connection with its status."""
     from observe_dagster.service.documents import connection_document
 
-    rows = {row.id: row for row in state.ledger.declared.connections()}
-    documents = [connection_document(declared, rows[declared.id]) for declared in state.project.connections]
-    if state.as_json:
+    rows = {row.id: row for row in context.ledger.declared.connections()}
+    documents = [connection_document(declared, rows[declared.id]) for declared in context.project.connections]
+    if context.as_json:
         write_json(documents)
         return
     columns = [("Connection", "left"), ("Provider", "left"), ("State", "left"), ("Status", "left"), ("Name", "left")]
@@ -39,13 +39,13 @@ def list_connections(state: Context) -> None:
 @click.argument("connection_id", metavar="CONNECTION")
 @common
 @click.pass_obj
-def show_connection(state: Context, connection_id: str) -> None:
+def show_connection(context: Context, connection_id: str) -> None:
     """Show one connection; secrets are masked."""
     from observe_dagster.service.documents import connection_document
 
-    declared = state.project.connection(connection_id)
-    document = connection_document(declared, state.ledger.declared.connection(connection_id))
-    if state.as_json:
+    declared = context.project.connection(connection_id)
+    document = connection_document(declared, context.ledger.declared.connection(connection_id))
+    if context.as_json:
         write_json(document)
     else:
         write(facts(document.items()))
@@ -56,13 +56,13 @@ def show_connection(state: Context, connection_id: str) -> None:
 @common
 @click.pass_obj
 @click.pass_context
-def test_connections(context: click.Context, state: Context, connection_ids: tuple[str, ...]) -> None:
+def test_connections(click_context: click.Context, context: Context, connection_ids: tuple[str, ...]) -> None:
     """Open each CONNECTION (default: all that are active) and ask the engine for its version."""
-    chosen = [state.project.connection(connection_id) for connection_id in connection_ids] or [
-        declared for declared in state.project.connections if declared.state == "active"
+    chosen = [context.project.connection(connection_id) for connection_id in connection_ids] or [
+        declared for declared in context.project.connections if declared.state == "active"
     ]
-    documents = [_try(state, declared.id) for declared in chosen]
-    if state.as_json:
+    documents = [_try(context, declared.id) for declared in chosen]
+    if context.as_json:
         write_json(documents)
     else:
         columns = [("Connection", "left"), ("Status", "left"), ("Engine", "left")]
@@ -71,31 +71,31 @@ def test_connections(context: click.Context, state: Context, connection_ids: tup
             for error in item["errors"]:
                 click.echo(f"Error: {error['message']}", err=True)
     if any(item["status"] == "faulted" for item in documents):
-        context.exit(1)
+        click_context.exit(1)
 
 
-def _try(state: Context, connection_id: str) -> Document:
+def _try(context: Context, connection_id: str) -> Document:
     from observe_dagster.service.failures import redact
     from observe_dagster.warehouse import open_warehouse
 
-    declared = state.project.connection(connection_id)
+    declared = context.project.connection(connection_id)
     answer: Document = {"id": connection_id, "status": "healthy", "engine": None, "errors": []}
-    if _is_yet_to_be_written(state, declared):
+    if _is_yet_to_be_written(context, declared):
         return {**answer, "engine": "DuckDB, a new file that the first run creates"}
     try:
         answer["engine"] = open_warehouse(declared).test()
     except WarehouseError as error:
-        answer |= {"status": "faulted", "errors": [{"message": redact(str(error), state.secrets())}]}
+        answer |= {"status": "faulted", "errors": [{"message": redact(str(error), context.secrets())}]}
     return answer
 
 
-def _is_yet_to_be_written(state: Context, declared: "Connection") -> bool:
+def _is_yet_to_be_written(context: Context, declared: "Connection") -> bool:
     """Whether there is no file yet where a pipeline will write one."""
     from observe_dagster.config import DuckDBConnection
 
     if not isinstance(declared, DuckDBConnection) or Path(declared.config.path).expanduser().exists():
         return False
-    return any(pipeline.destination.connection_id == declared.id for pipeline in state.project.pipelines)
+    return any(pipeline.destination.connection_id == declared.id for pipeline in context.project.pipelines)
 
 
 def _cells(document: Document) -> tuple[str, ...]:

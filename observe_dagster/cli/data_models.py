@@ -15,13 +15,13 @@ def data_models() -> None:
 @data_models.command("list")
 @common
 @click.pass_obj
-def list_data_models(state: Context) -> None:
+def list_data_models(context: Context) -> None:
     """List every data model with its status."""
     from observe_dagster.service.documents import data_model_document
 
-    rows = {row.id: row for row in state.ledger.declared.data_models()}
-    documents = [data_model_document(declared, rows[declared.id]) for declared in state.project.data_models]
-    if state.as_json:
+    rows = {row.id: row for row in context.ledger.declared.data_models()}
+    documents = [data_model_document(declared, rows[declared.id]) for declared in context.project.data_models]
+    if context.as_json:
         write_json(documents)
         return
     columns = [("Data model", "left"), ("State", "left"), ("Status", "left"), ("Name", "left")]
@@ -32,13 +32,13 @@ def list_data_models(state: Context) -> None:
 @click.argument("data_model_id", metavar="DATA_MODEL")
 @common
 @click.pass_obj
-def show_data_model(state: Context, data_model_id: str) -> None:
+def show_data_model(context: Context, data_model_id: str) -> None:
     """Show one data model with its SQL."""
     from observe_dagster.service.documents import data_model_document
 
-    declared = state.project.data_model(data_model_id)
-    document = data_model_document(declared, state.ledger.declared.data_model(data_model_id))
-    if state.as_json:
+    declared = context.project.data_model(data_model_id)
+    document = data_model_document(declared, context.ledger.declared.data_model(data_model_id))
+    if context.as_json:
         write_json(document)
         return
     sql = document.pop("config")["sql_query"]

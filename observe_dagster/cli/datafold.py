@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -23,18 +23,18 @@ def datafold() -> None:
 
 
 @contextmanager
-def opened() -> Generator["Datafold"]:
+def datafold_client() -> Generator["Datafold"]:
     """Datafold as the environment names it."""
     from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
 
     access = DatafoldSettings.from_environment()
     if access is None:
         raise SettingsError("Set DATAFOLD_API_KEY to ask Datafold.")
-    there = Datafold(access)
+    client = Datafold(access)
     try:
-        yield there
+        yield client
     finally:
-        there.close()
+        client.close()
 
 
 @datafold.command("data-sources")
@@ -42,15 +42,15 @@ def opened() -> Generator["Datafold"]:
 @click.option("--types", is_flag=True, help="The kinds of data sources there can be.")
 @common
 @click.pass_obj
-def data_sources(state: Context, number: int | None, *, types: bool) -> None:
+def data_sources(context: Context, number: int | None, *, types: bool) -> None:
     """List every data source, or show one."""
-    with opened() as there:
+    with datafold_client() as client:
         if number is not None:
-            _one(state, there.data_source(number))
+            _one(context, client.data_source(number))
         elif types:
-            _many(state, there.data_source_types(), ("type", "name"))
+            _many(context, client.data_source_types(), ("type", "name"))
         else:
-            _many(state, there.data_sources(), ("id", "type", "name"))
+            _many(context, client.data_sources(), ("id", "type", "name"))
 
 
 @datafold.command()
@@ -58,28 +58,28 @@ def data_sources(state: Context, number: int | None, *, types: bool) -> None:
 @click.argument("sql")
 @common
 @click.pass_obj
-def query(state: Context, number: int, sql: str) -> None:
+def query(context: Context, number: int, sql: str) -> None:
     """Run SQL at DATA_SOURCE and print its rows."""
-    with opened() as there:
-        answer = there.query(number, sql)
+    with datafold_client() as client:
+        answer = client.query(number, sql)
     rows: list[Document] = answer.get("rows") or []
-    if state.as_json:
+    if context.as_json:
         write_json(answer)
         return
     names = tuple(str(column.get("name")) for column in answer.get("columns") or ()) or tuple(rows[0] if rows else ())
-    _many(state, rows, names)
+    _many(context, rows, names)
 
 
 @datafold.command("test")
 @click.argument("number", metavar="DATA_SOURCE", type=int)
 @common
 @click.pass_obj
-def test_connection(state: Context, number: int) -> None:
+def test_connection(context: Context, number: int) -> None:
     """Test the connection of DATA_SOURCE and wait for the result."""
     from observe_dagster.integrations.datafold import await_data_source_test
 
-    with opened() as there:
-        _one(state, await_data_source_test(there, number))
+    with datafold_client() as client:
+        _one(context, await_data_source_test(client, number))
 
 
 @datafold.command("diffs")
@@ -87,13 +87,13 @@ def test_connection(state: Context, number: int) -> None:
 @page_option
 @common
 @click.pass_obj
-def diffs(state: Context, number: int | None, *, page: int) -> None:
+def diffs(context: Context, number: int | None, *, page: int) -> None:
     """List data diffs, or show one with its summary results."""
-    with opened() as there:
+    with datafold_client() as client:
         if number is None:
-            _many(state, _items(there.data_diffs(page=page), "results"), ("id", "status", "result", "created_at"))
+            _many(context, _items(client.data_diffs(page=page), "results"), ("id", "status", "result", "created_at"))
         else:
-            _one(state, {**there.data_diff_summary(number), "results": there.data_diff_results(number)})
+            _one(context, {**client.data_diff_summary(number), "results": client.data_diff_results(number)})
 
 
 @datafold.group()
@@ -106,21 +106,21 @@ def monitors() -> None:
 @click.option("--tags", help="Only those with these tags, divided by commas.")
 @common
 @click.pass_obj
-def list_monitors(state: Context, *, page: int, tags: str | None) -> None:
+def list_monitors(context: Context, *, page: int, tags: str | None) -> None:
     """List monitors."""
-    with opened() as there:
-        found = _items(there.monitors(page=page, tags=tags), "monitors")
-    _many(state, found, ("id", "monitor_type", "state", "enabled", "name"))
+    with datafold_client() as client:
+        monitors_page = _items(client.monitors(page=page, tags=tags), "monitors")
+    _many(context, monitors_page, ("id", "monitor_type", "state", "enabled", "name"))
 
 
 @monitors.command("show")
 @click.argument("number", metavar="ID", type=int)
 @common
 @click.pass_obj
-def show_monitor(state: Context, number: int) -> None:
+def show_monitor(context: Context, number: int) -> None:
     """Show a monitor."""
-    with opened() as there:
-        _one(state, there.monitor(number))
+    with datafold_client() as client:
+        _one(context, client.monitor(number))
 
 
 @monitors.command("runs")
@@ -129,14 +129,14 @@ def show_monitor(state: Context, number: int) -> None:
 @page_option
 @common
 @click.pass_obj
-def monitor_runs(state: Context, number: int, run_id: int | None, *, page: int) -> None:
+def monitor_runs(context: Context, number: int, run_id: int | None, *, page: int) -> None:
     """List a monitor's runs, or show one."""
-    with opened() as there:
+    with datafold_client() as client:
         if run_id is not None:
-            _one(state, there.monitor_run(number, run_id))
+            _one(context, client.monitor_run(number, run_id))
         else:
-            found = _items(there.monitor_runs(number, page=page), "runs")
-            _many(state, found, ("run_id", "state", "started_at", "diff_id"))
+            monitor_runs_page = _items(client.monitor_runs(number, page=page), "runs")
+            _many(context, monitor_runs_page, ("run_id", "state", "started_at", "diff_id"))
 
 
 @monitors.command("create")
@@ -144,18 +144,18 @@ def monitor_runs(state: Context, number: int, run_id: int | None, *, page: int) 
 @click.option("--dry-run", is_flag=True, help="Only show what would be sent.")
 @common
 @click.pass_obj
-def create_monitor(state: Context, slug: str, *, dry_run: bool) -> None:
+def create_monitor(context: Context, slug: str, *, dry_run: bool) -> None:
     """Create the monitor that is declared as SLUG and say its id, to be written into its declaration."""
     from observe_dagster.integrations.datafold import monitor_body
 
-    declared = state.project.monitor(slug)
-    body = monitor_body(declared, state.project)
+    declared = context.project.monitor(slug)
+    body = monitor_body(declared, context.project)
     if dry_run:
-        _one(state, {"path": f"/api/v1/monitors/create/{declared.monitor.type}", "body": body})
+        _one(context, {"path": f"/api/v1/monitors/create/{declared.monitor.type}", "body": body})
         return
-    with opened() as there:
-        number = there.create_monitor(declared.monitor.type, body)
-    if state.as_json:
+    with datafold_client() as client:
+        number = client.create_monitor(declared.monitor.type, body)
+    if context.as_json:
         write_json({"id": number})
     else:
         click.echo(f"Created monitor {number}; write `id: {number}` into {slug}.")
@@ -170,7 +170,7 @@ def create_monitor(state: Context, slug: str, *, dry_run: bool) -> None:
 @common
 @click.pass_obj
 def explore(
-    state: Context,
+    context: Context,
     direction: Literal["upstream", "downstream"],
     connection: str,
     path: str,
@@ -182,14 +182,14 @@ def explore(
     from observe_dagster.integrations.datafold import walk
 
     towards = "upstreams" if direction == "upstream" else "downstreams"
-    number = _connection_number(state, connection)
-    with opened() as there:
-        found = walk(there, number, "columns" if columns else "tables", path, towards, max_depth=max_depth)
-    nodes = [{"depth": node.depth, "kind": node.kind.removesuffix("s"), "path": node.path} for node in found.nodes]
-    if state.as_json:
-        write_json({"nodes": nodes, "edges": [{"from": edge[0], "to": edge[1]} for edge in found.edges]})
+    number = _connection_number(context, connection)
+    with datafold_client() as client:
+        graph = walk(client, number, "columns" if columns else "tables", path, towards, max_depth=max_depth)
+    nodes = [{"depth": node.depth, "kind": node.kind.removesuffix("s"), "path": node.path} for node in graph.nodes]
+    if context.as_json:
+        write_json({"nodes": nodes, "edges": [{"from": edge[0], "to": edge[1]} for edge in graph.edges]})
     else:
-        _many(state, nodes, ("depth", "kind", "path"))
+        _many(context, nodes, ("depth", "kind", "path"))
 
 
 @datafold.command("ci-runs")
@@ -197,47 +197,47 @@ def explore(
 @click.option("--pr", "pr_num", help="Only those of this pull request.")
 @common
 @click.pass_obj
-def ci_runs(state: Context, config: int, *, pr_num: str | None) -> None:
+def ci_runs(context: Context, config: int, *, pr_num: str | None) -> None:
     """List the runs of a CI configuration."""
-    with opened() as there:
-        _many(state, there.ci_runs(config, pr_num=pr_num), ("id", "status", "pr_num", "pr_branch", "pr_sha"))
+    with datafold_client() as client:
+        _many(context, client.ci_runs(config, pr_num=pr_num), ("id", "status", "pr_num", "pr_branch", "pr_sha"))
 
 
 @datafold.command("bi")
 @click.argument("number", metavar="[ID]", type=int, required=False)
 @common
 @click.pass_obj
-def bi(state: Context, number: int | None) -> None:
+def bi(context: Context, number: int | None) -> None:
     """List BI integrations, or show one."""
-    with opened() as there:
+    with datafold_client() as client:
         if number is None:
-            _many(state, there.bi_integrations(), ("id", "type", "name"))
+            _many(context, client.bi_integrations(), ("id", "type", "name"))
         else:
-            _one(state, there.bi_integration(number))
+            _one(context, client.bi_integration(number))
 
 
 @datafold.command("audit-logs")
 @common
 @click.pass_obj
-def audit_logs(state: Context) -> None:
+def audit_logs(context: Context) -> None:
     """List what was done in the organization."""
-    with opened() as there:
-        _many(state, there.audit_logs(), ("timestamp", "user_email", "action", "object_type", "object_id", "url"))
+    with datafold_client() as client:
+        _many(context, client.audit_logs(), ("timestamp", "user_email", "action", "object_type", "object_id", "url"))
 
 
 @datafold.command()
 @common
 @click.pass_obj
-def spend(state: Context) -> None:
+def spend(context: Context) -> None:
     """Show what was spent on language models, and the caps, in US dollars."""
-    with opened() as there:
-        _one(state, there.spend())
+    with datafold_client() as client:
+        _one(context, client.spend())
 
 
-def _connection_number(state: Context, connection: str) -> int:
+def _connection_number(context: Context, connection: str) -> int:
     if connection.isdecimal():
         return int(connection)
-    number = state.project.connection(connection).datafold_id
+    number = context.project.connection(connection).datafold_id
     if number is None:
         raise NotFoundError("number at Datafold (datafold_id) of connection", connection)
     return number
@@ -247,20 +247,24 @@ def _items(page: Document, name: str) -> list[Document]:
     return [item for item in page.get(name) or () if isinstance(item, dict)]
 
 
-def _many(state: Context, documents: Sequence[Document], names: Sequence[str]) -> None:
-    if state.as_json:
+def _many(context: Context, documents: Sequence[Document], names: Sequence[str]) -> None:
+    if context.as_json:
         write_json(list(documents))
         return
     columns: list[tuple[str, str]] = [(name, "left") for name in names]
-    write(table(columns, ([_text(document.get(name)) for name in names] for document in documents)))
+    write(
+        table(
+            columns,
+            (
+                ["-" if (value := document.get(name)) is None else str(value) for name in names]
+                for document in documents
+            ),
+        )
+    )
 
 
-def _one(state: Context, document: Document) -> None:
-    if state.as_json:
+def _one(context: Context, document: Document) -> None:
+    if context.as_json:
         write_json(document)
     else:
         write(facts(document.items()))
-
-
-def _text(value: Any) -> str:
-    return "-" if value is None else str(value)

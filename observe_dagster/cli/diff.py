@@ -33,7 +33,7 @@ _NULL = "NULL"
 @common
 @click.pass_obj
 @click.pass_context
-def diff(context: click.Context, state: Context, a: str, b: str, *, limit: int, **options: Any) -> None:
+def diff(click_context: click.Context, context: Context, a: str, b: str, *, limit: int, **options: Any) -> None:
     """Compare two tables, row by row.
 
     A and B are each CONNECTION:SCHEMA.TABLE. It exits with 0 when no row differs and with 1 when any does.
@@ -44,13 +44,13 @@ def diff(context: click.Context, state: Context, a: str, b: str, *, limit: int, 
     from observe_dagster.warehouse import OpenOptions
 
     config = _config(a, b, options)
-    opening = OpenOptions(lock_wait_seconds=state.settings.lock_wait_seconds)
-    result = compare(state.project, config, now=datetime.now(UTC), options=opening, sample_rows=limit)
-    if state.as_json:
+    opening = OpenOptions(lock_wait_seconds=context.settings.lock_wait_seconds)
+    result = compare(context.project, config, now=datetime.now(UTC), options=opening, sample_rows=limit)
+    if context.as_json:
         write_json(_document(result))
     else:
         _show(result)
-    context.exit(0 if result.summary.equal else 1)
+    click_context.exit(0 if result.summary.equal else 1)
 
 
 def _config(a: str, b: str, options: Document) -> "DataDiffConfig":
@@ -122,8 +122,8 @@ def _show(result: "DiffResult") -> None:
         ("Without a key", pks.nulls),
         ("Only here, without a key", pks.nulls_exclusives),
     ]
-    shown = [(name, f"{a:,}", f"{b:,}") for name, (a, b) in sides if name in ("Rows", "Only here") or a or b]
-    write(table([("", "left"), ("A", "right"), ("B", "right")], shown), "")
+    rows_of_sides = [(name, f"{a:,}", f"{b:,}") for name, (a, b) in sides if name in ("Rows", "Only here") or a or b]
+    write(table([("", "left"), ("A", "right"), ("B", "right")], rows_of_sides), "")
     differing = [column for column in values.columns_diff_stats if column.values_different]
     if differing:
         rows = [(column.column_name, f"{column.values_different:,}", f"{column.match:.4g} %") for column in differing]

@@ -1,4 +1,4 @@
-"""`observe ingest`: take SQL in for its assets and lineage, and answer as the Datascale document does."""
+"""`observe ingest`: ingest SQL for its assets and lineage, and answer as the Datascale document does."""
 
 import json
 import sys
@@ -26,43 +26,43 @@ if TYPE_CHECKING:
 @click.pass_obj
 @click.pass_context
 def ingest(
-    context: click.Context,
-    state: Context,
+    click_context: click.Context,
+    context: Context,
     file: Path,
     *,
     platform: str | None,
     connection_id: str | None,
     extra_config: str | None,
 ) -> None:
-    """Take in SQL for its lineage.
+    """Ingest SQL for its lineage.
 
     The SQL is that of FILE, or of stdin with -. Its tables and views become assets, what it writes edges. A file that
-    is taken in again replaces what it said before.
+    is ingested again replaces its earlier lineage.
     """
     try:
-        taken = _ingest(state, file, platform, connection_id, extra_config)
+        result = _ingest(context, file, platform, connection_id, extra_config)
     except ObserveError as error:
-        if not state.as_json:
+        if not context.as_json:
             raise
-        write_json(_refusal(error, state))
-        context.exit(1)
-    if state.as_json:
-        notes = [{"line": one.line, "column": one.column, "reason": one.reason} for one in taken.unresolved]
-        write_json({"success": True, "message": taken.message, "unresolved": notes})
+        write_json(_refusal(error, context))
+        click_context.exit(1)
+    if context.as_json:
+        notes = [{"line": one.line, "column": one.column, "reason": one.reason} for one in result.unresolved]
+        write_json({"success": True, "message": result.message, "unresolved": notes})
         return
-    click.echo(taken.message)
-    for one in taken.unresolved:
+    click.echo(result.message)
+    for one in result.unresolved:
         click.echo(f"Not followed: {one}", err=True)
 
 
 def _ingest(
-    state: Context, file: Path, platform: str | None, connection_id: str | None, extra_config: str | None
+    context: Context, file: Path, platform: str | None, connection_id: str | None, extra_config: str | None
 ) -> "IngestResult":
     import logging
 
     from observe_dagster.service.ingest import ingest_sql
 
-    # What sqlglot warns of is told in our own words, with its place.
+    # What sqlglot warns of is reported as unresolved, with its line.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     extra = _extra(extra_config)
     if connection_id is not None:
@@ -70,8 +70,8 @@ def _ingest(
     is_file = str(file) != "-"
     content = _text(file) if is_file else sys.stdin.read()
     return ingest_sql(
-        state.ledger,
-        state.project,
+        context.ledger,
+        context.project,
         content,
         platform=platform,
         extra_config=extra,
@@ -91,19 +91,19 @@ def _text(file: Path) -> str:
 
 def _extra(text: str | None) -> Document:
     try:
-        found: Any = json.loads(text or "{}")
+        config: Any = json.loads(text or "{}")
     except ValueError as error:
         raise IngestError("INVALID_INPUT", "extra_config is not JSON", str(error)) from None
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise IngestError("INVALID_INPUT", "extra_config is not an object", f"It is {text}.")
-    return {str(key): value for key, value in found.items()}
+    return {str(key): value for key, value in config.items()}
 
 
-def _refusal(error: ObserveError, state: Context) -> Document:
+def _refusal(error: ObserveError, context: Context) -> Document:
     """The document's error object; what is not about the request is a SERVER_ERROR."""
     from observe_dagster.service.failures import redact
 
     if not isinstance(error, IngestError):
-        words = redact(str(error), state.secrets())
+        words = redact(str(error), context.secrets())
         return {"success": False, "error": "Internal error", "details": words, "code": "SERVER_ERROR"}
     return {"success": False, "error": error.error, "details": error.details, "code": error.code}

@@ -33,9 +33,9 @@ def lineage() -> None:
 @_mermaid
 @common
 @click.pass_obj
-def upstream(state: Context, path: str, *, max_depth: int, mermaid: bool) -> None:
+def upstream(context: Context, path: str, *, max_depth: int, mermaid: bool) -> None:
     """List what TABLE or COLUMN is made from."""
-    _answer(state, path, "upstream", max_depth, mermaid=mermaid)
+    _answer(context, path, "upstream", max_depth, mermaid=mermaid)
 
 
 @lineage.command()
@@ -44,16 +44,16 @@ def upstream(state: Context, path: str, *, max_depth: int, mermaid: bool) -> Non
 @_mermaid
 @common
 @click.pass_obj
-def downstream(state: Context, path: str, *, max_depth: int, mermaid: bool) -> None:
+def downstream(context: Context, path: str, *, max_depth: int, mermaid: bool) -> None:
     """List what is made from TABLE or COLUMN."""
-    _answer(state, path, "downstream", max_depth, mermaid=mermaid)
+    _answer(context, path, "downstream", max_depth, mermaid=mermaid)
 
 
-def _answer(state: Context, path: str, direction: "Direction", max_depth: int, *, mermaid: bool) -> None:
-    graph = state.ledger.lineage.explore(path, direction, max_depth=max_depth)
+def _answer(context: Context, path: str, direction: "Direction", max_depth: int, *, mermaid: bool) -> None:
+    graph = context.ledger.lineage.explore(path, direction, max_depth=max_depth)
     if mermaid:
         click.echo(flowchart(graph))
-    elif state.as_json:
+    elif context.as_json:
         write_json(document(graph))
     elif not graph.nodes:
         click.echo(f"{_name(graph.start)} has nothing {direction}.")

@@ -13,16 +13,16 @@ from observe_dagster.service.context import Context
 @click.command()
 @common
 @click.pass_obj
-def migrate(state: Context) -> None:
+def migrate(context: Context) -> None:
     """Bring the database to this version's schema.
 
     Running it again changes nothing.
     """
     from observe_dagster.ledger import migrate as upgrade
 
-    upgrade(state.database_url)
-    where = "embedded" if state.settings.database_url is None else "OBSERVE_DATABASE_URL"
-    if state.as_json:
+    upgrade(context.database_url)
+    where = "embedded" if context.settings.database_url is None else "OBSERVE_DATABASE_URL"
+    if context.as_json:
         write_json({"status": "migrated", "database": where})
     else:
         click.echo(f"The {where} database is at this version's schema.")
@@ -32,14 +32,14 @@ def migrate(state: Context) -> None:
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @common
 @click.pass_obj
-def validate(state: Context, path: Path | None) -> None:
+def validate(context: Context, path: Path | None) -> None:
     """Check what is declared, without opening any connection.
 
     PATH is a folder of YAML files; the default is OBSERVE_DEFS.
     """
     from observe_dagster.config import load_project
 
-    folder = state.settings.defs if path is None else path
+    folder = context.settings.defs if path is None else path
     project = load_project(folder, environment=os.environ)
     counts = {
         "connections": len(project.connections),
@@ -47,13 +47,11 @@ def validate(state: Context, path: Path | None) -> None:
         "pipeline_types": len(project.pipeline_types),
         "pipelines": len(project.pipelines),
     }
-    if state.as_json:
+    if context.as_json:
         write_json({"status": "valid", "path": str(folder), **counts})
         return
-    said = ", ".join(_number_of(name, count) for name, count in counts.items())
-    click.echo(f"{folder} is valid: {said}.")
-
-
-def _number_of(name: str, count: int) -> str:
-    words = name.replace("_", " ")
-    return f"{count} {words.removesuffix('s') if count == 1 else words}"
+    nouns = {name: name.replace("_", " ") for name in counts}
+    summary = (
+        f"{count} {nouns[name].removesuffix('s') if count == 1 else nouns[name]}" for name, count in counts.items()
+    )
+    click.echo(f"{folder} is valid: {', '.join(summary)}.")

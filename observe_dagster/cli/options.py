@@ -1,6 +1,7 @@
 """The options that every command has."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, TypeVar
 
 import click
@@ -16,3 +17,10 @@ def common(function: _Command) -> _Command:
     return click.option(
         "--json", "as_json", is_flag=True, expose_value=False, help="Answer with one JSON document on stdout."
     )(function)
+
+
+def hidden(command: click.Command) -> click.Command:
+    """The same command under an earlier spelling, which `--help` does not list."""
+    alias = copy(command)
+    alias.hidden = True
+    return alias

@@ -11,35 +11,35 @@ from observe_dagster.service.context import Context
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def pause(state: Context, pipeline_id: str) -> None:
+def pause(context: Context, pipeline_id: str) -> None:
     """Stop scheduled runs of PIPELINE until it is resumed.
 
     A run in progress goes on to its end.
     """
-    state.project.pipeline(pipeline_id)
-    state.ledger.declared.pause(pipeline_id)
-    _answer(state, pipeline_id, "is paused: its schedule starts no more runs")
+    context.project.pipeline(pipeline_id)
+    context.ledger.declared.pause(pipeline_id)
+    _answer(context, pipeline_id, "is paused: its schedule starts no more runs")
 
 
 @click.command()
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def resume(state: Context, pipeline_id: str) -> None:
+def resume(context: Context, pipeline_id: str) -> None:
     """Let the schedule of PIPELINE start runs again.
 
     The next run reads all that came in the meantime.
     """
-    state.project.pipeline(pipeline_id)
-    state.ledger.declared.resume(pipeline_id)
-    _answer(state, pipeline_id, "is active: its schedule starts runs again")
+    context.project.pipeline(pipeline_id)
+    context.ledger.declared.resume(pipeline_id)
+    _answer(context, pipeline_id, "is active: its schedule starts runs again")
 
 
-def _answer(state: Context, pipeline_id: str, said: str) -> None:
+def _answer(context: Context, pipeline_id: str, message: str) -> None:
     from observe_dagster.service.documents import pipeline_document
 
-    document = pipeline_document(state.project.pipeline(pipeline_id), state.ledger.declared.pipeline(pipeline_id))
-    if state.as_json:
+    document = pipeline_document(context.project.pipeline(pipeline_id), context.ledger.declared.pipeline(pipeline_id))
+    if context.as_json:
         write_json(document)
     else:
-        click.echo(f"Pipeline {pipeline_id} {said}.")
+        click.echo(f"Pipeline {pipeline_id} {message}.")

@@ -1,4 +1,4 @@
-"""`observe pipelines`: what is kept in step with what, on which schedule, and how it stands."""
+"""`observe pipelines`: the declared pipelines, their schedules and their current status."""
 
 import click
 
@@ -15,13 +15,13 @@ def pipelines() -> None:
 @pipelines.command("list")
 @common
 @click.pass_obj
-def list_pipelines(state: Context) -> None:
+def list_pipelines(context: Context) -> None:
     """List every pipeline with its status."""
     from observe_dagster.service.documents import pipeline_document
 
-    rows = {row.pipeline_id: row for row in state.ledger.declared.pipelines()}
-    documents = [pipeline_document(declared, rows[declared.id]) for declared in state.project.pipelines]
-    if state.as_json:
+    rows = {row.pipeline_id: row for row in context.ledger.declared.pipelines()}
+    documents = [pipeline_document(declared, rows[declared.id]) for declared in context.project.pipelines]
+    if context.as_json:
         write_json(documents)
         return
     columns = [("Pipeline", "left"), ("State", "left"), ("Status", "left"), ("Schedule", "left"), ("Writes", "left")]
@@ -32,13 +32,13 @@ def list_pipelines(state: Context) -> None:
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def show_pipeline(state: Context, pipeline_id: str) -> None:
-    """Show one pipeline as it is declared, and how it stands."""
+def show_pipeline(context: Context, pipeline_id: str) -> None:
+    """Show one pipeline as it is declared, and its current status."""
     from observe_dagster.service.documents import pipeline_document
 
-    declared = state.project.pipeline(pipeline_id)
-    document = pipeline_document(declared, state.ledger.declared.pipeline(pipeline_id))
-    if state.as_json:
+    declared = context.project.pipeline(pipeline_id)
+    document = pipeline_document(declared, context.ledger.declared.pipeline(pipeline_id))
+    if context.as_json:
         write_json(document)
     else:
         write(facts(document.items()))

@@ -22,15 +22,15 @@ class ServerStoppedError(ObserveError):
     """The child ended although nobody asked it to."""
 
 
-def free_port(host: str, wanted: int) -> int:
-    """Return `wanted` if nothing listens there, any free port for 0; raises ObserveError."""
+def free_port(host: str, port: int) -> int:
+    """Return `port` if nothing listens on it, any free port for 0; raises ObserveError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, wanted))
+            probe.bind((host, port))
         except OSError as error:
-            raise ObserveError(f"Cannot listen on {host}:{wanted} ({error.strerror}); choose another --port.") from None
+            raise ObserveError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another --port.") from None
         return int(probe.getsockname()[1])
 
 

@@ -1,4 +1,4 @@
-"""`observe prune`: delete what is older than anybody wants to keep."""
+"""`observe prune`: delete old records from the ledger."""
 
 from datetime import UTC, datetime
 
@@ -25,15 +25,15 @@ _SHORTEST_RETENTION_DAYS = 90
 @click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
 @common
 @click.pass_obj
-def prune(state: Context, *, retention_days: int, batch_size: int, dry_run: bool) -> None:
-    """Delete old runs and verdicts from the ledger.
+def prune(context: Context, *, retention_days: int, batch_size: int, dry_run: bool) -> None:
+    """Delete old runs and check results from the ledger.
 
-    Runs that have not ended, open alerts and facts that wait to be sent stay, however old they are.
+    Runs that have not ended, open alerts and pending publications stay, however old they are.
     """
-    counts = state.ledger.prune(
+    counts = context.ledger.prune(
         now=datetime.now(UTC), retention_days=retention_days, batch_size=batch_size, dry_run=dry_run
     )
-    if state.as_json:
+    if context.as_json:
         write_json({**counts, "dry_run": dry_run})
         return
     click.echo("Would delete:" if dry_run else "Deleted:")

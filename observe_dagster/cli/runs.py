@@ -15,15 +15,15 @@ from observe_dagster.service.times import duration, first_moment, last_moment, t
 @click.argument("pipeline_id", metavar="PIPELINE")
 @common
 @click.pass_obj
-def report(state: Context, pipeline_id: str) -> None:
-    """Show how PIPELINE stands and what its latest run did.
+def report(context: Context, pipeline_id: str) -> None:
+    """Show the current status of PIPELINE and its latest run.
 
     Its connection and its data model are part of it.
     """
     from observe_dagster.service.documents import report_document
 
-    declared = state.project.pipeline(pipeline_id)
-    ledger = state.ledger
+    declared = context.project.pipeline(pipeline_id)
+    ledger = context.ledger
     document = report_document(
         ledger.declared.pipeline(pipeline_id),
         ledger.declared.connection(declared.connection_id),
@@ -31,7 +31,7 @@ def report(state: Context, pipeline_id: str) -> None:
         latest=ledger.executions.latest(pipeline_id),
         latest_successful_id=ledger.executions.latest_successful_id(pipeline_id),
     )
-    if state.as_json:
+    if context.as_json:
         write_json(document)
     else:
         write(facts(document.items()))
@@ -46,7 +46,7 @@ def report(state: Context, pipeline_id: str) -> None:
 @common
 @click.pass_obj
 def runs(
-    state: Context,
+    context: Context,
     pipeline_id: str,
     *,
     page: int,
@@ -62,12 +62,12 @@ def runs(
 
     if start_date is not None and end_date is not None and start_date > end_date:
         raise click.UsageError("--start-date must not be after --end-date.")
-    state.project.pipeline(pipeline_id)
-    found = state.ledger.executions.page(
+    context.project.pipeline(pipeline_id)
+    page_of_runs = context.ledger.executions.page(
         pipeline_id, page=page, page_size=page_size, start_date=start_date, end_date=end_date
     )
-    document = runs_document(found)
-    if state.as_json:
+    document = runs_document(page_of_runs)
+    if context.as_json:
         write_json(document)
     else:
         _write_runs(document)
@@ -78,16 +78,16 @@ def runs(
 @click.argument("run_id", metavar="RUN_ID", type=click.IntRange(1, 2**63 - 1))
 @common
 @click.pass_obj
-def run(state: Context, pipeline_id: str, run_id: int) -> None:
+def run(context: Context, pipeline_id: str, run_id: int) -> None:
     """Show one run of PIPELINE with all its counts."""
     from observe_dagster.service.documents import run_document
 
-    state.project.pipeline(pipeline_id)
-    execution = state.ledger.executions.get(run_id)
+    context.project.pipeline(pipeline_id)
+    execution = context.ledger.executions.get(run_id)
     if execution.pipeline_id != pipeline_id:
         raise NotFoundError(f"run of pipeline {pipeline_id}", str(run_id))
     document = run_document(execution)
-    if state.as_json:
+    if context.as_json:
         write_json(document)
     else:
         write(facts(document.items()))

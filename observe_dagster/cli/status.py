@@ -17,30 +17,25 @@ if TYPE_CHECKING:
 
 _WORST_FIRST = ("fail", "error", "warn", "learning", "pass", "skipped")
 _TROUBLE = _WORST_FIRST[:3]
-_COLUMNS = [
-    ("Pipeline", "left"),
-    ("Last run", "left"),
-    ("Freshness", "left"),
-    ("Timeliness", "left"),
-    ("Anomalies", "left"),
-    ("Other checks", "left"),
-    ("Faults", "right"),
-]
 
 
 @click.command()
 @common
 @click.pass_obj
-def status(state: Context) -> None:
-    """Show how every pipeline and observed asset stands.
+def status(context: Context) -> None:
+    """Current status of every pipeline and watched asset.
 
-    Those in trouble come first. Freshness and timeliness are judged now, all else is what was said last.
+    Those in trouble come first. Freshness and timeliness are judged now, other checks have their current status.
     """
-    documents = sorted(_documents(state), key=_least_trouble)
-    if state.as_json:
+    from observe_dagster.config.models.check_kinds import CHECK_KINDS
+
+    documents = sorted(_documents(context), key=_least_trouble)
+    if context.as_json:
         write_json(documents)
         return
-    write(table(_COLUMNS, (_cells(document) for document in documents)))
+    headings = dict.fromkeys(kind.heading for kind in CHECK_KINDS.values())
+    columns = [("Pipeline", "left"), ("Last run", "left"), *((heading, "left") for heading in headings)]
+    write(table([*columns, ("Faults", "right")], (_cells(document, headings) for document in documents)))
     for document in documents:
         for error in document["errors"]:
             click.echo(f"{document['pipeline_id']}: {error['message']}")
@@ -49,20 +44,20 @@ def status(state: Context) -> None:
                 click.echo(f"{document['pipeline_id']}: {check['reason']}")
 
 
-def _documents(state: Context) -> Iterable[Document]:
+def _documents(context: Context) -> Iterable[Document]:
     from observe_dagster.monitoring.timing import judge_timing
 
-    ledger = state.ledger
+    ledger = context.ledger
     latest = ledger.executions.latest_of_each()
     checks: dict[tuple[str, str], Document] = {}
     for check in ledger.checks.statuses():
         if check.pipeline_id is not None:
-            found = _check(check.check_name, check.kind, check.status.value, check.reason)
-            checks[check.pipeline_id, check.check_name] = found
-    for result in judge_timing(state.project, ledger, now=datetime.now(UTC)):
+            document = _check(check.check_name, check.kind, check.status.value, check.reason)
+            checks[check.pipeline_id, check.check_name] = document
+    for result in judge_timing(context.project, ledger, now=datetime.now(UTC)):
         outcome = result.outcome
-        found = _check(result.check_name, result.kind, outcome.status.value, outcome.reason)
-        checks[result.pipeline_id or "", result.check_name] = found
+        document = _check(result.check_name, result.kind, outcome.status.value, outcome.reason)
+        checks[result.pipeline_id or "", result.check_name] = document
     of_pipeline: dict[str, list[Document]] = {}
     for (pipeline_id, _), check in sorted(checks.items()):
         of_pipeline.setdefault(pipeline_id, []).append(check)
@@ -102,16 +97,17 @@ def _least_trouble(document: Document) -> tuple[Any, ...]:
     return (-len(document["errors"]), *(-counted[status] for status in _TROUBLE), document["pipeline_id"])
 
 
-def _cells(document: Document) -> tuple[str, ...]:
+def _cells(document: Document, headings: Iterable[str]) -> tuple[str, ...]:
+    from observe_dagster.config.models.check_kinds import check_kind
+
     run = document["latest_pipeline_run"]
-    by_kind: dict[str, list[str]] = {}
+    by_heading: dict[str, list[str]] = {heading: [] for heading in headings}
     for check in document["checks"]:
-        kind = check["kind"] if check["kind"] in ("freshness", "timeliness", "anomaly") else "other"
-        by_kind.setdefault(kind, []).append(check["status"])
+        by_heading[check_kind(check["kind"]).heading].append(check["status"])
     return (
         document["pipeline_id"],
         "-" if run is None else f"{run['status']} {to_the_second(run['started_on'])}",
-        *(_summary(by_kind.get(kind, ())) for kind in ("freshness", "timeliness", "anomaly", "other")),
+        *(_summary(statuses) for statuses in by_heading.values()),
         str(len(document["errors"]) or "-"),
     )
 

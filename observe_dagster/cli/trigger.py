@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @common
 @click.pass_obj
 def trigger(
-    state: Context, pipeline_id: str, *, from_: datetime | None, until: datetime | None, full_refresh: bool
+    context: Context, pipeline_id: str, *, from_: datetime | None, until: datetime | None, full_refresh: bool
 ) -> None:
     """Run PIPELINE now and wait for its end.
 
@@ -40,21 +40,21 @@ def trigger(
         raise click.UsageError("--full-refresh reads everything; leave out --from and --until.")
     if from_ is not None and until is not None and from_ >= until:
         raise click.UsageError("--from must be before --until.")
-    state.project.pipeline(pipeline_id)
-    _run_and_answer(state, pipeline_id, TriggerRequest(from_=from_, until=until, full_refresh=full_refresh))
+    context.project.pipeline(pipeline_id)
+    _run_and_answer(context, pipeline_id, TriggerRequest(from_=from_, until=until, full_refresh=full_refresh))
 
 
-def _run_and_answer(state: Context, pipeline_id: str, wanted: "TriggerRequest") -> None:
+def _run_and_answer(context: Context, pipeline_id: str, request: "TriggerRequest") -> None:
     from observe_dagster.service.documents import run_document
     from observe_dagster.service.trigger import launch
 
-    _ = state.ledger  # migrated and in step before Dagster starts
-    with _alone(state.ledger, pipeline_id), _waiting(f"Running {pipeline_id} ..."):
-        numbers = launch(state, pipeline_id, wanted)
-    documents = [run_document(state.ledger.executions.get(number)) for number in numbers]
+    _ = context.ledger  # migrated and in step before Dagster starts
+    with _alone(context.ledger, pipeline_id), _waiting(f"Running {pipeline_id} ..."):
+        numbers = launch(context, pipeline_id, request)
+    documents = [run_document(context.ledger.executions.get(number)) for number in numbers]
     latest = documents[-1]
     answer = {"pipeline_run_id": latest["id"], "status": latest["status"]}
-    if state.as_json:
+    if context.as_json:
         write_json({**answer, "runs": documents})
         return
     for document in documents:

@@ -1,4 +1,4 @@
-"""`observe unflag`: say that what was found is no anomaly."""
+"""`observe unflag`: remove the anomaly flag of a run."""
 
 import click
 
@@ -13,13 +13,13 @@ from observe_dagster.service.context import Context
 @click.argument("metric_fields", metavar="METRIC...", nargs=-1, required=True)
 @common
 @click.pass_obj
-def unflag(state: Context, pipeline_id: str, run_id: int, metric_fields: tuple[str, ...]) -> None:
-    """Say that a run of PIPELINE is no anomaly.
+def unflag(context: Context, pipeline_id: str, run_id: int, metric_fields: tuple[str, ...]) -> None:
+    """Remove the anomaly flag of a run of PIPELINE.
 
     Later runs are compared with it again. METRIC is one it was flagged for, such as total_rows.
     """
-    taken = state.ledger.checks.unflag(pipeline_id, run_id, metric_fields)
-    if state.as_json:
-        write_json({"pipeline_id": pipeline_id, "pipeline_execution_id": run_id, "metric_field": list(taken)})
+    unflagged = context.ledger.checks.unflag(pipeline_id, run_id, metric_fields)
+    if context.as_json:
+        write_json({"pipeline_id": pipeline_id, "pipeline_execution_id": run_id, "metric_field": list(unflagged)})
     else:
-        click.echo(f"Run {run_id} of pipeline {pipeline_id} is no anomaly in {', '.join(taken)} any more.")
+        click.echo(f"Run {run_id} of pipeline {pipeline_id} is no anomaly in {', '.join(unflagged)} any more.")

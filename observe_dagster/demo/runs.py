@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.instance.ref import InstanceRef
 from sqlalchemy import make_url
 
 from observe_dagster.config.models.pipeline import Pipeline
@@ -20,6 +18,7 @@ from observe_dagster.errors import SyncError
 from observe_dagster.orchestration.assets.sync import run_config
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.events.failures import failure_messages, was_interrupted
+from observe_dagster.orchestration.instance.dagster_private import NO_COMPUTE_LOGS, InstanceRef
 from observe_dagster.orchestration.instance.home import prepare_dagster_home
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import (
@@ -37,9 +36,7 @@ from observe_dagster.settings import Settings
 # Without this label the runs would be missing from the job's own list of runs in the UI.
 _LABELS = {".dagster/repository": "__repository__@observe_dagster"}
 # What a run prints would be caught by two more processes for each run; the demo's runs print nothing.
-_NO_OUTPUT_FILES = {
-    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-}
+_NO_OUTPUT_FILES = {"compute_logs": NO_COMPUTE_LOGS}
 _SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -185,7 +182,7 @@ def open_runs(project: Project, settings: Settings, database_url: str) -> Genera
             # Keeps connections open; a run would otherwise open about fifty, one for each thing it writes.
             instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=10)
             yield ExampleRuns(project, instance, observe, clock)
-    except DagsterExecutionInterruptedError:
+    except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
     finally:
         observe.close()

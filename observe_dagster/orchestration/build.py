@@ -2,22 +2,24 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from observe_dagster.config.models.schedule import IntervalSchedule
 from observe_dagster.config.project import Project
 from observe_dagster.orchestration.assets.partitions import partitions_of
 from observe_dagster.orchestration.assets.sync import pipeline_asset
 from observe_dagster.orchestration.checks.monitors import (
-    check_keys_after_sync,
     check_keys_of_syncs,
     monitor_check,
+    monitor_check_key,
     monitor_schedules,
     monitored_specs,
+    monitors_after_sync,
     monitors_job,
 )
+from observe_dagster.orchestration.instance.dagster_private import UnresolvedAssetJobDefinition
 from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
 from observe_dagster.orchestration.projects import owns_shared_definitions
 from observe_dagster.orchestration.resource import ObserveResource
@@ -31,7 +33,7 @@ from observe_dagster.orchestration.sensors.publishers import publishing_sensors,
 from observe_dagster.orchestration.sensors.reaper import reaper_sensor
 from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor
 from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names, scoped
-from observe_dagster.orchestration.translator.specs import TableKeys, source_specs, upstream_of_all
+from observe_dagster.orchestration.translator.specs import TableKeys, source_specs, upstream_of, upstream_of_all
 from observe_dagster.settings import Settings
 
 
@@ -52,6 +54,32 @@ def build_definitions(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         return _build(project, resource, scope)
+
+
+def build_sync_job(project: Project, pipeline_id: str, *, settings: Settings) -> dg.Definitions:
+    """Make the shared job with the asset of one pipeline alone, and the monitors that run after its syncs.
+
+    Keys, names and descriptions are those of `build_definitions`; the resource is the whole project's.
+    """
+    pipeline, keys = project.pipeline(pipeline_id), TableKeys(project)
+    monitors = monitors_after_sync(project).get(pipeline_id, [])
+    part = replace(project, pipelines=(pipeline,), monitors=tuple(monitors))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        asset = pipeline_asset(
+            pipeline,
+            project,
+            safe_name=safe_names(each.id for each in project.pipelines)[pipeline_id],
+            deps=upstream_of(pipeline, project, keys),
+            partitions_def=partitions_of(pipeline, project),
+        )
+        return dg.Definitions(
+            assets=[asset, *monitored_specs(part, keys, known={destination_key(pipeline)})],
+            asset_checks=[monitor_check(declared, project, keys) for declared in monitors],
+            jobs=[_job(part, keys, SYNC_JOB)],
+            resources={"observe": ObserveResource(project, settings)},
+            executor=heartbeat_in_process_executor,
+        )
 
 
 def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Definitions:
@@ -104,7 +132,8 @@ def _jobs(project: Project, keys: TableKeys, *, job_name: str, scope: str) -> It
 
 def _job(project: Project, keys: TableKeys, job_name: str) -> UnresolvedAssetJobDefinition:
     selection = dg.AssetSelection.assets(*(destination_key(pipeline) for pipeline in project.pipelines))
-    monitors = [check for checks in check_keys_after_sync(project, keys).values() for check in checks]
+    riding = [declared for monitors in monitors_after_sync(project).values() for declared in monitors]
+    monitors = [monitor_check_key(declared, project, keys) for declared in riding]
     return dg.define_asset_job(
         job_name,
         selection=selection | dg.AssetSelection.checks(*monitors) if monitors else selection,

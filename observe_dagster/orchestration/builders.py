@@ -1,7 +1,7 @@
-"""Checks and alerts for assets that others make: dbt models, plain `@asset`s, external assets that something reports.
+"""Checks and alerts for assets defined elsewhere: dbt models, plain `@asset`s, external assets that something reports.
 
-Build the checks, and one sensor over all of them: it learns the assets' executions from Dagster's event log, judges
-them and reports verdicts, as it is done for pipelines. All of it needs the resource `observe`.
+Build the checks, and one sensor over all of them: it records the assets' executions from Dagster's event log, judges
+them and reports the results, as for pipelines. All of it needs the resource `observe`.
 """
 
 import os
@@ -34,8 +34,8 @@ from observe_dagster.settings import Settings
 
 _WATCH_KEY = "observe/watch"
 _SECONDS_BETWEEN_TICKS = 60
-_SECONDS_TO_LEARN, _SECONDS_PER_TICK = 25.0, 40.0
-_Said = TypeVar("_Said", bound=Declared)
+_SECONDS_TO_RECORD, _SECONDS_PER_TICK = 25.0, 40.0
+_Model = TypeVar("_Model", bound=Declared)
 
 
 class _Allowance(Declared):
@@ -79,8 +79,8 @@ def build_freshness_checks(assets: Assets, *, number: int, datepart: Datepart) -
     expected = AssetExpectations(
         expectations=Expectations(freshness_number=allowed.number, freshness_datepart=allowed.datepart)
     )
-    said = f"Rows must have arrived within {_words(allowed)}."
-    return _checks(keys_of(assets, source), FRESHNESS, "freshness", said, expected)
+    description = f"Rows must have arrived within {_count(number, datepart)}."
+    return _checks(keys_of(assets, source), FRESHNESS, "freshness", description, expected)
 
 
 def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) -> list[dg.AssetChecksDefinition]:
@@ -94,8 +94,8 @@ def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) 
     expected = AssetExpectations(
         expectations=Expectations(timeliness_number=allowed.number, timeliness_datepart=allowed.datepart)
     )
-    said = f"An execution must end within {_words(allowed)}."
-    return _checks(keys_of(assets, source), TIMELINESS, "timeliness", said, expected)
+    description = f"An execution must end within {_count(number, datepart)}."
+    return _checks(keys_of(assets, source), TIMELINESS, "timeliness", description, expected)
 
 
 def build_anomaly_checks(
@@ -117,52 +117,51 @@ def build_anomaly_checks(
     """
     source = "build_anomaly_checks"
     limits = {"z_threshold": z_threshold, "lookback_days": lookback_days, "minimum_executions": minimum_executions}
-    given = {name: value for name, value in limits.items() if value is not None}
-    rule = _valid(AnomalyDetectionRule, source, metric_field=metric_field, method=method, **given)
-    said = f"`{metric_field}` of an execution must be as earlier ones let expect (method `{method}`)."
-    return _checks(
-        keys_of(assets, source), anomaly_check_name(metric_field), "anomaly", said, AssetExpectations(rules=(rule,))
-    )
+    limits = {name: value for name, value in limits.items() if value is not None}
+    rule = _valid(AnomalyDetectionRule, source, metric_field=metric_field, method=method, **limits)
+    description = f"`{metric_field}` of an execution must be as earlier ones let expect (method `{method}`)."
+    expected = AssetExpectations(rules=(rule,))
+    return _checks(keys_of(assets, source), anomaly_check_name(metric_field), "anomaly", description, expected)
 
 
 def build_watch_sensor(
     checks: Sequence[dg.AssetChecksDefinition], *, name: str = "watched_assets", settle: timedelta = SETTLE
 ) -> dg.SensorDefinition:
-    """Make the sensor that learns what the checks' assets did, judges them all in a few queries, and reports.
+    """Make the sensor that records the executions of the checks' assets, judges them in a few queries, and reports.
 
     All checks of an asset belong to one sensor. Events younger than `settle` wait for the next tick.
 
     Example:
         >>> build_watch_sensor([*build_freshness_checks([orders], number=1, datepart="day")])
     """
-    watched = _together(checks)
-    known = {(tuple(key.path), each) for key, watch in watched.items() for each in watch.check_names}
+    watched = _expectations(checks)
+    known = {(tuple(key.path), each) for key, expected in watched.items() for each in expected.check_names}
 
     @dg.sensor(
         name=name,
         minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Learns the executions of {_count(len(watched), 'asset')} from the event log and judges them.",
+        description=f"Records the executions of {_count(len(watched), 'asset')} from the event log and judges them.",
     )
     def watch_assets(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
         started = time.monotonic()
-        learner = ExecutionRecorder(context.instance, observe)
-        learned = learner.tick(context, watched, deadline=started + _SECONDS_TO_LEARN, settle=settle)
-        ids = watched_ids(learned.known | learned.gone)
-        loaded = {tuple(key.path) for key in learned.loaded}
+        recorder = ExecutionRecorder(context.instance, observe)
+        batch = recorder.tick(context, watched, deadline=started + _SECONDS_TO_RECORD, settle=settle)
+        ids = watched_ids(batch.backfilled | batch.unwatched)
+        loaded = {tuple(key.path) for key in batch.loaded}
         until = started + _SECONDS_PER_TICK
-        told = judge_and_report(context.instance, observe, ids, known, deadline=until, loaded=loaded)
-        waiting = len(watched) - len(learned.known)
-        more = f" {_count(waiting, 'asset')} not looked at yet." if waiting else ""
-        return dg.SkipReason(f"Learned {_count(learned.executions, 'execution')}. {told}{more}")
+        summary = judge_and_report(context.instance, observe, ids, known, deadline=until, loaded=loaded)
+        pending = len(watched) - len(batch.backfilled)
+        more = f" {_count(pending, 'asset')} not backfilled yet." if pending else ""
+        return dg.SkipReason(f"Recorded {_count(batch.executions, 'execution')}. {summary}{more}")
 
     return watch_assets
 
 
 def build_alert_sensor(observe: ObserveResource, *, settle: timedelta = SETTLE) -> dg.SensorDefinition:
-    """Make the sensor that tells people about failing checks and runs of the whole Dagster instance.
+    """Make the sensor that alerts about failing checks and runs of the whole Dagster instance.
 
-    Whom it tells is what `observe_resource` was given as `alerts`; raises SpecError when that has no channel. Events
+    The channels are those of the `alerts` of `observe_resource`; raises SpecError when there are none. Events
     younger than `settle` wait for the next tick.
 
     Example:
@@ -170,18 +169,20 @@ def build_alert_sensor(observe: ObserveResource, *, settle: timedelta = SETTLE) 
     """
     sensor = alert_sensor(observe.project, settle=settle)
     if sensor is None:
-        message = "there is nobody to tell; give observe_resource the channels"
+        message = "there is no channel; declare channels in observe_resource"
         raise SpecError([Problem(file="build_alert_sensor", path="alerts.channels", message=message)])
     return sensor
 
 
-def _valid(model: type[_Said], source: str, **said: Any) -> _Said:
-    """The arguments of a builder as what they declare; raises SpecError with all that is wrong with them."""
+def _valid(model: type[_Model], source: str, **arguments: Any) -> _Model:
+    """Validate the arguments of a builder; raises SpecError with every problem."""
     try:
-        return model(**said)
+        return model(**arguments)
     except ValidationError as error:
-        document = Document(file=source, folder=Path(), attributes=said)
-        raise SpecError(list(problems_of(error, model, document=document, base=(), raw=said, rendered=said))) from None
+        document = Document(file=source, folder=Path(), attributes=arguments)
+        raise SpecError(
+            list(problems_of(error, model, document=document, base=(), raw=arguments, rendered=arguments))
+        ) from None
 
 
 def _checks(
@@ -205,20 +206,17 @@ def _evaluation(watched: Watched) -> Callable[..., Iterator[dg.AssetCheckResult]
     return watch
 
 
-def _together(checks: Iterable[dg.AssetChecksDefinition]) -> Watched:
-    """What several checks expect of each asset; raises TypeError for a check of another make."""
-    found: dict[dg.AssetKey, AssetExpectations] = {}
+def _expectations(checks: Iterable[dg.AssetChecksDefinition]) -> Watched:
+    """What several checks expect of each asset; raises TypeError for a check that no builder made."""
+    expected: dict[dg.AssetKey, AssetExpectations] = {}
     for spec in (spec for definition in checks for spec in definition.check_specs):
-        said = (spec.metadata or {}).get(_WATCH_KEY)
-        if not isinstance(said, dg.JsonMetadataValue) or not isinstance(said.data, dict):
+        value = (spec.metadata or {}).get(_WATCH_KEY)
+        if not isinstance(value, dg.JsonMetadataValue) or not isinstance(value.data, dict):
             makers = "build_freshness_checks, build_timeliness_checks or build_anomaly_checks"
             raise TypeError(f"the check {spec.name} was not made by {makers}")
-        found[spec.asset_key] = found.get(spec.asset_key, AssetExpectations()) + AssetExpectations.of_json(said.data)
-    return found
-
-
-def _words(allowed: _Allowance) -> str:
-    return _count(allowed.number, allowed.datepart)
+        earlier = expected.get(spec.asset_key, AssetExpectations())
+        expected[spec.asset_key] = earlier + AssetExpectations.of_json(value.data)
+    return expected
 
 
 def _count(number: int, noun: str) -> str:

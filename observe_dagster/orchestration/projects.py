@@ -1,6 +1,6 @@
 """What several Component documents of one code location declare, as one project with one resource.
 
-The ledger marks inactive what is declared no more, so it must be told everything at once.
+The ledger marks inactive what is declared no more, so it must get everything at once.
 """
 
 from collections.abc import Iterable
@@ -22,16 +22,16 @@ def register_project(scope: str, project: Project) -> ObserveResource:
 
     Raises SpecError when two documents give one id to different things.
     """
-    together = merge({**_projects, scope: project})
+    merged = merge({**_projects, scope: project})
     _projects[scope] = project
     settings = Settings.from_environment()
-    resource = _resources.setdefault(settings, ObserveResource(together, settings))
-    resource.declare(together)
+    resource = _resources.setdefault(settings, ObserveResource(merged, settings))
+    resource.declare(merged)
     return resource
 
 
 def owns_shared_definitions(scope: str) -> bool:
-    """Tell whether what a code location has once belongs to this build: the only one, or the first that has any."""
+    """Tell whether definitions that a code location has once belong to this build: the only one, or the first."""
     first = (name for name, project in _projects.items() if project.pipelines or project.monitors)
     return not scope or next(first, scope) == scope
 
@@ -55,16 +55,16 @@ def merge(projects: dict[str, Project]) -> Project:
 
 
 def _merge(kind: str, declared: Iterable[tuple[str, tuple[_Item, ...]]], problems: list[Problem]) -> tuple[_Item, ...]:
-    found: dict[str, tuple[str, _Item]] = {}
+    merged: dict[str, tuple[str, _Item]] = {}
     for scope, items in declared:
         for item in items:
             name = _name(item)
-            first_scope, first = found.setdefault(name, (scope, item))
+            first_scope, first = merged.setdefault(name, (scope, item))
             if first != item:
                 problems.append(
                     Problem(file=scope, message=f"{kind} {name!r} is declared in {first_scope} with other content")
                 )
-    return tuple(item for _, item in found.values())
+    return tuple(item for _, item in merged.values())
 
 
 def _name(item: Connection | DataModel | PipelineType | Pipeline | DeclaredMonitor) -> str:
@@ -75,11 +75,11 @@ def _name(item: Connection | DataModel | PipelineType | Pipeline | DeclaredMonit
 
 def _alerting(declared: Iterable[tuple[str, Alerting]], problems: list[Problem]) -> Alerting:
     """The one document's alerts, or the same ones of several."""
-    found: tuple[str, Alerting] | None = None
+    first: tuple[str, Alerting] | None = None
     for scope, alerting in declared:
         if alerting == Alerting():
             continue
-        found = found or (scope, alerting)
-        if found[1] != alerting:
-            problems.append(Problem(file=scope, message=f"alerts are declared in {found[0]} with other content"))
-    return found[1] if found is not None else Alerting()
+        first = first or (scope, alerting)
+        if first[1] != alerting:
+            problems.append(Problem(file=scope, message=f"alerts are declared in {first[0]} with other content"))
+    return first[1] if first is not None else Alerting()

@@ -1,4 +1,4 @@
-"""What a command works with, each opened once and only when asked for: settings, what is declared, the ledger."""
+"""What a command works with, each opened once and on first use: settings, the declared project, the ledger."""
 
 import os
 from datetime import UTC, datetime
@@ -71,23 +71,23 @@ class Context:
         return ledger
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret that has been read so far, to be masked in what is said about an error."""
-        found: list[str] = []
+        """Every secret that has been read so far, to be masked in error messages."""
+        secrets: list[str] = []
         settings: Settings | None = self.__dict__.get("settings")
         if settings is not None and settings.database_url is not None:
-            found.extend(_passwords(settings.database_url))
+            secrets.extend(_passwords(settings.database_url))
         if settings is not None and settings.monte_carlo is not None:
-            found.extend((settings.monte_carlo.token, settings.monte_carlo.key_id))
+            secrets.extend((settings.monte_carlo.token, settings.monte_carlo.key_id))
         if settings is not None and settings.datascale is not None:
-            found.append(settings.datascale.token)
+            secrets.append(settings.datascale.token)
         project: Project | None = self.__dict__.get("project")
         if project is not None:
             from observe_dagster.config import secrets_of
             from observe_dagster.config.models.alerts import secrets_of_channel
 
-            found.extend(secret for connection in project.connections for secret in secrets_of(connection))
-            found.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))
-        return tuple(found)
+            secrets.extend(secret for connection in project.connections for secret in secrets_of(connection))
+            secrets.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))
+        return tuple(secrets)
 
 
 def child_environment(settings: Settings, database_url: str, dagster_home: os.PathLike[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Takes SQL in as the Datascale document describes: content, platform and extra configuration; assets and edges out."""
+"""Ingests SQL as the Datascale document describes: content, platform and extra configuration; assets and edges out."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _Schema = dict[TablePath, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestResult:
-    """What was taken in, and what of it could not be followed."""
+    """What was ingested, and what of it could not be resolved."""
 
     report: IngestReport
     unresolved: tuple[Unresolved, ...]
@@ -47,28 +47,28 @@ def ingest_sql(
     name: str | None = None,
     now: datetime,
 ) -> IngestResult:
-    """Take in a script; its tables and views become assets, and what it says of them edges.
+    """Ingest a script; its tables and views become assets, and what it reads and writes edges.
 
     A script of the same `name` is replaced; without a name it goes by its content. Raises IngestError with the codes
-    of the document, and then nothing has been taken in.
+    of the document, and then nothing has been ingested.
     """
     config = _config(extra_config or {})
     connection = _connection(project, config)
     place = _Place.of(_dialect(platform, connection), connection, config)
-    found = _read(content, place, config)
-    if found.faults:
-        details = "\n".join(f"Error at line {one.line}, column {one.column}: {one.reason}" for one in found.faults)
-        first = found.faults[0]
+    lineage = _read(content, place, config)
+    if lineage.faults:
+        details = "\n".join(f"Error at line {one.line}, column {one.column}: {one.reason}" for one in lineage.faults)
+        first = lineage.faults[0]
         raise IngestError("PARSER_ERROR", "Invalid syntax in SQL script", details, line=first.line, column=first.column)
     script = Script(
         name=config.name or name or f"sha256:{hashlib.sha256(content.encode()).hexdigest()}",
         platform=place.dialect,
         content=content,
         extra_config=config.model_dump(exclude_none=True, exclude_defaults=True),
-        assets=_assets(found, place),
-        edges=_edges(found, place),
+        assets=_assets(lineage, place),
+        edges=_edges(lineage, place),
     )
-    return IngestResult(report=ledger.lineage.ingest(script, now=now), unresolved=found.unresolved)
+    return IngestResult(report=ledger.lineage.ingest(script, now=now), unresolved=lineage.unresolved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,39 +130,39 @@ def _read(content: str, place: _Place, config: IngestConfig) -> ScriptLineage:
         schema: _Schema = {parse_path(path): columns for path, columns in config.tables.items()}
     except ValueError as error:
         raise IngestError("INVALID_INPUT", "extra_config.tables cannot be used", str(error)) from None
-    found = script_lineage(content, place.dialect, defaults=place.defaults, schema=schema)
-    if place.connection is None or found.faults:
-        return found
-    schema |= _columns_of(place.connection, [path for path in _tables(found) if path not in schema])
+    lineage = script_lineage(content, place.dialect, defaults=place.defaults, schema=schema)
+    if place.connection is None or lineage.faults:
+        return lineage
+    schema |= _columns_of(place.connection, [path for path in _tables(lineage) if path not in schema])
     return script_lineage(content, place.dialect, defaults=place.defaults, schema=schema)
 
 
 def _columns_of(connection: Connection, paths: Sequence[TablePath]) -> _Schema:
     """The columns of tables as the connection has them; none where it cannot be asked."""
-    found: _Schema = {}
+    schema: _Schema = {}
     try:
         with open_warehouse(connection).reader(OpenOptions()) as reader:
             for path in paths:
                 columns = reader.columns(TableName(schema=path[-2], table=path[-1]))
                 if columns is not None:
-                    found[path] = tuple(column.name for column in columns)
+                    schema[path] = tuple(column.name for column in columns)
     except ObserveError:
         return {}
-    return found
+    return schema
 
 
-def _tables(found: ScriptLineage) -> list[TablePath]:
+def _tables(lineage: ScriptLineage) -> list[TablePath]:
     """Every table that is written or read, once, in the order of the text."""
     paths: dict[TablePath, None] = {}
-    for one in found.statements:
+    for one in lineage.statements:
         paths |= dict.fromkeys(one.reads) | ({one.target: None} if one.target else {})
     return list(paths)
 
 
-def _assets(found: ScriptLineage, place: _Place) -> tuple[Asset, ...]:
+def _assets(lineage: ScriptLineage, place: _Place) -> tuple[Asset, ...]:
     columns: dict[TablePath, tuple[str, ...]] = {}
     defined: set[TablePath] = set()
-    for one in found.statements:
+    for one in lineage.statements:
         if one.target is not None:
             defined |= {one.target} if one.defines else set()
             before = () if one.defines else columns.get(one.target, ())
@@ -171,14 +171,14 @@ def _assets(found: ScriptLineage, place: _Place) -> tuple[Asset, ...]:
         place.address(path).name: Asset(
             address=place.address(path), columns=columns.get(path, ()), defined=path in defined
         )
-        for path in _tables(found)
+        for path in _tables(lineage)
     }
     return tuple(assets.values())
 
 
-def _edges(found: ScriptLineage, place: _Place) -> tuple[LineageEdge, ...]:
-    pairs: dict[tuple[TablePath, TablePath], list[tuple[str, str]]] = {pair: [] for pair in found.table_edges()}
-    for source, target in found.column_edges():
+def _edges(lineage: ScriptLineage, place: _Place) -> tuple[LineageEdge, ...]:
+    pairs: dict[tuple[TablePath, TablePath], list[tuple[str, str]]] = {pair: [] for pair in lineage.table_edges()}
+    for source, target in lineage.column_edges():
         if source.table != target.table:
             pairs.setdefault((source.table, target.table), []).append((source.column, target.column))
     return tuple(

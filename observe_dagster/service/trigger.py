@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from observe_dagster.errors import NothingToSyncError
 from observe_dagster.service.context import Context, child_environment
@@ -22,65 +23,64 @@ _REPOSITORY = "__repository__@observe_dagster"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerRequest:
-    """What the one who triggers wants read; nothing named means all that is new."""
+    """What to read again, or up to when; by default all that is new."""
 
     from_: datetime | None = None
     until: datetime | None = None
     full_refresh: bool = False
 
 
-def launch(state: Context, pipeline_id: str, wanted: TriggerRequest) -> list[int]:
+def launch(context: Context, pipeline_id: str, request: TriggerRequest) -> list[int]:
     """Run the asset of a pipeline now and wait for its end; returns the number of each execution, in order.
 
     There is one, unless the pipeline is partitioned and windows that are not neighbours are missing. Raises
     RunFailedError with the message of the run that failed.
     """
-    from dagster._core.utils import make_new_run_id
-
     from observe_dagster.orchestration.assets.partitions import is_partitioned
     from observe_dagster.orchestration.assets.sync import run_config
-    from observe_dagster.orchestration.build import build_definitions
-    from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
+    from observe_dagster.orchestration.build import build_sync_job
     from observe_dagster.orchestration.events.failures import failure_messages, failure_reason, was_interrupted
     from observe_dagster.orchestration.instance.heartbeat import heartbeat
     from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names
-    from observe_dagster.orchestration.translator.specs import TableKeys
 
-    pipeline = state.project.pipeline(pipeline_id)
-    safe_name = safe_names(declared.id for declared in state.project.pipelines)[pipeline_id]
+    pipeline = context.project.pipeline(pipeline_id)
+    safe_name = safe_names(declared.id for declared in context.project.pipelines)[pipeline_id]
     executions: list[int] = []
-    with _instance(state) as instance:
-        checks = check_keys_of_syncs(state.project, TableKeys(state.project))[pipeline_id]
-        job = (
-            build_definitions(state.project, settings=state.settings)
-            .resolve_job_def(SYNC_JOB)
-            .get_subset(asset_selection={destination_key(pipeline)}, asset_check_selection=set(checks))
+    with _instance(context) as instance:
+        definitions = build_sync_job(context.project, pipeline_id, settings=context.settings)
+        checks = definitions.resolve_asset_graph().asset_check_keys
+        job = definitions.resolve_job_def(SYNC_JOB).get_subset(
+            asset_selection={destination_key(pipeline)}, asset_check_selection=set(checks)
         )
         if is_partitioned(pipeline):
-            runs = _window_tags(state, pipeline, wanted, instance)
-            config = run_config(safe_name, full_refresh=wanted.full_refresh)
+            runs = _window_tags(context, pipeline, request, instance)
+            config = run_config(safe_name, full_refresh=request.full_refresh)
         else:
             runs = [{}]
             config = run_config(
-                safe_name, from_=_text(wanted.from_), until=_text(wanted.until), full_refresh=wanted.full_refresh
+                safe_name,
+                from_=None if request.from_ is None else request.from_.isoformat(),
+                until=None if request.until is None else request.until.isoformat(),
+                full_refresh=request.full_refresh,
             )
+        log_level = "INFO" if context.debug else "CRITICAL"
         for tags in runs:
-            run_id = make_new_run_id()
+            run_id = str(uuid4())
             with heartbeat(instance, run_id):
                 result = job.execute_in_process(
                     instance=instance,
                     run_id=run_id,
-                    run_config={**config, **_console_logger(state)},
+                    run_config={**config, "loggers": {"console": {"config": {"log_level": log_level}}}},
                     tags={**_LABELS, **tags},
                     raise_on_error=False,
                 )
             if not result.success:
                 if was_interrupted(result.all_events):
                     raise KeyboardInterrupt
-                said = "\n".join(failure_messages(result.all_events))
+                messages = "\n".join(failure_messages(result.all_events))
                 raise RunFailedError(
                     pipeline_id,
-                    said or f"Dagster run {result.run_id} failed; the UI shows why.",
+                    messages or f"Dagster run {result.run_id} failed; the UI shows why.",
                     reason=failure_reason(result.all_events),
                 )
             executions.extend(execution_ids(result.all_events))
@@ -104,14 +104,13 @@ _LABELS = {".dagster/repository": _REPOSITORY}
 
 
 @contextmanager
-def _instance(state: Context) -> "Generator[dg.DagsterInstance]":
-    from dagster import DagsterInstance
-    from dagster._core.errors import DagsterExecutionInterruptedError
+def _instance(context: Context) -> "Generator[dg.DagsterInstance]":
+    from dagster import DagsterExecutionInterruptedError, DagsterInstance
 
     from observe_dagster.orchestration.instance.home import prepare_dagster_home
 
-    home = prepare_dagster_home(state.settings)
-    os.environ.update(child_environment(state.settings, state.database_url, home))
+    home = prepare_dagster_home(context.settings)
+    os.environ.update(child_environment(context.settings, context.database_url, home))
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with DagsterInstance.get() as instance:
@@ -122,45 +121,36 @@ def _instance(state: Context) -> "Generator[dg.DagsterInstance]":
         signal.signal(signal.SIGTERM, before)
 
 
-def _console_logger(state: Context) -> dict[str, object]:
-    level = "INFO" if state.debug else "CRITICAL"
-    return {"loggers": {"console": {"config": {"log_level": level}}}}
-
-
 def _window_tags(
-    state: Context, pipeline: "Pipeline", wanted: TriggerRequest, instance: "dg.DagsterInstance"
+    context: Context, pipeline: "Pipeline", request: TriggerRequest, instance: "dg.DagsterInstance"
 ) -> list[Mapping[str, str]]:
     """The partitions to run, neighbours in one run: those between two times, or the closed ones that are missing."""
     from observe_dagster.config import IntervalSchedule
     from observe_dagster.orchestration.assets.partitions import missing_windows, partitions_of
     from observe_dagster.orchestration.translator.keys import destination_key
 
-    definition, now = partitions_of(pipeline, state.project), datetime.now(UTC)
+    definition, now = partitions_of(pipeline, context.project), datetime.now(UTC)
     if definition is None or not isinstance(pipeline.schedule, IntervalSchedule):
         return [{}]
-    again = wanted.full_refresh or wanted.from_ is not None or wanted.until is not None
-    done = set() if again else instance.get_materialized_partitions(destination_key(pipeline))
+    reread = request.full_refresh or request.from_ is not None or request.until is not None
+    materialized = set() if reread else instance.get_materialized_partitions(destination_key(pipeline))
     keys = {
         key
         for key in definition.get_partition_keys(current_time=now)
-        if not _between(definition.time_window_for_partition_key(key), wanted)
+        if not _between(definition.time_window_for_partition_key(key), request)
     }
-    found = missing_windows(definition, pipeline.schedule, now=now, materialized=keys | done)
-    if not found:
+    missing = missing_windows(definition, pipeline.schedule, now=now, materialized=keys | materialized)
+    if not missing:
         raise NothingToSyncError(pipeline.id, f"Pipeline {pipeline.id} has no closed window that is to be read.")
     return [
         {
             "dagster/asset_partition_range_start": windows.first_key,
             "dagster/asset_partition_range_end": windows.last_key,
         }
-        for windows in found
+        for windows in missing
     ]
 
 
-def _between(window: "dg.TimeWindow", wanted: TriggerRequest) -> bool:
-    after_start = wanted.from_ is None or window.start >= wanted.from_
-    return after_start and (wanted.until is None or window.end <= wanted.until)
-
-
-def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.isoformat()
+def _between(window: "dg.TimeWindow", request: TriggerRequest) -> bool:
+    after_start = request.from_ is None or window.start >= request.from_
+    return after_start and (request.until is None or window.end <= request.until)

@@ -84,7 +84,7 @@ class SyncRunner:
         Those of pipelines that run elsewhere are not among them.
         """
         closed: list[ExecutionRow] = []
-        elsewhere = {each.id for each in self.project.pipelines if each.engine != "local"}
+        elsewhere = {each.id for each in self.project.pipelines if not each.is_local}
         for name in sorted({row.pipeline_id for row in self.ledger.executions.open(pipeline_id)} - elsewhere):
             with self.ledger.executions.lock(name) as lock:
                 if lock:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from observe_dagster.config.models.base import Declared, Duration, Name, Slug
+from observe_dagster.config.models.check_kinds import CHECK_KINDS
 from observe_dagster.config.yaml.nodes import Path
 from observe_dagster.config.yaml.suggest import did_you_mean
 from observe_dagster.config.yaml.templates import literal_part
@@ -59,19 +60,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One text or a list of them."""
 
 SEVERITIES = ("warn", "error")
-KINDS = (
-    "freshness",
-    "timeliness",
-    "anomaly",
-    "metric",
-    "schema",
-    "test",
-    "diff",
-    "check",
-    "run",
-    "fault",
-    "automation",
-)
+KINDS = (*CHECK_KINDS, "check", "run", "fault", "automation")
 """A check's kind; `check` is one that this package did not make, the last three are not checks at all."""
 
 

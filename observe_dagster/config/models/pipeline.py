@@ -145,6 +145,10 @@ def _destination_may_be_absent(schema: JsonDict) -> None:
         required.remove("destination")
 
 
+REMOTE_ENGINES = ("mparticle",)
+"""Systems that move a pipeline's rows themselves."""
+
+
 class Pipeline(Expectations):
     """One table kept in step with one data model, or one data model loaded into mParticle."""
 
@@ -170,6 +174,11 @@ class Pipeline(Expectations):
     tags: dict[TagKey, TagValue] = Field(default_factory=dict)
     group: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_]+$")
     pipeline_metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its rows are moved here and not by another system."""
+        return self.engine not in REMOTE_ENGINES
 
     @model_validator(mode="before")
     @classmethod

@@ -56,7 +56,7 @@ def fill_in_remote(value: Any) -> Any:
 
 def remote_faults(pipeline: Any) -> str | None:
     """The fault of a pipeline that declares what its engine does not support; None when all of it fits."""
-    if pipeline.engine == "local":
+    if pipeline.is_local:
         return None if pipeline.mparticle is None else "mparticle is for pipelines with engine mparticle"
     if isinstance(pipeline.schedule, IntervalSchedule) and pipeline.schedule.partitioned:
         return "schedule.partitioned is not possible with engine mparticle: its runs follow each other"

@@ -156,7 +156,7 @@ class _Reading:
 
     def declared(self, slug: str, monitor: Monitor) -> DeclaredMonitor | None:
         """The monitor with everything filled in; None when anything is wrong with it."""
-        self.remote = monitor.engine != "local"
+        self.remote = not monitor.is_local
         if isinstance(monitor, DiffMonitor):
             filled, table = self._diff(monitor)
         elif isinstance(monitor, DataTestMonitor):

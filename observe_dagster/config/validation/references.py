@@ -98,7 +98,7 @@ def unreadable_remotely(pipelines: Iterable[Item[Pipeline]], connections: Mappin
     for item in pipelines:
         pipeline = item.declared
         connection = connections.get(pipeline.connection_id) if pipeline is not None else None
-        if pipeline is None or connection is None or pipeline.engine != "mparticle":
+        if pipeline is None or connection is None or pipeline.is_local:
             continue
         if connection.service_provider not in REMOTE_PROVIDERS:
             readable = ", ".join(PROVIDER_NAMES[provider] for provider in REMOTE_PROVIDERS)

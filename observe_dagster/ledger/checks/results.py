@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from observe_dagster.config.models.check_kinds import check_kind
 from observe_dagster.ledger.checks.findings import write_findings
 from observe_dagster.ledger.database import among, storable
 from observe_dagster.ledger.schema.checks import OF_ONE_RUN, check_result, check_status
@@ -19,9 +20,6 @@ from observe_dagster.records import CheckResult, Status
 
 KEPT_AT_LEAST_EVERY = timedelta(days=1)
 _TOUCHED_EVERY = timedelta(minutes=15)
-_TIMING_KINDS = ("freshness", "timeliness")
-_RUN_KINDS = ("anomaly", "timeliness")
-_FLAGGED_KINDS = ("anomaly", "metric")
 _BOUNDS = ("value", "expected", "lower_bound", "upper_bound")
 _JUDGED_AGAIN = ("status", *_BOUNDS, "reason", "evidence", "evaluated_at", "flagged")
 
@@ -90,7 +88,7 @@ def _follow(before: _Status | None, results: Sequence[CheckResult]) -> _Transiti
 def _should_persist(before: _Status | None, result: CheckResult) -> bool:
     if before is None or (result.kind == "anomaly" and result.execution_id is not None):
         return True
-    if result.kind not in _TIMING_KINDS:
+    if not check_kind(result.kind).between_runs:
         return result.evaluated_at != before.last_evaluated_at
     status = result.outcome.status
     if status != before.status or (status is Status.FAIL and result.execution_id != before.execution_id):
@@ -138,7 +136,7 @@ def _write_results(db: sa.Connection, results: Sequence[CheckResult], pks: Mappi
     of_runs: dict[tuple[int, str], dict[str, Any]] = {}
     others: list[dict[str, Any]] = []
     for result in results:
-        if result.kind in _RUN_KINDS and result.execution_id is not None:
+        if check_kind(result.kind).of_executions and result.execution_id is not None:
             of_runs[result.execution_id, result.check_name] = _result_values(result, pks)
         else:
             others.append(_result_values(result, pks))
@@ -170,7 +168,7 @@ def _result_values(result: CheckResult, pks: Mapping[str, int]) -> dict[str, Any
         "evaluated_at": result.evaluated_at,
         "pipeline_pk": pks.get(result.pipeline_id or ""),
         "pipeline_execution_id": result.execution_id,
-        "flagged": outcome.status is Status.FAIL and result.kind in _FLAGGED_KINDS,
+        "flagged": outcome.status is Status.FAIL and check_kind(result.kind).flags,
     }
 
 

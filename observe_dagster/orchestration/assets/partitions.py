@@ -67,7 +67,7 @@ def missing_windows(
     if newest is None or newest < 0:
         return ()
     due_until = boundary(schedule, newest)
-    found: list[Windows] = []
+    missing: list[Windows] = []
     for key in definition.get_partition_keys(current_time=due_until):
         if key in materialized:
             continue
@@ -75,11 +75,11 @@ def missing_windows(
         start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
         if end > due_until:
             break
-        if found and found[-1].end == start:
-            found[-1] = Windows(first_key=found[-1].first_key, last_key=key, start=found[-1].start, end=end)
+        if missing and missing[-1].end == start:
+            missing[-1] = Windows(first_key=missing[-1].first_key, last_key=key, start=missing[-1].start, end=end)
         else:
-            found.append(Windows(first_key=key, last_key=key, start=start, end=end))
-    return found
+            missing.append(Windows(first_key=key, last_key=key, start=start, end=end))
+    return missing
 
 
 def _last_end(pipeline: Pipeline, schedule: IntervalSchedule) -> datetime | None:

@@ -40,29 +40,29 @@ def remote_run(
         raise SettingsError(
             f"Pipeline {pipeline.id} has engine mparticle: set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN."
         )
-    told: list[str] = []
+    statuses: list[str] = []
 
-    def tell(run: RemoteRun) -> None:
-        if not told or told[-1] != run.status:
-            told.append(run.status)
+    def log_status(run: RemoteRun) -> None:
+        if not statuses or statuses[-1] != run.status:
+            statuses.append(run.status)
             context.log.info(f"Run {run.id} at Warehouse Sync: {run.status}.")
 
-    there = WarehouseSync(access, secrets=secrets_sent(observe.project))
+    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
     try:
-        return RemoteRunner(observe.project, observe.ledger, there, clock=observe.clock).run(
+        return RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).run(
             pipeline.id,
             run_type=run_type,
             execution_key=execution_key,
             dagster_run_id=context.run.run_id,
-            on_run=tell,
+            on_run=log_status,
         )
     finally:
-        there.close()
+        client.close()
 
 
 def reconcile_remote(observe: ObserveResource) -> int:
     """Close the executions whose run at Warehouse Sync ended while nobody followed it; returns how many."""
-    if all(pipeline.engine == "local" for pipeline in observe.project.pipelines):
+    if all(pipeline.is_local for pipeline in observe.project.pipelines):
         return 0
     from observe_dagster.integrations.warehouse_sync import (
         RemoteRunner,
@@ -74,8 +74,8 @@ def reconcile_remote(observe: ObserveResource) -> int:
     access = WarehouseSyncSettings.from_environment()
     if access is None:
         return 0
-    there = WarehouseSync(access, secrets=secrets_sent(observe.project))
+    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
     try:
-        return len(RemoteRunner(observe.project, observe.ledger, there, clock=observe.clock).reconcile())
+        return len(RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).reconcile())
     finally:
-        there.close()
+        client.close()

@@ -17,6 +17,7 @@ from observe_dagster.orchestration.checks.sync import evaluate
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import RUN_TYPE_TAG, destination_key, op_name, range_tags, run_tags
 from observe_dagster.orchestration.translator.metadata import result_metadata
+from observe_dagster.orchestration.translator.pools import pool_of
 from observe_dagster.orchestration.translator.specs import destination_spec
 from observe_dagster.records import RunType, SyncResult
 from observe_dagster.sync.ranges import SyncRequest
@@ -58,7 +59,7 @@ def pipeline_asset(
         can_subset=bool(check_specs),
         config_schema=RUN_CONFIG,
         required_resource_keys={"observe"},
-        pool=_pool(pipeline, project),
+        pool=pool_of(project, (pipeline.destination.connection_id, pipeline.connection_id)),
         backfill_policy=None if partitions_def is None else dg.BackfillPolicy.single_run(),
         description=f"Sync {pipeline.name}.",
     )
@@ -110,18 +111,10 @@ def run_config(
     return {"ops": {op_name(safe_name): {"config": config}}}
 
 
-def _pool(pipeline: Pipeline, project: Project) -> str | None:
-    """DuckDB admits one writing process per file, and no reader beside it: such runs take turns."""
-    for connection_id in (pipeline.destination.connection_id, pipeline.connection_id):
-        if project.connection(connection_id).service_provider == "duckdb":
-            return connection_id
-    return None
-
-
 def _run(context: dg.AssetExecutionContext, observe: ObserveResource, pipeline: Pipeline) -> SyncResult:
     request = _request(context, pipeline)
     key = _execution_key(context, pipeline, request)
-    if pipeline.engine != "local":
+    if not pipeline.is_local:
         return remote_run(context, observe, pipeline, run_type=request.run_type, execution_key=key)
     return observe.runner.run(
         pipeline.id,

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor
 from observe_dagster.config.project import DeclaredMonitor, Project
@@ -13,9 +12,11 @@ from observe_dagster.lineage import source_tables
 from observe_dagster.orchestration.checks.datafold.resource import run_at_datafold
 from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.specs import check_keys
+from observe_dagster.orchestration.instance.dagster_private import UnresolvedAssetJobDefinition
 from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import MONITORS_JOB, safe_group, scoped
+from observe_dagster.orchestration.translator.pools import pool_of
 from observe_dagster.orchestration.translator.specs import TableKeys, source_spec
 from observe_dagster.records import CheckResult, TableName
 
@@ -51,7 +52,7 @@ def run(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.AssetKey)
     from observe_dagster.monitoring.monitors.run import run_monitor
 
     now = observe.clock()
-    if declared.monitor.engine == "local":
+    if declared.monitor.is_local:
         outcome = run_monitor(observe.project, declared, now=now, history=_memory(observe, declared, asset))
     else:
         outcome = run_at_datafold(declared)
@@ -85,6 +86,11 @@ def monitored_asset(declared: DeclaredMonitor, project: Project, keys: TableKeys
     return keys.key(connection, tables[0]) if tables else dg.AssetKey([connection_id, declared.slug])
 
 
+def monitor_check_key(declared: DeclaredMonitor, project: Project, keys: TableKeys) -> dg.AssetCheckKey:
+    """The key of a monitor's check."""
+    return dg.AssetCheckKey(monitored_asset(declared, project, keys), declared.check_name)
+
+
 def monitored_specs(project: Project, keys: TableKeys, *, known: set[dg.AssetKey]) -> Iterator[dg.AssetSpec]:
     """External assets for what monitors watch and nothing else describes, each once."""
     described = set(known)
@@ -106,15 +112,12 @@ def monitor_schedules(project: Project, keys: TableKeys, *, scope: str) -> Itera
     for declared in project.monitors:
         cron = declared.monitor.schedule.cron_schedule
         if cron is not None:
-            key = monitored_asset(declared, project, keys)
-            yield _schedule(declared, dg.AssetCheckKey(key, declared.check_name), cron, scope)
+            yield _schedule(declared, monitor_check_key(declared, project, keys), cron, scope)
 
 
 def monitors_job(project: Project, keys: TableKeys, *, scope: str) -> UnresolvedAssetJobDefinition | None:
     """The job that all monitors share; None when there is no monitor."""
-    checks = [
-        dg.AssetCheckKey(monitored_asset(declared, project, keys), declared.check_name) for declared in project.monitors
-    ]
+    checks = [monitor_check_key(declared, project, keys) for declared in project.monitors]
     if not checks:
         return None
     return dg.define_asset_job(
@@ -125,21 +128,24 @@ def monitors_job(project: Project, keys: TableKeys, *, scope: str) -> Unresolved
     )
 
 
-def check_keys_after_sync(project: Project, keys: TableKeys) -> dict[str, list[dg.AssetCheckKey]]:
-    """By pipeline: the checks of the monitors that run after each of its syncs."""
-    found: dict[str, list[dg.AssetCheckKey]] = {}
+def monitors_after_sync(project: Project) -> dict[str, list[DeclaredMonitor]]:
+    """By pipeline: the monitors that run after each of its syncs."""
+    monitors: dict[str, list[DeclaredMonitor]] = {}
     for declared in project.monitors:
         if declared.monitor.after_sync and declared.monitor.enabled and declared.pipeline_id is not None:
-            check = dg.AssetCheckKey(monitored_asset(declared, project, keys), declared.check_name)
-            found.setdefault(declared.pipeline_id, []).append(check)
-    return found
+            monitors.setdefault(declared.pipeline_id, []).append(declared)
+    return monitors
 
 
 def check_keys_of_syncs(project: Project, keys: TableKeys) -> dict[str, list[dg.AssetCheckKey]]:
     """By pipeline: all that runs with its syncs, which are its own checks and the monitors that run after them."""
-    after = check_keys_after_sync(project, keys)
+    after = monitors_after_sync(project)
     return {
-        pipeline.id: [*check_keys(pipeline, project), *after.get(pipeline.id, ())] for pipeline in project.pipelines
+        pipeline.id: [
+            *check_keys(pipeline, project),
+            *(monitor_check_key(declared, project, keys) for declared in after.get(pipeline.id, ())),
+        ]
+        for pipeline in project.pipelines
     }
 
 
@@ -183,25 +189,25 @@ def _query(monitor: Monitor) -> tuple[str, str]:
 
 
 def _pool(declared: DeclaredMonitor, project: Project) -> str | None:
-    """A DuckDB file admits no reader beside a writer of another process, so runs on one file take turns."""
+    """The pool of a monitor that reads where one writer keeps readers out."""
     monitor = declared.monitor
-    if monitor.engine != "local":
+    if not monitor.is_local:
         return None
     used = (
         (monitor.datadiff.dataset_b.connection_id, monitor.datadiff.dataset_a.connection_id)
         if isinstance(monitor, DiffMonitor)
         else (monitor.connection_id or "",)
     )
-    return next((name for name in used if project.connection(name).service_provider == "duckdb"), None)
+    return pool_of(project, used)
 
 
 def _describe(declared: DeclaredMonitor) -> str:
     monitor = declared.monitor
-    said = monitor.description or f"{monitor.type.capitalize()} monitor {monitor.name or declared.slug}."
+    description = monitor.description or f"{monitor.type.capitalize()} monitor {monitor.name or declared.slug}."
     when = ["after each sync"] if monitor.after_sync else []
     cron = monitor.schedule.cron_schedule
     when += [f"at `{cron}` UTC"] if cron else []
-    return f"{said} Runs {' and '.join(when) or 'by hand'}." + (
+    return f"{description} Runs {' and '.join(when) or 'by hand'}." + (
         " A failure stops what is downstream." if monitor.blocking else ""
     )
 

@@ -1,4 +1,4 @@
-"""The picture of an anomaly check: the metric's history, the band it was judged by, and the judged run."""
+"""The plot of an anomaly check: the metric's history, the expected band, and the judged run."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ PICTURE_KEY = "observe/picture"
 
 
 def pictures(observe: ObserveResource, results: Iterable[CheckResult]) -> dict[CheckResult, dict[str, Any]]:
-    """For each anomaly verdict the metadata that shows its picture; one query for all of them."""
+    """The metadata that shows the plot of each anomaly result; one query for all of them."""
     from observe_dagster.monitoring.anomalies import draw
 
     drawn = draw(observe.project, observe.ledger, list(results), now=observe.clock())

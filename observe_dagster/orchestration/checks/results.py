@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from observe_dagster.config.models.check_kinds import check_kind
 from observe_dagster.orchestration.checks.samples import SAMPLE_KEYS, sampled_rows
 from observe_dagster.orchestration.translator.keys import KIND_KEY, PIPELINE_KEY, STATUS_KEY
 from observe_dagster.records import CheckResult, Outcome, Status
@@ -12,7 +13,6 @@ from observe_dagster.records import CheckResult, Outcome, Status
 ROWS_KEY = "observe/rows"
 
 _PASSED = (Status.PASS, Status.LEARNING, Status.SKIPPED)
-_UNITS = {"freshness": "_seconds", "timeliness": "_seconds"}
 
 
 def check_result(
@@ -22,7 +22,7 @@ def check_result(
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.AssetCheckResult:
     """What a step yields."""
-    return dg.AssetCheckResult(**_told(result, severity, metadata))
+    return dg.AssetCheckResult(**_fields(result, severity, metadata))
 
 
 def check_evaluation(
@@ -32,33 +32,30 @@ def check_evaluation(
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.AssetCheckEvaluation:
     """What is reported outside of a run."""
-    return dg.AssetCheckEvaluation(**_told(result, severity, metadata))
+    return dg.AssetCheckEvaluation(**_fields(result, severity, metadata))
 
 
-def _told(result: CheckResult, severity: dg.AssetCheckSeverity, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+def _fields(result: CheckResult, severity: dg.AssetCheckSeverity, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    # A warning, or a check that could not be judged, blocks nothing downstream.
+    blocks_nothing = result.outcome.status in (Status.WARN, Status.ERROR)
     return {
         "asset_key": dg.AssetKey(result.asset),
         "check_name": result.check_name,
         "passed": passed(result.outcome),
-        "severity": severity_of(result.outcome, severity),
+        "severity": dg.AssetCheckSeverity.WARN if blocks_nothing else severity,
         "description": result.outcome.reason,
         "metadata": {**result_metadata(result), **(metadata or {})},
     }
 
 
 def passed(outcome: Outcome) -> bool:
-    """Whether Dagster shows a pass: also where nothing was judged, and the sentence says why."""
+    """Whether Dagster shows a pass: also where nothing was judged, for the reason in the description."""
     return outcome.status in _PASSED
 
 
-def severity_of(outcome: Outcome, declared: dg.AssetCheckSeverity) -> dg.AssetCheckSeverity:
-    """A warning, or a check that could not be judged, refuses no data."""
-    return dg.AssetCheckSeverity.WARN if outcome.status in (Status.WARN, Status.ERROR) else declared
-
-
 def result_metadata(result: CheckResult) -> dict[str, Any]:
-    """The verdict's numbers under their own keys, and everything it rests on as JSON."""
-    outcome, unit = result.outcome, _UNITS.get(result.kind, "")
+    """The result's numbers under their own keys, and its evidence as JSON."""
+    outcome, unit = result.outcome, "_seconds" if check_kind(result.kind).in_seconds else ""
     metadata: dict[str, Any] = {STATUS_KEY: outcome.status.value, KIND_KEY: result.kind}
     if result.pipeline_id is not None:
         metadata[PIPELINE_KEY] = result.pipeline_id
@@ -74,12 +71,12 @@ def result_metadata(result: CheckResult) -> dict[str, Any]:
     rows = sampled_rows(result)
     if rows is not None:
         metadata[ROWS_KEY] = rows
-    evidence = {name: said for name, said in outcome.evidence.items() if name not in SAMPLE_KEYS}
+    evidence = {name: value for name, value in outcome.evidence.items() if name not in SAMPLE_KEYS}
     if evidence:
         metadata["observe/evidence"] = dg.MetadataValue.json(evidence)
     return metadata
 
 
 def _rounded(number: float) -> float:
-    """A number as people read it; the ledger keeps all of its digits."""
+    """Round a number for display; the ledger keeps all of its digits."""
     return round(float(number), 2) if abs(number) >= 1 else float(f"{number:.3g}")

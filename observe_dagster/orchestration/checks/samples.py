@@ -1,4 +1,4 @@
-"""The rows that a verdict shows, as a table for the UI: those that differ, or those that fail a test."""
+"""The sampled rows of a check result, as a table for the UI: those that differ, or those that fail a test."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import dagster as dg
 from observe_dagster.records import CheckResult, Status
 
 SAMPLE_KEYS = ("sample", "samples")
-"""What the evidence calls the rows of a diff, and those of tests."""
+"""The keys of a diff's rows and of failing rows in a result's evidence."""
 
 _Row = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def sampled_rows(result: CheckResult) -> dg.TableMetadataValue | None:
     if not rows:
         return None
     return dg.TableMetadataValue(
-        records=[dg.TableRecord({name: _cell(row, name) for name in names}) for row in rows],
+        records=[dg.TableRecord({name: _cell(row.get(name, "")) for name in names}) for row in rows],
         schema=dg.TableSchema(columns=[dg.TableColumn(name=name, type="text") for name in names]),
     )
 
@@ -46,6 +46,5 @@ def _failing(samples: Sequence[_Row]) -> list[_Row]:
     ]
 
 
-def _cell(row: _Row, name: str) -> str:
-    value = row.get(name, "")
+def _cell(value: Any) -> str:
     return "NULL" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)

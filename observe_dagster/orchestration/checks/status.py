@@ -1,4 +1,4 @@
-"""The sensor that keeps verdicts true between runs, and launches none: late tables, overdue runs, unjudged runs."""
+"""Evaluates checks between runs, without launching any: freshness, timeliness, and runs that were not judged yet."""
 
 import time
 from collections import Counter
@@ -32,21 +32,24 @@ def judge_and_report(
     deadline: float,
     loaded: Collection[tuple[str, ...]] = (),
 ) -> str:
-    """Judge, report what is news and keep all of it; says in a sentence what was done.
+    """Judge, report what changed and record all results; returns a summary in a sentence.
 
     Only checks that are `known` to Dagster are reported. Those of assets that were `loaded` without their checks, and
-    those that a failed run never came to, are reported once more, for Dagster shows them as not evaluated. What the
-    time does not allow waits for the next call.
+    those that a failed run did not evaluate, are reported again, for Dagster shows them as not evaluated. What is left
+    at `deadline` is reported by the next call.
     """
+    from observe_dagster.monitoring.timing import changed_or_stale
+
     results = _judged(observe, pipeline_ids)
-    news = [result for result in _due(observe, results) if (result.asset, result.check_name) in known]
-    unseen = planned_but_unevaluated(instance, known) | {check for check in known if check[0] in loaded}
-    unseen -= {(result.asset, result.check_name) for result in news}
-    due = [*news, *_results_to_report_again(observe, pipeline_ids, results, unseen)]
-    told = {id(result) for result in due}
-    observe.ledger.checks.record_results([result for result in results if id(result) not in told])
+    due = changed_or_stale(results, observe.ledger.checks.statuses(), now=observe.clock())
+    due = [result for result in due if (result.asset, result.check_name) in known]
+    unevaluated = planned_but_unevaluated(instance, known) | {check for check in known if check[0] in loaded}
+    unevaluated -= {(result.asset, result.check_name) for result in due}
+    due += _results_to_report_again(observe, pipeline_ids, results, unevaluated)
+    to_report = {id(result) for result in due}
+    observe.ledger.checks.record_results([result for result in results if id(result) not in to_report])
     reported = _report(instance, observe, due, deadline=deadline)
-    return _sentence(results, reported=reported, waiting=len(due) - reported)
+    return _summary(results, reported=reported, pending=len(due) - reported)
 
 
 def _judged(observe: ObserveResource, pipeline_ids: Sequence[str]) -> list[CheckResult]:
@@ -54,25 +57,19 @@ def _judged(observe: ObserveResource, pipeline_ids: Sequence[str]) -> list[Check
     from observe_dagster.monitoring.timing import judge_timing
 
     now = observe.clock()
-    standing = judge_timing(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)
-    return [*standing, *judge_executions(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)]
-
-
-def _due(observe: ObserveResource, results: Sequence[CheckResult]) -> list[CheckResult]:
-    from observe_dagster.monitoring.timing import changed_or_stale
-
-    return changed_or_stale(results, observe.ledger.checks.statuses(), now=observe.clock())
+    timing = judge_timing(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)
+    return [*timing, *judge_executions(observe.project, observe.ledger, now=now, pipeline_ids=pipeline_ids)]
 
 
 def _results_to_report_again(
     observe: ObserveResource, pipeline_ids: Sequence[str], results: Sequence[CheckResult], checks: Collection[Check]
 ) -> list[CheckResult]:
-    """How some checks stand, whether it is news or not."""
+    """The current results of some checks, whether they changed or not."""
     if not checks:
         return []
     judged = [*_of_latest_runs(observe, pipeline_ids, checks), *results]
-    standing = {(result.asset, result.check_name): result for result in judged}
-    return [standing[check] for check in sorted(standing) if check in checks]
+    current = {(result.asset, result.check_name): result for result in judged}
+    return [current[check] for check in sorted(current) if check in checks]
 
 
 def _of_latest_runs(
@@ -89,21 +86,21 @@ def _of_latest_runs(
 def _report(
     instance: dg.DagsterInstance, observe: ObserveResource, due: Sequence[CheckResult], *, deadline: float
 ) -> int:
-    """Report verdicts and then keep them, some at once; what the time does not allow waits for the next tick."""
+    """Report results and then record them, in batches, until `deadline`; returns how many."""
     reported = 0
     while reported < len(due) and time.monotonic() < deadline:
         batch = due[reported : reported + _REPORTED_AT_ONCE]
-        drawn = pictures(observe, batch)
+        plots = pictures(observe, batch)
         for result in batch:
-            instance.report_runless_asset_event(check_evaluation(result, metadata=drawn.get(result)))
+            instance.report_runless_asset_event(check_evaluation(result, metadata=plots.get(result)))
         observe.ledger.checks.record_results(batch)
         reported += len(batch)
     return reported
 
 
-def _sentence(results: Collection[CheckResult], *, reported: int, waiting: int) -> str:
+def _summary(results: Collection[CheckResult], *, reported: int, pending: int) -> str:
     counts = Counter(result.outcome.status for result in results)
-    told = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items() if counts[status])
-    more = f", {waiting} left for the next tick" if waiting else ""
-    checks = "1 verdict" if len(results) == 1 else f"{len(results)} verdicts"
-    return f"{checks} ({told or 'none'}); {reported} reported{more}."
+    statuses = ", ".join(f"{counts[status]} {word}" for status, word in _WORDS.items() if counts[status])
+    more = f", {pending} left for the next tick" if pending else ""
+    noun = "result" if len(results) == 1 else "results"
+    return f"{len(results)} {noun} ({statuses or 'none'}); {reported} reported{more}."

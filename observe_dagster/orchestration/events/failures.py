@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 
-_INTERRUPTIONS = (KeyboardInterrupt.__name__, DagsterExecutionInterruptedError.__name__)
+_INTERRUPTIONS = (KeyboardInterrupt.__name__, dg.DagsterExecutionInterruptedError.__name__)
 
 
 def failure_messages(events: Iterable[dg.DagsterEvent]) -> Iterator[str]:
@@ -33,6 +32,6 @@ def failure_reason(events: Iterable[dg.DagsterEvent]) -> str | None:
 
 
 def was_interrupted(events: Iterable[dg.DagsterEvent]) -> bool:
-    """Whether a step failed because this process was told to stop."""
+    """Whether a step failed because this process was interrupted."""
     failures = (event.step_failure_data.error for event in events if event.is_step_failure)
     return any(error is not None and error.cls_name in _INTERRUPTIONS for error in failures)

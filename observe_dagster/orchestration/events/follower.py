@@ -3,7 +3,7 @@
 Ids are given out before events are committed, so a higher id may be seen before a lower one. Two things keep such an
 event from being lost: nothing younger than the settle time is read, and what was read in the last minute is read
 again by the next follower, by then known by its id. The cursor is small JSON and holds, for each type, up to where
-everything was handed over and which events after that were.
+everything was acknowledged and which events after that were.
 """
 
 import json
@@ -24,11 +24,11 @@ MOST_REMEMBERED = 500
 _READ_AHEAD = 500
 
 _Read = Callable[[int, int], Sequence[dg.EventLogRecord]]
-"""Gives so many events at most after an id."""
+"""Gives the events after an id, at most so many."""
 
 
 class _Stream:
-    """One type of events: all up to `floor` were handed over, and `seen` beyond it; some more are read ahead."""
+    """One type of events: all up to `floor` were acknowledged, and `seen` beyond it; some more are read ahead."""
 
     def __init__(self, read: _Read, floor: int, seen: Sequence[int] = (), *, overlap: float) -> None:
         self.floor, self.seen = floor, set(seen)
@@ -40,11 +40,11 @@ class _Stream:
         return [self.floor, sorted(self.seen)]
 
     def poll_again(self) -> None:
-        """Ask the log once more, even where it had no more to give."""
+        """Read the log again, even if it had no more events before."""
         self._dry = False
 
     def next(self) -> dg.EventLogRecord | None:
-        """The first event that was not handed over; None when the log has no more of them."""
+        """The first event that was not acknowledged; None when the log has no more of them."""
         while not self._ahead and not self._dry:
             limit, self._read_at = _READ_AHEAD + len(self.seen), time()
             records = self._read(self._read_to, limit)
@@ -54,7 +54,7 @@ class _Stream:
         return self._ahead[0] if self._ahead else None
 
     def ack(self) -> None:
-        """Pass the first event; it is forgotten when it was old already as it was read."""
+        """Acknowledge the first event; its id is not remembered when it was old already as it was read."""
         record = self._ahead.popleft()
         self.seen.add(record.storage_id)
         if record.timestamp < self._read_at - self._overlap:
@@ -70,7 +70,7 @@ class _Stream:
 class EventFollower:
     """Reads the events after a cursor, the oldest first. `cursor` passes an event when the next one is asked for.
 
-    Keep the cursor only when what was taken has been dealt with: after an exception the one before is still right.
+    Keep the cursor only when what was taken has been processed: after an exception the one before is still right.
 
     Example:
         >>> follower = EventFollower(context.instance, [dg.DagsterEventType.ASSET_MATERIALIZATION], context.cursor)
@@ -92,9 +92,9 @@ class EventFollower:
         kept: dict[str, list[Any]] = json.loads(cursor) if cursor else {}
         self._streams: dict[str, _Stream] = {}
         for each in types:
-            place = kept.get(each.value) or [self._newest(each)]
-            read = partial(self._after, each)
-            self._streams[each.value] = _Stream(read, *place, overlap=overlap.total_seconds())
+            position = kept.get(each.value) or [self._newest(each)]
+            read = partial(self._records, each)
+            self._streams[each.value] = _Stream(read, *position, overlap=overlap.total_seconds())
 
     @property
     def cursor(self) -> str:
@@ -103,35 +103,32 @@ class EventFollower:
 
     def take(self, *, limit: int, seconds: float = float("inf")) -> Iterator[dg.EventLogRecord]:
         """Give up to `limit` events; asks for no further one once `seconds` are over."""
-        until, given = monotonic() + seconds, 0
+        until, count = monotonic() + seconds, 0
         for stream in self._streams.values():
             stream.poll_again()
-        while given < limit and monotonic() <= until:
-            waiting = [(record, stream) for stream in self._streams.values() if (record := stream.next()) is not None]
-            if not waiting:
+        while count < limit and monotonic() <= until:
+            pending = [(record, stream) for stream in self._streams.values() if (record := stream.next()) is not None]
+            if not pending:
                 return
-            record, stream = min(waiting, key=lambda each: each[0].storage_id)
+            record, stream = min(pending, key=lambda each: each[0].storage_id)
             if record.timestamp > time() - self._settle:
                 return
             yield record
-            given += 1
+            count += 1
             stream.ack()
 
-    def _after(self, kind: dg.DagsterEventType, floor: int, limit: int) -> Sequence[dg.EventLogRecord]:
-        return self._records(kind, after=floor, limit=limit, ascending=True)
-
     def _newest(self, kind: dg.DagsterEventType) -> int:
-        newest = self._records(kind, after=None, limit=1, ascending=False)
+        newest = self._records(kind, None, 1, ascending=False)
         return newest[0].storage_id if newest else 0
 
     def _records(
-        self, kind: dg.DagsterEventType, *, after: int | None, limit: int, ascending: bool
+        self, kind: dg.DagsterEventType, after: int | None, limit: int, *, ascending: bool = True
     ) -> Sequence[dg.EventLogRecord]:
-        from dagster._core.storage.event_log import SqlEventLogStorage  # with it comes all of SQLAlchemy
+        from observe_dagster.orchestration.instance.dagster_private import SqlEventLogStorage
 
         # SQLite keeps each run's events in a file of its own and refuses ids as cursors for some types; the method of
         # the base class reads the shared file, where events of assets, checks and run statuses are all mirrored.
-        storage, wanted = self._storage, dg.EventRecordsFilter(event_type=kind, after_cursor=after)
+        storage, filters = self._storage, dg.EventRecordsFilter(event_type=kind, after_cursor=after)
         if isinstance(storage, SqlEventLogStorage):
-            return SqlEventLogStorage.get_event_records(storage, wanted, limit=limit, ascending=ascending)
-        return storage.get_event_records(wanted, limit=limit, ascending=ascending)
+            return SqlEventLogStorage.get_event_records(storage, filters, limit=limit, ascending=ascending)
+        return storage.get_event_records(filters, limit=limit, ascending=ascending)

@@ -1,4 +1,4 @@
-"""What Dagster's events and ticks say about assets, jobs, sensors and schedules, as verdicts for alerts."""
+"""Dagster's events and ticks as health events of assets, jobs, sensors and schedules, for alerts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,14 +6,19 @@ from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
-from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
 
 from observe_dagster.alerts.events import AUTOMATION, FAULT, RUN, HealthEvent
 from observe_dagster.config import redact, secrets_of
 from observe_dagster.config.models.alerts import secrets_of_channel
 from observe_dagster.config.project import Project
 from observe_dagster.ledger import Alert, FaultedResource
+from observe_dagster.orchestration.instance.dagster_private import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorTick,
+    InstigatorType,
+    TickStatus,
+)
 from observe_dagster.orchestration.translator.keys import (
     KIND_KEY,
     PIPELINE_KEY,
@@ -40,11 +45,11 @@ _OF_A_RUN = {
 _WILL_RETRY = "dagster/will_retry"
 _NUMBERS = {"value": "value", "expected": "expected", "lower": "lower_bound", "upper": "upper_bound"}
 _SWITCHED_ON = {InstigatorStatus.RUNNING, InstigatorStatus.DECLARED_IN_CODE}
-_RUN_IS_HEARD_WITHIN = timedelta(minutes=2)
+_RUN_EVENT_WITHIN = timedelta(minutes=2)
 
 
 class HealthEventReader:
-    """Turns events and ticks into verdicts, with what is known of the assets they are about."""
+    """Turns events and ticks into health events, with the owners, tags and pages of their assets."""
 
     def __init__(
         self, instance: dg.DagsterInstance, project: Project, repository: dg.RepositoryDefinition | None
@@ -57,14 +62,14 @@ class HealthEventReader:
         self._secrets = tuple(secrets)
 
     def verdicts(self, record: dg.EventLogRecord) -> Iterator[HealthEvent]:
-        """What one event says."""
+        """The health events of one record of the event log."""
         entry, at = record.event_log_entry, datetime.fromtimestamp(record.timestamp, UTC)
         evaluation, materialization = entry.asset_check_evaluation, entry.asset_materialization
         kind = entry.get_dagster_event().event_type
         if evaluation is not None:
             yield self._evaluated(evaluation, at, entry.run_id)
         elif materialization is not None:
-            yield self._about(materialization.asset_key, RUN, RUN, Status.PASS, at=at, every=True)
+            yield self._about(materialization.asset_key, RUN, RUN, Status.PASS, at=at, notify_each=True)
         elif kind is dg.DagsterEventType.RUN_SUCCESS:
             yield HealthEvent(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.PASS, at=at)
         elif kind is dg.DagsterEventType.RUN_FAILURE:
@@ -73,20 +78,20 @@ class HealthEventReader:
     def faults(
         self, faults: Iterable[FaultedResource], alerts: Iterable[Alert], *, now: datetime
     ) -> Iterator[HealthEvent]:
-        """What the ledger says is faulted, except where the run that failed with it is what people are told about."""
+        """The resources that the ledger has as faulted, except those whose failed run is alerted about."""
         keys = {pipeline.id: key for key, pipeline in self._pipelines.items()}
-        told = {alert.key for alert in alerts}
+        open_alerts = {alert.key for alert in alerts}
         for fault in faults:
             key = keys.get(fault.id) if fault.kind == "pipeline" else None
             subject = f"{fault.kind}:{fault.id}"
             by_run = fault.failed_by_run_at is not None and (
-                now - fault.failed_by_run_at < _RUN_IS_HEARD_WITHIN
-                or (key is not None and (key.to_user_string(), RUN) in told)
+                now - fault.failed_by_run_at < _RUN_EVENT_WITHIN
+                or (key is not None and (key.to_user_string(), RUN) in open_alerts)
             )
-            if by_run and (subject, FAULT) not in told:
+            if by_run and (subject, FAULT) not in open_alerts:
                 continue
-            place: dict[str, Any] = {} if key is None else self._place(key)
-            reason = self._hide(_line(" ".join(fault.errors)))
+            place: dict[str, Any] = {} if key is None else self._asset_details(key)
+            reason = self._redacted(_line(" ".join(fault.errors)))
             yield HealthEvent(
                 subject=subject, check=FAULT, kind=FAULT, status=Status.FAIL, at=now, reason=reason, **place
             )
@@ -113,23 +118,23 @@ class HealthEventReader:
         ]
 
     def _evaluated(self, evaluation: dg.AssetCheckEvaluation, at: datetime, run_id: str) -> HealthEvent:
-        said = {name: value.value for name, value in evaluation.metadata.items()}
-        status = said.get(STATUS_KEY)
+        metadata = {name: value.value for name, value in evaluation.metadata.items()}
+        status = metadata.get(STATUS_KEY)
         if status not in list(Status):
             failed = Status.WARN if evaluation.severity is dg.AssetCheckSeverity.WARN else Status.FAIL
             status = Status.PASS if evaluation.passed else failed
         return self._about(
             evaluation.asset_key,
             evaluation.check_name,
-            str(said.get(KIND_KEY, "check")),
+            str(metadata.get(KIND_KEY, "check")),
             Status(status),
             at=at,
-            reason=self._hide(evaluation.description or ""),
+            reason=self._redacted(evaluation.description or ""),
             severity="warn" if evaluation.severity is dg.AssetCheckSeverity.WARN else "error",
-            pipeline_id=said.get(PIPELINE_KEY),
+            pipeline_id=metadata.get(PIPELINE_KEY),
             run_id=run_id or None,
             page=f"{_asset_page(evaluation.asset_key)}?view=checks&checkDetail={quote(evaluation.check_name)}",
-            **{name: _number(said, key) for name, key in _NUMBERS.items()},
+            **{name: _number(metadata, key) for name, key in _NUMBERS.items()},
         )
 
     def _failed(self, entry: dg.EventLogEntry, at: datetime) -> Iterator[HealthEvent]:
@@ -137,21 +142,23 @@ class HealthEventReader:
         tags = run.tags if run is not None else {}
         if tags.get(_WILL_RETRY) == "true":
             return
-        assets, checks = self._unmade(entry.run_id, run)
-        reason = self._hide(_first_line(entry))
-        known: dict[str, Any] = {"at": at, "reason": reason, "run_id": entry.run_id, "every": True}
+        assets, checks = self._not_materialized(entry.run_id, run)
+        reason = self._redacted(_first_line(entry))
+        facts: dict[str, Any] = {"at": at, "reason": reason, "run_id": entry.run_id, "notify_each": True}
         pipeline_id = tags.get(PIPELINE_TAG) if len(assets) == 1 else None
         for key in assets:
-            yield self._about(key, RUN, RUN, Status.FAIL, pipeline_id=pipeline_id, **known)
+            yield self._about(key, RUN, RUN, Status.FAIL, pipeline_id=pipeline_id, **facts)
         for check in checks:
             page = f"{_asset_page(check.asset_key)}?view=checks&checkDetail={quote(check.name)}"
             yield self._about(
-                check.asset_key, check.name, "check", Status.ERROR, page=page, **{**known, "every": False}
+                check.asset_key, check.name, "check", Status.ERROR, page=page, **{**facts, "notify_each": False}
             )
         if not assets and not checks:
-            yield HealthEvent(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.FAIL, **known)
+            yield HealthEvent(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.FAIL, **facts)
 
-    def _unmade(self, run_id: str, run: dg.DagsterRun | None) -> tuple[list[dg.AssetKey], list[dg.AssetCheckKey]]:
+    def _not_materialized(
+        self, run_id: str, run: dg.DagsterRun | None
+    ) -> tuple[list[dg.AssetKey], list[dg.AssetCheckKey]]:
         """The assets that the failing steps should have made; the checks of steps that make no asset.
 
         A run that ended outside of its steps failed for everything that it had not made.
@@ -172,8 +179,8 @@ class HealthEventReader:
                 made.add(event.asset_key)
             elif event.asset_key is not None:
                 assets[event.asset_key] = event.step_key
-        guilty = {key: step for key, step in assets.items() if not failed or step in failed}
-        unmade = [key for key in guilty if key not in made] or list(guilty)
+        affected = [key for key, step in assets.items() if not failed or step in failed]
+        unmade = [key for key in affected if key not in made] or affected
         steps = set(assets.values())
         broken = [key for key, step in checks.items() if step in failed and step not in steps and key not in made]
         return unmade, broken
@@ -191,16 +198,16 @@ class HealthEventReader:
             kind=AUTOMATION,
             status=Status.FAIL,
             at=datetime.fromtimestamp(tick.end_timestamp or tick.timestamp, UTC),
-            reason=self._hide(_said(error) if error is not None else "The tick failed."),
+            reason=self._redacted(_error_line(error) if error is not None else "The tick failed."),
             page=f"/locations/{place}/{kind}s/{quote(name)}",
         )
 
     def _about(self, key: dg.AssetKey, check: str, kind: str, status: Status, **facts: Any) -> HealthEvent:
-        place = self._place(key)
-        given = {name: value for name, value in facts.items() if value is not None}
-        return HealthEvent(subject=key.to_user_string(), check=check, kind=kind, status=status, **{**place, **given})
+        place = self._asset_details(key)
+        facts = place | {name: value for name, value in facts.items() if value is not None}
+        return HealthEvent(subject=key.to_user_string(), check=check, kind=kind, status=status, **facts)
 
-    def _place(self, key: dg.AssetKey) -> dict[str, Any]:
+    def _asset_details(self, key: dg.AssetKey) -> dict[str, Any]:
         place: dict[str, Any] = {"asset": tuple(key.path), "page": _asset_page(key)}
         pipeline = self._pipelines.get(key)
         if pipeline is not None:
@@ -211,7 +218,7 @@ class HealthEventReader:
             place |= {"owners": tuple(node.owners), "tags": dict(node.tags), "group": node.group_name}
         return place
 
-    def _hide(self, text: str) -> str:
+    def _redacted(self, text: str) -> str:
         return redact(text, self._secrets)
 
 
@@ -223,9 +230,9 @@ def _job(name: str | None) -> str:
     return f"job:{name or 'unknown'}"
 
 
-def _number(said: Mapping[str, Any], name: str) -> float | None:
+def _number(metadata: Mapping[str, Any], name: str) -> float | None:
     for key in (f"observe/{name}", f"observe/{name}_seconds"):
-        value = said.get(key)
+        value = metadata.get(key)
         if isinstance(value, int | float):
             return float(value)
     return None
@@ -234,11 +241,11 @@ def _number(said: Mapping[str, Any], name: str) -> float | None:
 def _first_line(entry: dg.EventLogEntry) -> str:
     event = entry.get_dagster_event()
     error = event.job_failure_data.error
-    return _said(error) if error is not None else _line(event.message or "The run failed.")
+    return _error_line(error) if error is not None else _line(event.message or "The run failed.")
 
 
-def _said(error: Any) -> str:
-    """The first line of what was raised first, with the error's own name and not its module's."""
+def _error_line(error: Any) -> str:
+    """The first line of the innermost cause, with the error's own name and not its module's."""
     while error.cause is not None:
         error = error.cause
     line = _line(error.message)
@@ -247,8 +254,4 @@ def _said(error: Any) -> str:
 
 
 def _line(text: str) -> str:
-    return next(iter(_lines(text)), "")
-
-
-def _lines(text: str) -> Iterable[str]:
-    return (line.strip() for line in text.splitlines() if line.strip())
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")

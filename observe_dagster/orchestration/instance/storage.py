@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagster import Field
-from dagster._core.storage.base_storage import DagsterStorage
-from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from observe_dagster.errors import SettingsError
+from observe_dagster.orchestration.instance.dagster_private import (
+    ConfigurableClass,
+    ConfigurableClassData,
+    DagsterStorage,
+)
 from observe_dagster.settings import Settings
 
 

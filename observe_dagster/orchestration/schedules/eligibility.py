@@ -1,4 +1,4 @@
-"""Why nothing may start a pipeline now, in a full sentence; decided from what is declared and recorded."""
+"""Whether a scheduled run of a pipeline may start now, decided from its declaration and its recorded state."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from observe_dagster.config.models.pipeline import Pipeline
 
 
 class RecordedPipeline(Protocol):
-    """What the ledger knows of a pipeline, as far as it matters here."""
+    """The recorded state of a pipeline that blocks scheduled runs."""
 
     @property
     def paused_by_user(self) -> bool:
@@ -25,7 +25,7 @@ class RecordedPipeline(Protocol):
 
 
 def blocked_by_config(pipeline: Pipeline) -> str | None:
-    """The reason that lies in what is declared: a state that is not active."""
+    """The reason why its declaration blocks it, in a sentence: a state that is not active; None when nothing does."""
     if pipeline.state == "paused":
         return f"Pipeline {pipeline.id} is paused in its declaration; set state: active to run it."
     if pipeline.state == "new":
@@ -34,7 +34,7 @@ def blocked_by_config(pipeline: Pipeline) -> str | None:
 
 
 def blocked_by_state(pipeline: Pipeline, recorded: RecordedPipeline) -> str | None:
-    """The reason that lies in what happened: paused by hand, faulted, or running."""
+    """The reason why its state blocks it, in a sentence: paused by hand, faulted or running; None when nothing does."""
     if recorded.paused_by_user:
         return f"Pipeline {pipeline.id} was paused by hand; `observe resume {pipeline.id}` lets it run again."
     if recorded.status == "faulted":

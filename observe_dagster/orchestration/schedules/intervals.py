@@ -85,7 +85,9 @@ def _tick(
         now = max(observe.clock(), context.scheduled_execution_time.astimezone(UTC))
         recorded = observe.ledger.declared.pipeline(pipeline.id)
         reason = blocked_by_config(pipeline) or blocked_by_state(pipeline, recorded)
-        reason = reason or _why_not_queued(context.instance, pipeline)
+        unfinished = unfinished_run(context.instance, pipeline)
+        if reason is None and unfinished is not None:
+            reason = f"Run {unfinished} of pipeline {pipeline.id} has not finished."
         if reason is not None:
             yield dg.SkipReason(reason)
             return
@@ -108,11 +110,6 @@ def _with_checks(request: dg.RunRequest, checks: Sequence[dg.AssetCheckKey]) -> 
     )
 
 
-def _why_not_queued(instance: dg.DagsterInstance, pipeline: Pipeline) -> str | None:
-    run_id = unfinished_run(instance, pipeline)
-    return None if run_id is None else f"Run {run_id} of pipeline {pipeline.id} has not finished."
-
-
 def _request_interval(
     pipeline: Pipeline, schedule: IntervalSchedule, *, watermark: str | None, now: datetime
 ) -> dg.SkipReason | dg.RunRequest:
@@ -122,7 +119,9 @@ def _request_interval(
     except NothingToSyncError as nothing:
         return dg.SkipReason(str(nothing))
     except SyncError:
-        tags = {LOGICAL_DATE_TAG: instant_text(_logical_date(schedule, now))}
+        index = latest_closed(schedule, now)
+        logical_date = schedule.start if index is None else boundary(schedule, index - 1)
+        tags = {LOGICAL_DATE_TAG: instant_text(logical_date)}
     else:
         tags = range_tags(planned)
     return dg.RunRequest(
@@ -130,11 +129,6 @@ def _request_interval(
         asset_selection=[destination_key(pipeline)],
         tags={**run_tags(pipeline), RUN_TYPE_TAG: RunType.SCHEDULED.value, **tags},
     )
-
-
-def _logical_date(schedule: IntervalSchedule, now: datetime) -> datetime:
-    index = latest_closed(schedule, now)
-    return schedule.start if index is None else boundary(schedule, index - 1)
 
 
 def _request_windows(

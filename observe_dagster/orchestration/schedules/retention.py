@@ -1,4 +1,4 @@
-"""The weekly job that deletes from the ledger what is older than people want to keep."""
+"""The weekly job that prunes the ledger: it deletes what is older than OBSERVE_RETENTION_DAYS."""
 
 import dagster as dg
 
@@ -9,15 +9,15 @@ from observe_dagster.orchestration.translator.keys import PRUNE_JOB
 _SUNDAY_AT_THREE = "0 3 * * 0"
 
 
-@dg.op(description="Delete old runs and verdicts; what goes on, is open or waits to be sent stays.")
-def prune_ledger(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
+@dg.op(description="Deletes old runs and check results; unfinished runs, open alerts and pending publications stay.")
+def prune(context: dg.OpExecutionContext, observe: dg.ResourceParam[ObserveResource]) -> None:
     """Prune the ledger by its retention, and log what was deleted."""
     days = observe.settings.retention_days
     counts = observe.ledger.prune(now=observe.clock(), retention_days=days)
-    named = {name.removeprefix("total_").removesuffix("_deleted"): count for name, count in counts.items()}
-    told = ", ".join(f"{count:,} {name}" for name, count in named.items() if count)
-    context.log.info(f"Deleted what is older than {days} days: {told or 'nothing'}.")
-    context.add_output_metadata({f"observe/{name}": count for name, count in named.items()})
+    deleted = {name.removeprefix("total_").removesuffix("_deleted"): count for name, count in counts.items()}
+    summary = ", ".join(f"{count:,} {name}" for name, count in deleted.items() if count)
+    context.log.info(f"Deleted what is older than {days} days: {summary or 'nothing'}.")
+    context.add_output_metadata({f"observe/{name}": count for name, count in deleted.items()})
 
 
 @dg.job(
@@ -27,7 +27,7 @@ def prune_ledger(context: dg.OpExecutionContext, observe: dg.ResourceParam[Obser
 )
 def prune_job() -> None:
     """Prune the ledger; a code location has this once, however many builds it is made of."""
-    prune_ledger()
+    prune()
 
 
 prune_schedule = dg.ScheduleDefinition(

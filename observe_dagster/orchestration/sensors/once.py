@@ -13,7 +13,7 @@ from observe_dagster.orchestration.schedules.eligibility import blocked_by_confi
 from observe_dagster.orchestration.schedules.intervals import unfinished_run
 from observe_dagster.orchestration.translator.keys import (
     LOGICAL_DATE_TAG,
-    ONCE_SENSOR,
+    RUN_ONCE_SENSOR,
     RUN_TYPE_TAG,
     destination_key,
     instant_text,
@@ -37,19 +37,19 @@ def run_once_sensor(
         return None
 
     @dg.sensor(
-        name=scoped(ONCE_SENSOR, scope),
+        name=scoped(RUN_ONCE_SENSOR, scope),
         job_name=job_name,
         minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Starts each pipeline whose schedule is once: {', '.join(each.id for each in pipelines)}.",
     )
-    def start_once(
+    def run_once_pipelines(
         context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]
     ) -> dg.SkipReason | list[dg.RunRequest]:
         requests = list(_due_once(context.instance, observe, pipelines, checks))
         return requests or dg.SkipReason("Every pipeline that runs once has run, or cannot run now.")
 
-    return start_once
+    return run_once_pipelines
 
 
 def _due_once(

@@ -28,9 +28,9 @@ def reaper_sensor(*, scope: str) -> dg.SensorDefinition:
         lost, cursor = end_lost_runs(context.instance, context.cursor)
         context.update_cursor(cursor)
         closed = len(observe.runner.reconcile()) + reconcile_remote(observe)
-        told = [f"Closed {_runs(closed, 'abandoned')}."] if closed else []
-        told += [f"Ended {_runs(len(lost), 'lost Dagster')}: {', '.join(lost)}."] if lost else []
-        return dg.SkipReason(" ".join(told) or "No run was abandoned.")
+        sentences = [f"Closed {_runs(closed, 'abandoned')}."] if closed else []
+        sentences += [f"Ended {_runs(len(lost), 'lost Dagster')}: {', '.join(lost)}."] if lost else []
+        return dg.SkipReason(" ".join(sentences) or "No run was abandoned.")
 
     return close_abandoned
 

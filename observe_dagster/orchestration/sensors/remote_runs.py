@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 RUN_KEY = "observe/warehouse_sync_run_id"
 _SECONDS_BETWEEN_TICKS = 60
 _SECONDS_PER_TICK = 20.0
-_LOOKED_AT = 100
+_MOST_MATERIALIZATIONS = 100
 
 
 def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition | None:
-    """Make the sensor that picks up runs that were started at Warehouse Sync itself; None without such pipelines."""
-    pipelines = [pipeline for pipeline in project.pipelines if pipeline.engine == "mparticle"]
+    """Make the sensor that imports runs that were started at Warehouse Sync itself; None without such pipelines."""
+    pipelines = [pipeline for pipeline in project.pipelines if not pipeline.is_local]
     if not pipelines:
         return None
 
@@ -35,7 +35,7 @@ def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition |
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Records runs that were started at Warehouse Sync itself (MPARTICLE_WORKSPACE_ID).",
     )
-    def pick_up(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+    def import_runs(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
         from observe_dagster.integrations.warehouse_sync import WarehouseSyncSettings
 
         access = WarehouseSyncSettings.from_environment()
@@ -43,13 +43,13 @@ def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition |
             return dg.SkipReason("Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set.")
         return dg.SkipReason(_import_runs(context, observe, access, pipelines))
 
-    return pick_up
+    return import_runs
 
 
 def _after(last: str | None, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
-    """The pipelines, beginning with the one after that which was looked at last."""
-    place = next((at for at, pipeline in enumerate(pipelines, start=1) if pipeline.id == last), 0)
-    return [*pipelines[place:], *pipelines[:place]]
+    """The pipelines, beginning with the one after the last that was polled."""
+    cursor = next((at for at, pipeline in enumerate(pipelines, start=1) if pipeline.id == last), 0)
+    return [*pipelines[cursor:], *pipelines[:cursor]]
 
 
 def _import_runs(
@@ -60,43 +60,43 @@ def _import_runs(
 ) -> str:
     from observe_dagster.integrations.warehouse_sync import RemoteRunner, WarehouseSync, secrets_sent
 
-    def tell(pipeline: Pipeline, run: "RemoteRun") -> None:
+    def report(pipeline: Pipeline, run: "RemoteRun") -> None:
         report_remote_run(context.instance, pipeline, run)
 
     deadline, count, notices = monotonic() + _SECONDS_PER_TICK, 0, dict[str, None]()
-    place: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"last": None, "seen": {}}
-    seen: dict[str, int] = place["seen"]
-    there = WarehouseSync(access, secrets=secrets_sent(observe.project))
-    runner = RemoteRunner(observe.project, observe.ledger, there, clock=observe.clock)
+    cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"last": None, "seen": {}}
+    seen: dict[str, int] = cursor["seen"]
+    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
+    runner = RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock)
     try:
-        for pipeline in _after(place["last"], pipelines):
+        for pipeline in _after(cursor["last"], pipelines):
             if monotonic() > deadline:
                 break
             try:
-                made, seen[pipeline.id] = runner.import_runs(pipeline, tell, seen=seen.get(pipeline.id, 0))
+                made, seen[pipeline.id] = runner.import_runs(pipeline, report, seen=seen.get(pipeline.id, 0))
                 count += made
             except PublishError as error:
-                unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe apply` creates it."
+                unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe warehouse-sync apply` creates it."
                 notices[unknown if error.status == 404 else str(error)] = None
             context.update_cursor(json.dumps({"last": pipeline.id, "seen": seen}))
     finally:
-        there.close()
+        client.close()
     runs = "1 run that was" if count == 1 else f"{count} runs that were"
-    return " ".join([f"Picked up {runs} started at Warehouse Sync.", *notices])
+    return " ".join([f"Imported {runs} started at Warehouse Sync.", *notices])
 
 
 def report_remote_run(instance: dg.DagsterInstance, pipeline: Pipeline, run: "RemoteRun") -> None:
-    """Report a materialization of a run that was started there, unless that is done."""
+    """Report a materialization of a run that was started at Warehouse Sync, once."""
     if run.id not in _reported_run_ids(instance, destination_key(pipeline)):
         instance.report_runless_asset_event(_materialization(pipeline, run))
 
 
 def _reported_run_ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[int]:
-    """The runs there that the asset's latest materializations are of."""
-    for record in instance.fetch_materializations(key, limit=_LOOKED_AT).records:
-        said = record.asset_materialization.metadata.get(RUN_KEY) if record.asset_materialization else None
-        if isinstance(said, dg.IntMetadataValue) and said.value is not None:
-            yield said.value
+    """The ids of the runs that the asset's latest materializations are about."""
+    for record in instance.fetch_materializations(key, limit=_MOST_MATERIALIZATIONS).records:
+        value = record.asset_materialization.metadata.get(RUN_KEY) if record.asset_materialization else None
+        if isinstance(value, dg.IntMetadataValue) and value.value is not None:
+            yield value.value
 
 
 def _materialization(pipeline: Pipeline, run: "RemoteRun") -> dg.AssetMaterialization:

@@ -15,9 +15,9 @@ from observe_dagster.spans import iso
 SYNC_JOB = "sync"
 MONITORS_JOB = "monitors"
 PRUNE_JOB = "prune_ledger"
-ONCE_SENSOR = "once_pipelines"
+RUN_ONCE_SENSOR = "run_once_pipelines"
 REAPER_SENSOR = "abandoned_runs"
-STANDING_SENSOR = "standing_checks"
+CHECK_STATUS_SENSOR = "check_status"
 REMOTE_RUNS_SENSOR = "warehouse_sync_runs"
 
 PIPELINE_TAG = "observe/pipeline"
@@ -48,7 +48,9 @@ def safe_names(ids: Iterable[str]) -> dict[str, str]:
     plain = {declared_id: re.sub(r"[^A-Za-z0-9_]", "_", declared_id) for declared_id in ids}
     shared = Counter(plain.values())
     return {
-        declared_id: name if declared_id == name or shared[name] == 1 else f"{name}_{_digest(declared_id)}"
+        declared_id: name
+        if declared_id == name or shared[name] == 1
+        else f"{name}_{hashlib.sha256(declared_id.encode()).hexdigest()[:8]}"
         for declared_id, name in plain.items()
     }
 
@@ -99,10 +101,6 @@ def range_tags(planned: SyncRange) -> dict[str, str]:
 def instant_text(instant: datetime) -> str:
     """A time as people read it in a tag: ISO 8601 in UTC, to the second where it is on one."""
     return iso(instant)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 STATUS_KEY = "observe/status"

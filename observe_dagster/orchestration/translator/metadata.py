@@ -65,13 +65,13 @@ def column_lineage(pipeline: Pipeline, project: Project, flows: Sequence[ColumnF
 
 def _origins(pipeline: Pipeline, flows: Sequence[ColumnFlow]) -> dict[str, str]:
     """What each column is made from, in the words of `observe lineage`; Dagster's UI draws no lineage of columns."""
-    said: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for flow in flows:
         paths = [path_text((pipeline.connection_id, table.schema, table.table, name)) for table, name in flow.sources]
         more = f" and {len(paths) - _MOST_ORIGINS} more" if len(paths) > _MOST_ORIGINS else ""
         if paths:
-            said[flow.column] = f"From {', '.join(paths[:_MOST_ORIGINS])}{more}"
-    return said
+            descriptions[flow.column] = f"From {', '.join(paths[:_MOST_ORIGINS])}{more}"
+    return descriptions
 
 
 def _counts(result: SyncResult) -> dict[str, Any]:

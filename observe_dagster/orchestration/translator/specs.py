@@ -60,7 +60,10 @@ def destination_spec(
         deps=list(deps),
         description=describe_pipeline(pipeline, project.data_model(pipeline.data_model_id)),
         group_name=group_name(pipeline),
-        kinds={source.service_provider, _kind_of_destination(pipeline, destination)},
+        kinds={
+            source.service_provider,
+            destination.service_provider if pipeline.is_local else pipeline.engine,
+        },
         owners=list(pipeline.owners),
         tags=dict(pipeline.tags),
         metadata=_pipeline_metadata(pipeline, project, destination),
@@ -84,19 +87,19 @@ def source_spec(connection: Connection, table: TableName) -> dg.AssetSpec:
 def source_specs(project: Project, keys: TableKeys) -> list[dg.AssetSpec]:
     """The external assets of a project: each source table that none of its pipelines writes, once."""
     written = {destination_key(pipeline) for pipeline in project.pipelines}
-    found: dict[dg.AssetKey, dg.AssetSpec] = {}
+    specs: dict[dg.AssetKey, dg.AssetSpec] = {}
     for pipeline in project.pipelines:
         connection = project.connection(pipeline.connection_id)
         for table in sources_of(pipeline, project):
             key = keys.key(connection, table)
-            if key not in written and key not in found:
-                found[key] = source_spec(connection, table)
-    return list(found.values())
+            if key not in written and key not in specs:
+                specs[key] = source_spec(connection, table)
+    return list(specs.values())
 
 
 def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connection) -> dict[str, Any]:
     to = pipeline.destination
-    local = pipeline.engine == "local"
+    local = pipeline.is_local
     metadata = _table_metadata(destination, TableName(schema=to.schema_, table=to.table)) if local else {}
     metadata |= {
         "observe/pipeline": pipeline.id,
@@ -116,10 +119,6 @@ def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connec
     return metadata
 
 
-def _kind_of_destination(pipeline: Pipeline, destination: Connection) -> str:
-    return destination.service_provider if pipeline.engine == "local" else pipeline.engine
-
-
 def _table_metadata(connection: Connection, table: TableName) -> dict[str, Any]:
     return {"dagster/table_name": qualified_name(connection, table), "dagster/uri": table_uri(connection, table)}
 
@@ -132,6 +131,21 @@ def upstream_of_all(project: Project, keys: TableKeys) -> Upstream:
     return without_circles(
         {destination_key(pipeline): source_keys(pipeline, project, keys) for pipeline in project.pipelines}
     )
+
+
+def upstream_of(pipeline: Pipeline, project: Project, keys: TableKeys) -> Sequence[dg.AssetKey]:
+    """What one pipeline's table depends on, as `upstream_of_all` has it, read from the SQL of what lies upstream."""
+    own, written = destination_key(pipeline), {destination_key(each): each for each in project.pipelines}
+    read = {own: source_keys(pipeline, project, keys)}
+    pending = [*read[own]]
+    while pending:
+        key = pending.pop()
+        if key == own:
+            return upstream_of_all(project, keys)[own]
+        if key in written and key not in read:
+            read[key] = source_keys(written[key], project, keys)
+            pending += read[key]
+    return read[own]
 
 
 def without_circles(declared: Upstream) -> Upstream:

@@ -75,6 +75,31 @@ def test_the_run_is_on_record_in_dagster_where_the_job_lists_it(workspace, ledge
     assert tags["observe/pipeline"] == "orders-on-demand"
 
 
+MONITOR = """\
+type: observe_dagster.WarehouseSync
+attributes:
+  monitors:
+    rows:
+      type: metric
+      schedule: {type: none}
+      after_sync: true
+      connection_id: warehouse
+      metric: {type: table, table: analytics.orders, metric: row_count}
+"""
+
+
+def test_the_monitors_that_run_after_a_sync_run_after_a_trigger(workspace, ledger_url):
+    (workspace.defs / "monitor.yaml").write_text(MONITOR)
+    run = workspace.json("trigger", "orders-on-demand")["runs"][0]
+    (check,) = workspace.json("checks", "list")
+    assert (check["check"], check["kind"]) == ("warehouse/analytics/orders:rows", "metric")
+    with psycopg.connect(ledger_url) as connection:
+        evaluated = connection.execute(
+            "SELECT check_name, execution_status FROM asset_check_executions WHERE run_id = %s", [run["dagster_run_id"]]
+        ).fetchall()
+    assert evaluated == [("rows", "SUCCEEDED")]
+
+
 def test_an_old_range_is_read_again_without_moving_the_watermark(workspace):
     workspace.json("trigger", "orders-on-demand")
     before = workspace.json("report", "orders-on-demand")["watermark"]

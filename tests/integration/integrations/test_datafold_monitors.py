@@ -80,10 +80,10 @@ def test_a_monitor_is_started_in_one_tick_and_its_verdict_comes_in_a_later_one(h
     said = [here.tick() for _ in range(4)]
 
     assert said == [
-        "Started 2, 0 came to a verdict, 2 go on.",
-        "Started 0, 0 came to a verdict, 2 go on.",
-        "Started 0, 0 came to a verdict, 2 go on.",
-        "Started 0, 2 came to a verdict, 0 go on.",
+        "2 started, 0 reported, 2 running.",
+        "0 started, 0 reported, 2 running.",
+        "0 started, 0 reported, 2 running.",
+        "0 started, 2 reported, 0 running.",
     ]
     assert here.verdicts == [("datafold_501", "fail"), ("datafold_502", "fail")]
     assert here.api.sent("POST") == ["/api/v1/monitors/501/run", "/api/v1/monitors/502/run"]
@@ -112,8 +112,8 @@ def test_a_restart_in_between_forgets_nothing_and_a_failing_service_is_asked_aga
     for _ in range(5):
         here.tick()
 
-    assert "Started 0" in first
-    assert "2 are to start." in first
+    assert "0 started" in first
+    assert "2 to start." in first
     assert "Datafold could not be reached" in first
     assert sorted(here.verdicts) == [("datafold_501", "pass"), ("datafold_502", "pass")]
 
@@ -125,7 +125,7 @@ def test_a_wrong_key_lets_everything_wait(here, monkeypatch):
     monkeypatch.setenv("DATAFOLD_API_KEY", here.api.key)
     here.tick()
 
-    assert "2 are to start." in said
+    assert "2 to start." in said
     assert "wrong-key-991" not in said
     assert len(here.api.runs) == 2
 
@@ -157,7 +157,7 @@ def test_a_run_without_an_end_is_given_up_after_half_an_hour(here):
     here.tick()
 
     assert here.verdicts == [("datafold_501", "error"), ("datafold_502", "error")]
-    assert here.tick() == "Started 0, 0 came to a verdict, 0 go on."
+    assert here.tick() == "0 started, 0 reported, 0 running."
 
 
 def test_a_run_that_has_the_checks_itself_is_left_alone(here):
@@ -170,7 +170,7 @@ def test_a_run_that_has_the_checks_itself_is_left_alone(here):
         "datafold_501": True,
         "datafold_502": True,
     }
-    assert here.tick() == "Started 0, 0 came to a verdict, 0 go on."
+    assert here.tick() == "0 started, 0 reported, 0 running."
     assert len(here.api.runs) == 2
 
 
@@ -180,7 +180,7 @@ def test_a_run_of_the_asset_alone_is_followed(here):
     )
     job.execute_in_process(instance=here.instance)
 
-    assert here.tick() == "Started 2, 0 came to a verdict, 2 go on."
+    assert here.tick() == "2 started, 0 reported, 2 running."
 
 
 def test_without_a_key_nothing_happens_and_nothing_is_lost(here, monkeypatch):
@@ -190,7 +190,7 @@ def test_without_a_key_nothing_happens_and_nothing_is_lost(here, monkeypatch):
     monkeypatch.setenv("DATAFOLD_API_KEY", here.api.key)
 
     assert off == "Datafold is off: DATAFOLD_API_KEY is not set."
-    assert here.tick() == "Started 2, 0 came to a verdict, 2 go on."
+    assert here.tick() == "2 started, 0 reported, 2 running."
 
 
 @pytest.mark.parametrize("wrong", [["501"], [True], 501])

@@ -204,7 +204,7 @@ def test_a_pipeline_in_progress_is_refused_and_not_faulted(remote):
 
 
 def test_a_pipeline_that_is_not_there_says_how_it_gets_there(remote):
-    with pytest.raises(NotAppliedError, match="`observe apply` creates it"):
+    with pytest.raises(NotAppliedError, match="`observe warehouse-sync apply` creates it"):
         remote.run()
     assert remote.execution.status is RunStatus.FAILED
 
@@ -387,7 +387,7 @@ def test_a_refused_trigger_fails_the_step_with_the_reason(remote, monkeypatch, l
         observe.close()
 
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "`observe apply` creates it" in failure.event_specific_data.user_failure_data.description
+    assert "`observe warehouse-sync apply` creates it" in failure.event_specific_data.user_failure_data.description
 
 
 def test_times_are_read_whatever_their_form(remote):
@@ -440,8 +440,8 @@ def test_runs_that_were_started_there_are_recorded_once_with_range_and_counts(re
     first = remote.api.started_there(PIPELINE, type="scheduled", failed_records=3)
     second = remote.api.started_there(PIPELINE)
 
-    assert sensor.tick() == "Picked up 2 runs that were started at Warehouse Sync."
-    assert sensor.tick() == "Picked up 0 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Imported 2 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Imported 0 runs that were started at Warehouse Sync."
     executions = remote.ledger.executions.page(PIPELINE).items
     assert [(each.type, each.status, each.counts.total_rows, each.counts.rejected) for each in executions] == [
         (RunType.SCHEDULED, RunStatus.SUCCESS, 103, 3),
@@ -462,8 +462,8 @@ def test_a_run_of_ours_is_not_picked_up_and_one_that_goes_on_is_later(remote, se
     for _ in range(2):
         remote.there.run(PIPELINE, number)
 
-    assert ours == while_it_runs == "Picked up 0 runs that were started at Warehouse Sync."
-    assert sensor.tick() == "Picked up 1 run that was started at Warehouse Sync."
+    assert ours == while_it_runs == "Imported 0 runs that were started at Warehouse Sync."
+    assert sensor.tick() == "Imported 1 run that was started at Warehouse Sync."
     assert sensor.materialized == [number]
 
 
@@ -548,7 +548,7 @@ def test_what_is_wrong_is_said_and_no_run_is_invented(remote, sensor, monkeypatc
     monkeypatch.delenv("MPARTICLE_TOKEN")
     monkeypatch.delenv("MPARTICLE_WORKSPACE_ID")
 
-    assert f"Warehouse Sync has no pipeline {PIPELINE}; `observe apply` creates it." in not_applied
+    assert f"Warehouse Sync has no pipeline {PIPELINE}; `observe warehouse-sync apply` creates it." in not_applied
     assert "Warehouse Sync answered 503" in broken
     assert sensor.tick() == "Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set."
     assert remote.execution is None

@@ -22,7 +22,7 @@ from observe_dagster import (
 from observe_dagster.config import project_from_attributes
 from observe_dagster.orchestration.checks.plots import PICTURE_KEY
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.translator.keys import STANDING_SENSOR
+from observe_dagster.orchestration.translator.keys import CHECK_STATUS_SENSOR
 from observe_dagster.settings import Settings
 from tests.fakes.receiver import Receiver
 from tests.integration.orchestration.conftest import attributes
@@ -59,11 +59,11 @@ def locate(ledger_url: str, tmp_path: Path) -> Iterator[Callable[..., Location]]
 
 def test_a_reported_materialization_is_learned_judged_and_reported_once(locate):
     here = locate(daily(), usual_rows(), assets=[dg.AssetSpec(ORDERS)])
-    assert here.tick().startswith("Learned 0 executions. 1 verdict")
+    assert here.tick().startswith("Recorded 0 executions. 1 result")
 
     here.rows(120)
-    assert here.tick().startswith("Learned 1 execution. 2 verdicts")
-    assert here.tick().startswith("Learned 0 executions. 1 verdict")
+    assert here.tick().startswith("Recorded 1 execution. 2 results")
+    assert here.tick().startswith("Recorded 0 executions. 1 result")
 
     (run,) = here.runs()
     assert (here.loaded(), run.duration_seconds, run.completed_successfully) == ([120], None, True)
@@ -91,7 +91,7 @@ def test_an_asset_that_was_never_loaded_counts_from_when_it_was_first_observed(l
 def test_the_past_is_learned_once_so_that_the_first_new_run_can_be_judged(locate):
     here = locate(daily(), usual_rows())
     here.rows(100, 103, 98, 101, 99, 102, 100)
-    assert "Learned 7 executions" in here.tick()
+    assert "Recorded 7 executions" in here.tick()
     assert here.said() == {"dbt/orders:freshness": "pass", "dbt/orders:anomaly_total_rows": "pass"}
     assert len(here.evaluations()) == 2
 
@@ -147,7 +147,7 @@ def test_unrelated_assets_are_ignored(locate):
     here.tick()
     here.rows(5, key=dg.AssetKey("orders"))
 
-    assert "Learned 0 executions" in here.tick()
+    assert "Recorded 0 executions" in here.tick()
     assert [row.pipeline_id for row in here.ledger.declared.pipelines(watched=True)] == ["dbt/orders"]
 
 
@@ -258,7 +258,7 @@ def test_numbers_that_no_ledger_can_hold_do_not_stop_the_sensor(locate):
     here.report(**{"dagster/row_count": float("nan"), "a\0b": 4, "endless": float("inf")})
     here.report(**{"observe/duration_seconds": 1e300})
 
-    assert "Learned 4 executions" in here.tick()
+    assert "Recorded 4 executions" in here.tick()
     assert here.loaded() == [None] * 4
 
 
@@ -303,7 +303,7 @@ def test_a_location_that_declares_pipelines_lends_its_resource(locate):
     )
     dg.Definitions.validate_loadable(together)
     sensors = {sensor.name for sensor in together.get_repository_def().sensor_defs}
-    assert sensors > {"watched_assets", STANDING_SENSOR}
+    assert sensors > {"watched_assets", CHECK_STATUS_SENSOR}
 
 
 def test_people_hear_of_an_asset_that_fails_its_check_and_once_that_it_is_mended(locate):

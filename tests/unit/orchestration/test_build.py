@@ -10,8 +10,12 @@ import pytest
 from inline_snapshot import snapshot
 
 from observe_dagster.config import Project
-from observe_dagster.orchestration.build import build_definitions
+from observe_dagster.orchestration.build import build_definitions, build_sync_job
+from observe_dagster.orchestration.checks.monitors import check_keys_of_syncs
+from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key
+from observe_dagster.orchestration.translator.specs import TableKeys
 from observe_dagster.settings import Settings
+from tests.unit.orchestration.chain_project import ATTRIBUTES, declare, pipeline
 
 
 @pytest.fixture
@@ -128,3 +132,52 @@ def test_importing_is_light(module, unwanted):
     code = f"import sys, {module}; sys.exit({unwanted!r} in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+
+
+def _many(size: int, **monitors: dict[str, Any]) -> Project:
+    """The chain of pipelines, and many more beside it."""
+    others = [
+        pipeline(f"orders-{number}", "orders", freshness_number=1, freshness_datepart="day") for number in range(size)
+    ]
+    return declare({**ATTRIBUTES, "pipelines": [*ATTRIBUTES["pipelines"], *others], "monitors": monitors})
+
+
+def test_to_run_one_pipeline_of_many_only_its_own_asset_is_made(tmp_path):
+    project, settings = _many(300), Settings(home=tmp_path, defs=tmp_path)
+
+    definitions = build_sync_job(project, "orders-17", settings=settings)
+
+    assert [type(asset) for asset in definitions.assets or ()] == [dg.AssetsDefinition]
+    assert list(definitions.asset_checks or ()) == []
+    assert not definitions.schedules
+    assert not definitions.sensors
+    assert {key.name for key in definitions.resolve_asset_graph().asset_check_keys} == {"freshness"}
+    dg.Definitions.validate_loadable(definitions)
+
+
+@pytest.mark.parametrize("pipeline_id", ["orders", "orders-3", "daily-report"])
+def test_the_job_of_one_pipeline_is_that_of_all_less_the_others(pipeline_id, tmp_path):
+    rows = {"type": "metric", "connection_id": "lake", "metric": {"type": "table", "metric": "row_count"}}
+    rows |= {"schedule": {"type": "none"}, "after_sync": True}
+    project = _many(
+        5,
+        of_orders=rows | {"metric": {"type": "table", "table": "analytics.orders", "metric": "row_count"}},
+        of_another=rows | {"metric": {"type": "table", "table": "analytics.orders_3", "metric": "row_count"}},
+    )
+    settings = Settings(home=tmp_path, defs=tmp_path)
+    key = destination_key(project.pipeline(pipeline_id))
+    checks = check_keys_of_syncs(project, TableKeys(project))[pipeline_id]
+    everything = build_definitions(project, settings=settings)
+    whole = everything.resolve_job_def(SYNC_JOB).get_subset(asset_selection={key}, asset_check_selection=set(checks))
+
+    definitions = build_sync_job(project, pipeline_id, settings=settings)
+    job = definitions.resolve_job_def(SYNC_JOB)
+
+    (spec,) = (spec for spec in everything.resolve_all_asset_specs() if spec.key == key)
+    assert [each for each in definitions.resolve_all_asset_specs() if each.key == key] == [spec]
+    assert definitions.resolve_asset_graph().asset_check_keys == set(checks)
+    assert (job.name, job.description, job.executor_def) == (whole.name, whole.description, whole.executor_def)
+    assert {node.name for node in job.nodes} == {node.name for node in whole.nodes}
+    assert {node.name: node.definition.pools for node in job.nodes} == {
+        node.name: node.definition.pools for node in whole.nodes
+    }

@@ -91,6 +91,11 @@ class MonitorCommon(Declared):
     after_sync: bool = False
     severity: Literal["warn", "error"] = "error"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs here and not at Datafold."""
+        return self.engine not in ("datafold",)
+
 
 def refused(name: str, way_out: str) -> AfterValidator:
     """Refuse an option of Datafold's dialect that means nothing here, by its name."""

@@ -1,6 +1,6 @@
-"""Monitors at Datafold as checks of assets that others make, and the sensor that runs them after materializations.
+"""Monitors at Datafold as checks of any asset, and the sensor that runs them after materializations.
 
-The sensor never waits for a verdict: it starts a monitor in one tick and looks at it in later ones.
+The sensor never waits for a result: it starts a monitor in one tick and polls it in later ones.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ _SECONDS_PER_TICK = 20.0
 """With a last request that is tried again, a tick stays below the 60 seconds that Dagster grants it."""
 
 Monitors = Mapping[dg.AssetCheckKey, int]
-"""The number at Datafold of the monitor that each check stands for."""
+"""The number at Datafold of each check's monitor."""
 
 
 def build_datafold_checks(assets: Assets, *, monitor_ids: Sequence[int]) -> list[dg.AssetChecksDefinition]:
@@ -73,7 +73,7 @@ def build_datafold_sensor(
     Example:
         >>> build_datafold_sensor(build_datafold_checks([orders], monitor_ids=[501]))
     """
-    monitors = _together(checks)
+    monitors = _monitors_of(checks)
 
     @dg.sensor(
         name=name,
@@ -84,19 +84,19 @@ def build_datafold_sensor(
     def follow_monitors(
         context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]
     ) -> dg.SkipReason:
-        there = _open()
-        if there is None:
+        client = _open()
+        if client is None:
             return dg.SkipReason(f"Datafold is off: {NO_KEY}")
 
         def judged(check: dg.AssetCheckKey, outcome: Outcome) -> CheckResult:
             return _result(check, outcome, observe.clock())
 
-        follower = MonitorFollower(context.instance, observe, there, monitors, judged=judged)
+        follower = MonitorFollower(context.instance, observe, client, monitors, judged=judged)
         try:
-            said = follower.tick(context, deadline=monotonic() + _SECONDS_PER_TICK, settle=settle)
+            summary = follower.tick(context, deadline=monotonic() + _SECONDS_PER_TICK, settle=settle)
         finally:
-            there.close()
-        return dg.SkipReason(said)
+            client.close()
+        return dg.SkipReason(summary)
 
     return follow_monitors
 
@@ -105,29 +105,29 @@ def _evaluation(monitors: Monitors) -> Callable[..., Iterator[dg.AssetCheckResul
     def run_monitors(
         context: dg.AssetCheckExecutionContext, observe: dg.ResourceParam[ObserveResource]
     ) -> Iterator[dg.AssetCheckResult]:
-        there = _open()
+        client = _open()
         try:
             for check in sorted(context.op_execution_context.selected_asset_check_keys):
-                result = _result(check, _run(there, check, monitors[check]), observe.clock())
+                result = _result(check, _run(client, check, monitors[check]), observe.clock())
                 try:
                     observe.ledger.checks.record_results([result])
                 except ObserveError as error:
-                    context.log.warning(f"The ledger does not know the verdict of {check.name}: {error}")
+                    context.log.warning(f"The ledger has no record of the result of {check.name}: {error}")
                 yield check_result(result)
         finally:
-            if there is not None:
-                there.close()
+            if client is not None:
+                client.close()
 
     return run_monitors
 
 
-def _run(there: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outcome:
+def _run(client: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outcome:
     from observe_dagster.integrations.datafold import run_monitor
 
-    if there is None:
+    if client is None:
         return Outcome(status=Status.ERROR, reason=NO_KEY)
     try:
-        return run_monitor(there, str(number), number)
+        return run_monitor(client, str(number), number)
     except PublishError as error:
         return Outcome(status=Status.ERROR, reason=f"Monitor {number} of {check.asset_key.to_user_string()}: {error}")
 
@@ -159,12 +159,12 @@ def _numbers(monitor_ids: Sequence[int], source: str) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-def _together(checks: Sequence[dg.AssetChecksDefinition]) -> dict[dg.AssetCheckKey, int]:
-    """The monitors of several checks; raises TypeError for a check of another make."""
-    found: dict[dg.AssetCheckKey, int] = {}
+def _monitors_of(checks: Sequence[dg.AssetChecksDefinition]) -> dict[dg.AssetCheckKey, int]:
+    """The monitors of several checks; raises TypeError for a check that no builder made."""
+    monitors: dict[dg.AssetCheckKey, int] = {}
     for spec in (spec for definition in checks for spec in definition.check_specs):
-        said = (spec.metadata or {}).get(NUMBER_KEY)
-        if not isinstance(said, dg.IntMetadataValue) or said.value is None:
+        number = (spec.metadata or {}).get(NUMBER_KEY)
+        if not isinstance(number, dg.IntMetadataValue) or number.value is None:
             raise TypeError(f"the check {spec.name} was not made by build_datafold_checks")
-        found[spec.key] = said.value
-    return found
+        monitors[spec.key] = number.value
+    return monitors

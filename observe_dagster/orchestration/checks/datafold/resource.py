@@ -1,4 +1,4 @@
-"""Datafold in Dagster: monitors that run there as asset checks, and a resource for assets of one's own."""
+"""Datafold in Dagster: monitors that run client as asset checks, and a resource for assets of one's own."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,13 +27,13 @@ def run_at_datafold(declared: DeclaredMonitor) -> Outcome:
     if number is None:
         create = f"`observe datafold monitors create {slug}` makes it and says its id"
         return Outcome(status=Status.ERROR, reason=f"Monitor {slug} has no id at Datafold; {create}.")
-    there = Datafold(access)
+    client = Datafold(access)
     try:
-        return run_monitor(there, slug, number)
+        return run_monitor(client, slug, number)
     except PublishError as error:
         return Outcome(status=Status.ERROR, reason=str(error))
     finally:
-        there.close()
+        client.close()
 
 
 class DatafoldResource(dg.ConfigurableResource["DatafoldResource"]):

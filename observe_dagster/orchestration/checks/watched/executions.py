@@ -1,4 +1,4 @@
-"""What Dagster's event log tells of assets that others make, as executions for the ledger."""
+"""Materializations in Dagster's event log, as executions of watched assets for the ledger."""
 
 import math
 from collections.abc import Mapping
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 DURATION_KEY = "observe/duration_seconds"
 ROW_KEYS = ("observe/total_rows", "dagster/partition_row_count", "dagster/row_count")
-"""Where the number of rows stands, the first that is there."""
+"""The metadata keys of the number of rows; the first that is present counts."""
 
 _MOST_ROWS = 2**63 - 1
 _LONGEST = 100 * 366 * 24 * 3600
 
 
 class ExecutionReader:
-    """Turns materializations into executions; asks only once when a step of a run began."""
+    """Turns materializations into executions; fetches the start of each step of a run once."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
         self._starts: dict[tuple[str, str], datetime | None] = {}
 
     def execution(self, record: dg.EventLogRecord, *, is_past: bool = False) -> "EndedExecution":
-        """When the step began and ended, the rows, and every number that it reported."""
+        """The execution of a materialization: start, end, rows, and every number that it reported."""
         from observe_dagster.ledger import EndedExecution
 
         materialization = record.asset_materialization
         assert materialization is not None
         numbers, ended_at = measured(materialization.metadata), _instant(record.timestamp)
-        said: dict[str, Any] = {**numbers}
+        metadata: dict[str, Any] = {**numbers}
         if materialization.partition is not None:
-            said["observe/partition"] = materialization.partition
+            metadata["observe/partition"] = materialization.partition
         return EndedExecution(
             asset_key=materialization.asset_key.to_user_string(),
             execution_key=execution_key(record),
             started_at=self._started_at(record, numbers, ended_at),
             ended_at=ended_at,
             counts=_counts(numbers),
-            execution_metadata=said,
+            execution_metadata=metadata,
             dagster_run_id=record.run_id or None,
             is_past=is_past,
         )
@@ -51,7 +51,7 @@ class ExecutionReader:
     def _started_at(
         self, record: dg.EventLogRecord, numbers: Mapping[str, float], ended_at: datetime
     ) -> datetime | None:
-        """By what was reported, else by the step; None where it was reported from outside without a duration."""
+        """The end less the reported duration, else the step's start; None for a report from outside without either."""
         seconds = numbers.get(DURATION_KEY)
         if seconds is not None and 0 < seconds < _LONGEST:
             return ended_at - timedelta(seconds=seconds)
@@ -59,17 +59,14 @@ class ExecutionReader:
         if not run_id or step_key is None:
             return None
         if (run_id, step_key) not in self._starts:
-            self._starts[run_id, step_key] = self._start_of(run_id, step_key)
+            stats = self._instance.get_run_step_stats(run_id, step_keys=[step_key])
+            start = next((each.start_time for each in stats if each.start_time is not None), None)
+            self._starts[run_id, step_key] = None if start is None else _instant(start)
         return self._starts[run_id, step_key]
-
-    def _start_of(self, run_id: str, step_key: str) -> datetime | None:
-        stats = self._instance.get_run_step_stats(run_id, step_keys=[step_key])
-        start = next((each.start_time for each in stats if each.start_time is not None), None)
-        return None if start is None else _instant(start)
 
 
 def execution_key(record: dg.EventLogRecord) -> str:
-    """The same for an event whenever it is read, and another one in every other instance."""
+    """The key of an event's execution: the same whenever the event is read, and different in every other instance."""
     key = record.asset_key
     assert key is not None
     return f"event/{record.storage_id}/{record.timestamp:.6f}/{key.to_user_string()}"

@@ -1,4 +1,4 @@
-"""What is expected of assets that others make."""
+"""What is expected of watched assets."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ class AssetExpectations:
     rules: tuple[AnomalyDetectionRule, ...] = ()
 
     def __add__(self, other: "AssetExpectations") -> "AssetExpectations":
-        said = {**self.expectations.model_dump(exclude_unset=True), **other.expectations.model_dump(exclude_unset=True)}
+        own, added = (each.expectations.model_dump(exclude_unset=True) for each in (self, other))
         rules = {rule.metric_field: rule for rule in (*self.rules, *other.rules)}
-        return AssetExpectations(expectations=Expectations(**said), rules=tuple(rules.values()))
+        return AssetExpectations(expectations=Expectations(**own | added), rules=tuple(rules.values()))
 
     def as_json(self) -> dict[str, Any]:
         """What `of_json` reads."""
@@ -31,14 +31,14 @@ class AssetExpectations:
         return {"expectations": self.expectations.model_dump(mode="json", exclude_unset=True), "rules": rules}
 
     @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> Self:
+    def of_json(cls, written: Mapping[str, Any]) -> Self:
         """Read what `as_json` wrote."""
-        rules = tuple(AnomalyDetectionRule(**rule) for rule in told["rules"])
-        return cls(expectations=Expectations(**told["expectations"]), rules=rules)
+        rules = tuple(AnomalyDetectionRule(**rule) for rule in written["rules"])
+        return cls(expectations=Expectations(**written["expectations"]), rules=rules)
 
     @property
     def check_names(self) -> Iterator[str]:
-        """The checks that this makes."""
+        """The names of the checks of these expectations."""
         if self.expectations.freshness_number is not None:
             yield FRESHNESS
         if self.expectations.timeliness_number is not None:
@@ -47,7 +47,7 @@ class AssetExpectations:
 
     @property
     def lookback_days(self) -> int:
-        """How far back runs are compared with; 0 where nothing is compared."""
+        """How many days of executions the rules compare with; 0 without rules."""
         return max((rule.lookback_days for rule in self.rules), default=0)
 
 
@@ -56,14 +56,14 @@ Watched = Mapping[dg.AssetKey, AssetExpectations]
 
 
 def watched_ids(keys: Collection[dg.AssetKey]) -> list[str]:
-    """What the ledger calls these assets."""
+    """The ids of these assets in the ledger."""
     from observe_dagster.ledger import watched_id
 
     return [watched_id(key.to_user_string()) for key in keys]
 
 
-def as_observed(key: dg.AssetKey, watch: AssetExpectations) -> "WatchedAsset":
-    """What the ledger is to know of an asset."""
+def watched_asset(key: dg.AssetKey, expected: AssetExpectations) -> "WatchedAsset":
+    """The asset as the ledger records it."""
     from observe_dagster.ledger import WatchedAsset
 
-    return WatchedAsset(asset_key=key.to_user_string(), expectations=watch.expectations, rules=watch.rules)
+    return WatchedAsset(asset_key=key.to_user_string(), expectations=expected.expectations, rules=expected.rules)

@@ -1,7 +1,7 @@
-"""Learn from Dagster's event log what assets did that others make: all that they do, and once what they did before."""
+"""Record the executions of watched assets from Dagster's event log: new ones, and once the earlier ones."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -9,12 +9,12 @@ from time import monotonic
 import dagster as dg
 
 from observe_dagster.orchestration.checks.watched.executions import ExecutionReader, execution_key
-from observe_dagster.orchestration.checks.watched.expectations import AssetExpectations, Watched, as_observed
+from observe_dagster.orchestration.checks.watched.expectations import AssetExpectations, Watched, watched_asset
 from observe_dagster.orchestration.events.follower import SETTLE, EventFollower
 from observe_dagster.orchestration.resource import ObserveResource
 
 MOST_OF_THE_PAST = 1000
-"""So many earlier executions of an asset are learned at most."""
+"""At most so many earlier executions of an asset are backfilled."""
 
 _BATCH = 200
 _AT_ONCE = 50
@@ -23,19 +23,20 @@ _FOLLOWED = (dg.DagsterEventType.ASSET_MATERIALIZATION,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedBatch:
-    """What one tick learned: `known` are the assets whose past is learned, `gone` those watched no longer.
+    """What one tick recorded.
 
-    `loaded` are the assets that were materialized since the last tick.
+    `loaded` are the assets that were materialized since the last tick, `backfilled` those whose earlier executions are
+    all recorded, `unwatched` those that are watched no longer.
     """
 
     executions: int
     loaded: frozenset[dg.AssetKey]
-    known: frozenset[dg.AssetKey]
-    gone: frozenset[dg.AssetKey]
+    backfilled: frozenset[dg.AssetKey]
+    unwatched: frozenset[dg.AssetKey]
 
 
 class ExecutionRecorder:
-    """Records what the event log says about watched assets; recording an event again changes nothing."""
+    """Records the executions of watched assets; idempotent."""
 
     def __init__(self, instance: dg.DagsterInstance, observe: ObserveResource) -> None:
         self._instance, self._observe = instance, observe
@@ -44,34 +45,42 @@ class ExecutionRecorder:
     def tick(
         self, context: dg.SensorEvaluationContext, watched: Watched, *, deadline: float, settle: timedelta = SETTLE
     ) -> RecordedBatch:
-        """Learn what happened since the last tick, and the past of assets that are new, as far as the time allows.
+        """Record what happened since the last tick, and backfill assets that are new, until `deadline`.
 
         The context's cursor passes what was recorded.
         """
-        place = json.loads(context.cursor) if context.cursor else {}
-        before = {dg.AssetKey(path) for path in place.get("known", ())}
-        gone, known = before - watched.keys(), before & watched.keys()
-        self._declare(watched, gone)
-        follower = EventFollower(self._instance, _FOLLOWED, place.get("follower"), settle=settle)
+        cursor = json.loads(context.cursor) if context.cursor else {}
+        before = {dg.AssetKey(path) for path in cursor.get("known", ())}
+        unwatched, backfilled = before - watched.keys(), before & watched.keys()
+        ledger, now = self._observe.ledger, self._observe.clock()
+        ledger.watched.upsert([watched_asset(key, watch) for key, watch in watched.items()], now=now)
+        if unwatched:
+            ledger.watched.unwatch([key.to_user_string() for key in unwatched], now=now)
+        follower = EventFollower(self._instance, _FOLLOWED, cursor.get("follower"), settle=settle)
         loaded = self._follow(follower, watched, deadline=deadline)
         count = len(loaded)
         for key, watch in watched.items():
-            if key not in known and monotonic() < deadline:
-                more, whole = self.past(key, watch, deadline=deadline)
+            if key not in backfilled and monotonic() < deadline:
+                more, complete = self.past(key, watch, deadline=deadline)
                 count += more
-                known |= {key} if whole else set()
-        kept = {"follower": follower.cursor, "known": sorted(list(key.path) for key in known)}
-        context.update_cursor(json.dumps(kept))
-        return RecordedBatch(executions=count, loaded=frozenset(loaded), known=frozenset(known), gone=frozenset(gone))
+                backfilled |= {key} if complete else set()
+        paths = sorted(list(key.path) for key in backfilled)
+        context.update_cursor(json.dumps({"follower": follower.cursor, "known": paths}))
+        return RecordedBatch(
+            executions=count,
+            loaded=frozenset(loaded),
+            backfilled=frozenset(backfilled),
+            unwatched=frozenset(unwatched),
+        )
 
     def latest(self, keys: Collection[dg.AssetKey]) -> int:
-        """Learn the latest materialization of each asset."""
+        """Record the latest materialization of each asset."""
         records = self._instance.get_asset_records(list(keys)) if keys else ()
-        latest = (found.asset_entry.last_materialization_record for found in records)
+        latest = (asset.asset_entry.last_materialization_record for asset in records)
         return self._record((record for record in latest if record is not None), is_past=False)
 
     def past(self, key: dg.AssetKey, watch: AssetExpectations, *, deadline: float) -> tuple[int, bool]:
-        """Learn the executions that an asset's checks look back to, the oldest first; and whether that is all.
+        """Backfill the executions that an asset's checks look back to, the oldest first; returns how many, and if all.
 
         Only the last of them is left to be judged.
         """
@@ -81,17 +90,11 @@ class ExecutionRecorder:
         )
         unknown = [record for record in earlier if record and execution_key(record) not in known]
         count = 0
-        for batch in _batches(unknown, _AT_ONCE):
+        for first in range(0, len(unknown), _AT_ONCE):
             if monotonic() > deadline:
                 return count, False
-            count += self._record(batch, is_past=True)
+            count += self._record(unknown[first : first + _AT_ONCE], is_past=True)
         return count + self._record([last] if last else [], is_past=False), True
-
-    def _declare(self, watched: Watched, gone: Collection[dg.AssetKey]) -> None:
-        ledger, now = self._observe.ledger, self._observe.clock()
-        ledger.watched.upsert([as_observed(key, watch) for key, watch in watched.items()], now=now)
-        if gone:
-            ledger.watched.unwatch([key.to_user_string() for key in gone], now=now)
 
     def _follow(self, follower: EventFollower, watched: Watched, *, deadline: float) -> list[dg.AssetKey]:
         """Record what is new; returns the asset of each execution."""
@@ -107,17 +110,12 @@ class ExecutionRecorder:
     def _past_records(self, key: dg.AssetKey, watch: AssetExpectations) -> Sequence[dg.EventLogRecord]:
         """The oldest first."""
         since = (self._observe.clock() - timedelta(days=watch.lookback_days)).timestamp()
-        wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=since)
-        fetch = self._instance.fetch_materializations
-        found = fetch(wanted, limit=MOST_OF_THE_PAST).records if watch.rules else ()
-        return list(reversed(found or fetch(key, limit=1).records))
+        fetch, filters = self._instance.fetch_materializations, dg.AssetRecordsFilter(key, after_timestamp=since)
+        records = fetch(filters, limit=MOST_OF_THE_PAST).records if watch.rules else ()
+        return list(reversed(records or fetch(key, limit=1).records))
 
     def _record(self, records: Iterable[dg.EventLogRecord], *, is_past: bool) -> int:
         executions = [self._read.execution(record, is_past=is_past) for record in records]
         if executions:
             self._observe.ledger.watched.record(executions)
         return len(executions)
-
-
-def _batches(records: Sequence[dg.EventLogRecord], size: int) -> Iterator[Sequence[dg.EventLogRecord]]:
-    return (records[first : first + size] for first in range(0, len(records), size))

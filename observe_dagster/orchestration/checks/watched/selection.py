@@ -1,4 +1,4 @@
-"""The assets that somebody names in a call of a builder."""
+"""The assets that are named in a call of a builder."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import dagster as dg
 from observe_dagster.errors import Problem, SpecError
 
 Assets = Iterable[dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | dg.AssetKey | str | Sequence[str]]
-"""Definitions, specs or keys of assets; a definition of several assets stands for all of them."""
+"""Definitions, specs or keys of assets; a definition of several assets means all of them."""
 
 
 def keys_of(assets: Assets, source: str) -> list[dg.AssetKey]:

@@ -81,7 +81,7 @@ def test_a_run_that_stands_still_for_some_ticks_is_ended_as_failed(instance):
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
     (event,) = [record for record in instance.all_logs(run.run_id) if record.dagster_event.is_run_failure]
     assert event.dagster_event.message == (
-        "The process of this run was killed or lost: it gives no sign of life any more."
+        "The process of this run was killed or lost: it sends no heartbeat any more."
     )
     assert end_lost_runs(instance, cursor) == ([], "{}")
 

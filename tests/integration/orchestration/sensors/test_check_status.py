@@ -19,7 +19,7 @@ from inline_snapshot import snapshot
 
 from observe_dagster.orchestration.checks.specs import check_keys
 from observe_dagster.orchestration.checks.status import judge_and_report
-from observe_dagster.orchestration.translator.keys import RUN_TYPE_TAG, STANDING_SENSOR, SYNC_JOB, destination_key
+from observe_dagster.orchestration.translator.keys import CHECK_STATUS_SENSOR, RUN_TYPE_TAG, SYNC_JOB, destination_key
 from observe_dagster.records import Counts, RunType
 from tests.integration.orchestration.conftest import Shop
 
@@ -97,8 +97,8 @@ def test_the_sensor_judges_by_itself(shop: Shop, on_disk: dg.DagsterInstance) ->
     with dg.build_sensor_context(
         instance=on_disk, resources={"observe": shop.observe}, repository_def=repository
     ) as context:
-        data = repository.get_sensor_def(STANDING_SENSOR).evaluate_tick(context)
-    assert (data.skip_message, told(shop, "freshness")) == ("1 verdict (1 failing); 1 reported.", ["fail"])
+        data = repository.get_sensor_def(CHECK_STATUS_SENSOR).evaluate_tick(context)
+    assert (data.skip_message, told(shop, "freshness")) == ("1 result (1 failing); 1 reported.", ["fail"])
 
 
 def test_a_table_that_becomes_stale_without_any_run_is_told_once_and_so_is_its_recovery(shop: Shop) -> None:
@@ -113,11 +113,11 @@ def test_a_table_that_becomes_stale_without_any_run_is_told_once_and_so_is_its_r
     assert told(shop, "freshness") == ["pass", "fail", "pass"]
     assert said == snapshot(
         [
-            "1 verdict (1 passing); 1 reported.",
-            "1 verdict (1 failing); 1 reported.",
-            "1 verdict (1 failing); 0 reported.",
-            "1 verdict (1 passing); 1 reported.",
-            "1 verdict (1 passing); 0 reported.",
+            "1 result (1 passing); 1 reported.",
+            "1 result (1 failing); 1 reported.",
+            "1 result (1 failing); 0 reported.",
+            "1 result (1 passing); 1 reported.",
+            "1 result (1 passing); 0 reported.",
         ]
     )
     late = evaluation(history(shop, "freshness")[1])
@@ -190,8 +190,8 @@ def test_what_the_time_does_not_allow_waits_and_is_not_lost(shop: Shop) -> None:
     said = [tick(shop, seconds=-1), tick(shop)]
     assert said == snapshot(
         [
-            "2 verdicts (1 learning, 1 passing); 0 reported, 2 left for the next tick.",
-            "2 verdicts (1 learning, 1 passing); 2 reported.",
+            "2 results (1 learning, 1 passing); 0 reported, 2 left for the next tick.",
+            "2 results (1 learning, 1 passing); 2 reported.",
         ]
     )
     assert told(shop, "freshness") == ["pass"]
@@ -250,7 +250,7 @@ def test_checks_of_an_asset_that_was_loaded_without_them_are_told_once_more(shop
     shop.declare(**FRESH, **RULES)
     execute(shop, shop.now, rows=100)
     tick(shop)
-    assert tick(shop, loaded=[("lake", "analytics", "orders")]) == ("1 verdict (1 passing); 2 reported.")
+    assert tick(shop, loaded=[("lake", "analytics", "orders")]) == ("1 result (1 passing); 2 reported.")
     assert (told(shop, "freshness"), told(shop, "anomaly_total_rows")) == (["pass"] * 2, ["learning"] * 2)
 
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from inline_snapshot import snapshot
 
-from observe_dagster.orchestration.translator.keys import ONCE_SENSOR, REAPER_SENSOR
+from observe_dagster.orchestration.translator.keys import REAPER_SENSOR, RUN_ONCE_SENSOR
 from observe_dagster.records import RunStatus, RunType
 
 
@@ -33,46 +33,46 @@ def test_a_pipeline_that_runs_once_is_requested_until_it_has_run(shop):
     shop.declare(schedule={"type": "once"})
     shop.order(1, "2024-03-01 09:00Z")
 
-    (request,) = tick(shop, ONCE_SENSOR)
+    (request,) = tick(shop, RUN_ONCE_SENSOR)
     assert shop.run_requested(request).success
 
     assert shop.rows() == [(1,)]
-    assert tick(shop, ONCE_SENSOR) == snapshot("Every pipeline that runs once has run, or cannot run now.")
+    assert tick(shop, RUN_ONCE_SENSOR) == snapshot("Every pipeline that runs once has run, or cannot run now.")
 
 
 def test_a_pipeline_that_runs_once_waits_for_its_delay(shop):
     shop.declare(schedule={"type": "once", "delay": "15m"})
-    assert isinstance(tick(shop, ONCE_SENSOR), str)
+    assert isinstance(tick(shop, RUN_ONCE_SENSOR), str)
 
     shop.now += timedelta(minutes=15)
 
-    assert len(tick(shop, ONCE_SENSOR)) == 1
+    assert len(tick(shop, RUN_ONCE_SENSOR)) == 1
 
 
 @pytest.mark.parametrize("state", ["new", "paused"])
 def test_a_pipeline_that_is_not_active_is_not_started(shop, state):
     shop.declare(schedule={"type": "once"}, state=state)
 
-    assert isinstance(tick(shop, ONCE_SENSOR), str)
+    assert isinstance(tick(shop, RUN_ONCE_SENSOR), str)
 
 
 def test_a_pipeline_whose_run_is_queued_is_not_requested_twice(shop):
     shop.declare(schedule={"type": "once"})
     shop.unfinished()
 
-    assert isinstance(tick(shop, ONCE_SENSOR), str)
+    assert isinstance(tick(shop, RUN_ONCE_SENSOR), str)
 
 
 def test_a_changed_pipeline_whose_run_failed_is_requested_under_another_key(shop):
     shop.declare(schedule={"type": "once"})
     shop.source("ALTER TABLE orders RENAME TO hidden")
-    (first,) = tick(shop, ONCE_SENSOR)
+    (first,) = tick(shop, RUN_ONCE_SENSOR)
     assert not shop.run_requested(first).success
-    assert isinstance(tick(shop, ONCE_SENSOR), str)
+    assert isinstance(tick(shop, RUN_ONCE_SENSOR), str)
 
     shop.declare(schedule={"type": "once"}, name="Orders, mended")
 
-    (second,) = tick(shop, ONCE_SENSOR)
+    (second,) = tick(shop, RUN_ONCE_SENSOR)
     assert second.run_key != first.run_key
 
 
@@ -80,7 +80,7 @@ def test_no_sensor_starts_pipelines_when_none_runs_once(shop):
     names = {sensor.name for sensor in shop.definitions.get_repository_def().sensor_defs}
 
     assert REAPER_SENSOR in names
-    assert ONCE_SENSOR not in names
+    assert RUN_ONCE_SENSOR not in names
 
 
 def test_a_run_whose_process_is_gone_is_closed(shop):

@@ -12,9 +12,17 @@ from observe_dagster.orchestration.translator.descriptions import (
     describe_pipeline,
     describe_schedule,
 )
-from observe_dagster.orchestration.translator.specs import TableKeys, destination_spec, source_specs, without_circles
+from observe_dagster.orchestration.translator.keys import destination_key
+from observe_dagster.orchestration.translator.specs import (
+    TableKeys,
+    destination_spec,
+    source_specs,
+    upstream_of,
+    upstream_of_all,
+    without_circles,
+)
 from observe_dagster.records import TableName
-from tests.unit.orchestration.chain_project import ATTRIBUTES, declare
+from tests.unit.orchestration.chain_project import ATTRIBUTES, declare, pipeline
 
 
 def test_a_description_says_what_is_read_how_it_is_written_when_and_the_sql(project):
@@ -167,3 +175,28 @@ def test_a_graph_without_circles_keeps_every_edge(edges):
     }
 
     assert without_circles(downwards) == downwards
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.lists(st.sampled_from("abcdxy"), unique=True, max_size=4), min_size=1)
+)
+def test_one_pipeline_depends_on_what_it_does_among_all(edges):
+    models = [
+        {"id": name, "name": name, "config": {"sql_query": _select(set(reads) - {name})}}
+        for name, reads in edges.items()
+    ]
+    lake = {"connection_id": "lake", "schema": "analytics", "primary_key": ["id"]}
+    pipelines = [
+        pipeline(name, name, source="lake", sync_mode={"type": "full"}, destination={**lake, "table": name})
+        for name in edges
+    ]
+    project = declare({**ATTRIBUTES, "data_models": models, "pipelines": pipelines})
+    keys = TableKeys(project)
+
+    found = {destination_key(each): upstream_of(each, project, keys) for each in project.pipelines}
+
+    assert found == upstream_of_all(project, keys)
+
+
+def _select(tables):
+    return " UNION ALL ".join(f"SELECT id FROM analytics.{table}" for table in sorted(tables)) or "SELECT 1 AS id"

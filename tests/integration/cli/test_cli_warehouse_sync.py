@@ -1,4 +1,4 @@
-"""`observe apply`, run as a user would run it."""
+"""`observe warehouse-sync apply`, run as a user would run it."""
 
 import json
 
@@ -31,7 +31,7 @@ def api(tmp_path, monkeypatch, ledger_url):
 
 
 def run(*arguments):
-    result = CliRunner().invoke(main, ["apply", *arguments])
+    result = CliRunner().invoke(main, ["warehouse-sync", "apply", *arguments])
     assert PASSWORD not in result.output
     assert FakeWarehouseSync.token not in result.output
     return result
@@ -79,3 +79,10 @@ def test_without_a_token_it_says_what_to_set(api, monkeypatch):
     monkeypatch.delenv("MPARTICLE_TOKEN")
 
     assert "MPARTICLE_TOKEN is not set" in run().stderr
+
+
+def test_the_command_by_its_first_name_does_the_same_and_is_not_listed(api):
+    old, new = CliRunner().invoke(main, ["apply", "--dry-run", "--json"]), run("--dry-run", "--json")
+
+    assert (old.exit_code, old.stdout) == (0, new.stdout)
+    assert "  apply " not in CliRunner().invoke(main, ["--help"]).stdout

@@ -1,4 +1,4 @@
-"""`observe apply`: what runs at Warehouse Sync is made as declared; what changes is shown first."""
+"""`observe warehouse-sync apply`: make what runs at Warehouse Sync as declared; the changes are shown first."""
 
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 _NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "pipeline"}
 
 
-@click.command()
+@click.group("warehouse-sync")
+def warehouse_sync() -> None:
+    """Pipelines that run at mParticle's Warehouse Sync."""
+
+
+@warehouse_sync.command()
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--secrets", "send_secrets", is_flag=True, help="Send secrets again; a changed one cannot be seen there.")
 @common
 @click.pass_obj
-def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
+def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
     """Make Warehouse Sync as declared.
 
     What changes is shown first. It creates and updates what pipelines with engine mparticle need, and deletes nothing.
@@ -34,29 +39,32 @@ def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
         secrets_sent,
     )
 
-    project = state.project
-    if all(pipeline.engine == "local" for pipeline in project.pipelines):
-        _nothing(state, "No pipeline has engine mparticle.")
+    project = context.project
+    if all(pipeline.is_local for pipeline in project.pipelines):
+        if context.as_json:
+            write_json({"dry_run": True, "changes": []})
+        else:
+            click.echo("No pipeline has engine mparticle.")
         return
     access = WarehouseSyncSettings.from_environment()
     if access is None:
         raise SettingsError("Set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN to apply.")
-    there = WarehouseSync(access, secrets=secrets_sent(project))
+    client = WarehouseSync(access, secrets=secrets_sent(project))
     try:
-        changes = planned(project, there, send_secrets=send_secrets)
-        if not state.as_json:
+        changes = planned(project, client, send_secrets=send_secrets)
+        if not context.as_json:
             _show(changes)
         if not dry_run:
-            for change in apply_changes(changes, there, state.ledger):
-                if not state.as_json:
+            for change in apply_changes(changes, client, context.ledger):
+                if not context.as_json:
                     click.echo(f"{change.action.capitalize()}d the {_NOUNS[change.kind]} {change.id}.")
     finally:
-        there.close()
-    if state.as_json:
-        write_json({"dry_run": dry_run, "changes": [change_document(change) for change in changes]})
+        client.close()
+    if context.as_json:
+        write_json({"dry_run": dry_run, "changes": [_document(change) for change in changes]})
 
 
-def change_document(change: "Change") -> Document:
+def _document(change: "Change") -> Document:
     """One change; secrets are masked."""
     differences = [{"path": each.path, "from": each.was, "to": each.becomes} for each in change.differences]
     return {"kind": change.kind, "id": change.id, "action": change.action, "differences": differences}
@@ -79,10 +87,3 @@ def _show(changes: "tuple[Change, ...]") -> None:
 
 def _text(value: object) -> str:
     return "-" if value is None else str(value)
-
-
-def _nothing(state: Context, message: str) -> None:
-    if state.as_json:
-        write_json({"dry_run": True, "changes": []})
-    else:
-        click.echo(message)
