@@ -479,7 +479,7 @@ def test_a_crash_after_people_were_told_tells_them_no_second_time(remote, sensor
         raise Killed
 
     with pytest.raises(Killed):
-        remote.runner.pick_up(remote.project.pipeline(PIPELINE), die)
+        remote.runner.import_runs(remote.project.pipeline(PIPELINE), die)
     assert remote.execution is None
     sensor.tick()
 
