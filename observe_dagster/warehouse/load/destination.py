@@ -172,9 +172,9 @@ class MergingDestination(ABC):
     def statements(self, plan: LoadPlan) -> MergeStatements:
         """The statements of a load from its stage."""
 
-    @abstractmethod
     def become_table(self, plan: LoadPlan) -> Sequence[str]:
-        """Make the stage the table, without the rows that are rejected."""
+        """Make the stage the table, without the rows that are rejected, where `adopts_stage` says so."""
+        raise NotImplementedError(plan)
 
     def commit(
         self, plan: LoadPlan, staged: Staged | None, *, now: datetime, on_commit: Callable[[], None] = noop
