@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import duckdb
 import psycopg
 import pytest
+from dagster._grpc.client import DagsterGrpcClient
 from psycopg import sql
 
 from tests.paths import ROOT
@@ -227,6 +228,14 @@ def test_the_package_s_own_example_validates_without_its_variables(environment):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def await_code_server(port: int) -> None:
+    """Wait until the code server answers: a web server that tries sooner gives up on it after ten seconds."""
+    client, deadline = DagsterGrpcClient(host="127.0.0.1", port=port), time.monotonic() + 240
+    while client.health_check_query() != "SERVING":
+        assert time.monotonic() < deadline, "the code server does not answer"
+        time.sleep(0.2)
+
+
 def test_an_instance_without_its_database_variable_says_what_to_set(environment):
     del environment["OBSERVE_DATABASE_URL"]
 
@@ -286,11 +295,11 @@ def test_web_server_daemon_and_code_server_sync_a_pipeline_and_show_no_password(
     location = ("-m", "observe_dagster.definitions", "--location-name", "observe_dagster")
     ui = Ui(ui_port)
     with ExitStack() as processes:
-        for name, arguments in {
-            "code": command("dagster", "code-server", "start", "-h", "127.0.0.1", "-p", code_port, *location),
-            "web": command("dagster-webserver", "-h", "127.0.0.1", "-p", ui_port, "-w", workspace),
-        }.items():
-            processes.enter_context(running(arguments, environment, tmp_path / f"{name}.log"))
+        code = command("dagster", "code-server", "start", "-h", "127.0.0.1", "-p", code_port, *location)
+        processes.enter_context(running(code, environment, tmp_path / "code.log"))
+        await_code_server(code_port)
+        web = command("dagster-webserver", "-h", "127.0.0.1", "-p", ui_port, "-w", workspace)
+        processes.enter_context(running(web, environment, tmp_path / "web.log"))
         repository = ui.wait_for(LOADED, loaded_repository)
         daemon = command("dagster-daemon", "run", "-w", workspace)
         processes.enter_context(running(daemon, environment, tmp_path / "daemon.log"))
