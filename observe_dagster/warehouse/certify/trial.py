@@ -36,17 +36,17 @@ _FOREIGN = Dialect()
 class Trial:
     """One case's table; `number` keeps it apart from those of other cases, `part` from others of its own."""
 
-    def __init__(self, sandbox: Sandbox, number: int, part: int = 0) -> None:
+    def __init__(self, sandbox: Sandbox, number: int, *, part: int = 0, staged: list[int] | None = None) -> None:
         self.sandbox, self.warehouse = sandbox, sandbox.warehouse
         self.dialect, self.capabilities = self.warehouse.dialect, self.warehouse.dialect.capabilities
         self.table = TableName(schema=sandbox.schema, table=f"certify_{number:03d}_{part}")
         self.pipeline_id = f"certify-{number:03d}-{part}"
-        self.number, self.staged_rows = number, 0
+        self._number, self._staged = number, [] if staged is None else staged
         self._runs = itertools.count(1)
 
     def sibling(self, part: int) -> "Trial":
         """The same for another table of the same case."""
-        return Trial(self.sandbox, self.number, part)
+        return Trial(self.sandbox, self._number, part=part, staged=self._staged)
 
     # Sessions
 
@@ -144,8 +144,8 @@ class Trial:
 
     def stage(self, destination: Destination, plan: LoadPlan, fields: Sequence[Field], rows: Sequence[Row]) -> Staged:
         """Stage rows; every one of them must arrive."""
-        self.staged_rows += len(rows)
-        if self.staged_rows > MOST_ROWS:
+        self._staged.append(len(rows))
+        if sum(self._staged) > MOST_ROWS:
             raise CaseFailedError(f"a case may stage {MOST_ROWS} rows in all")
         stream = stream_of(fields, rows)
         require(destination.stage(plan, stream), len(rows), "rows that arrived in the stage")
