@@ -25,6 +25,9 @@ class Dialect:
     """The engine's name as people write it."""
 
     capabilities: Capabilities
+    drivers: tuple[str, ...] = ()
+    """The packages that speak to the engine."""
+
     text_type = "VARCHAR"
     json_type = "JSON"
     timestamp_type = "TIMESTAMP WITH TIME ZONE"
@@ -44,6 +47,10 @@ class Dialect:
     def table(self, table: TableName, suffix: str = "") -> str:
         """A table's quoted name, with an optional suffix to its last part."""
         return self.quote(table.schema, self.suffixed(table.table, suffix))
+
+    def table_names(self, schema: str) -> str:
+        """The query for the names of a schema's tables and views."""
+        return f"SELECT table_name FROM information_schema.tables WHERE table_schema = {self.string(schema)}"
 
     def suffixed(self, name: str, suffix: str) -> str:
         """A name with a suffix; where both are too long for the engine, the name is cut and its hash put between."""

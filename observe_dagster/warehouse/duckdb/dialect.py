@@ -9,6 +9,7 @@ class DuckDBDialect(Dialect):
 
     name = "duckdb"
     title = "DuckDB"
+    drivers = ("duckdb",)
     ignores_case = True
     capabilities = Capabilities(
         transactional_ddl=True,

@@ -3,26 +3,13 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from observe_dagster.warehouse.dialects import Dialect
 from observe_dagster.warehouse.port.destination import Destination
 from observe_dagster.warehouse.port.reader import Reader
 from observe_dagster.warehouse.port.source import Source
-from observe_dagster.warehouse.port.warehouse import OpenOptions
-
-
-class Session(Protocol):
-    """An engine's connection."""
-
-    def fetch(self, text: str) -> list[tuple[Any, ...]]:
-        """Run a query whose answer is small; return its rows."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
-
+from observe_dagster.warehouse.port.warehouse import OpenOptions, Session
 
 _S = TypeVar("_S", bound=Session)
 
@@ -53,29 +40,30 @@ class SessionWarehouse(Generic[_S]):
 
     def test(self) -> str:
         """Connect and return the engine's name and version; raises ConnectionFailedError."""
-        with self._session(OpenOptions(lock_wait_seconds=5), writes=False) as session:
+        with self.session(OpenOptions(lock_wait_seconds=5), writes=False) as session:
             return str(session.fetch(self.version)[0][0])
 
     @contextmanager
     def source(self, options: OpenOptions) -> Generator[Source]:
         """Open a read-only session."""
-        with self._session(options, writes=False) as session:
+        with self.session(options, writes=False) as session:
             yield self.make_source(session)
 
     @contextmanager
     def reader(self, options: OpenOptions) -> Generator[Reader]:
         """Open a session that only asks."""
-        with self._session(options, writes=False) as session:
+        with self.session(options, writes=False) as session:
             yield self.make_reader(session)
 
     @contextmanager
     def destination(self, options: OpenOptions) -> Generator[Destination]:
         """Open a session that writes."""
-        with self._session(options, writes=True) as session:
+        with self.session(options, writes=True) as session:
             yield self.make_destination(session)
 
     @contextmanager
-    def _session(self, options: OpenOptions, *, writes: bool) -> Generator[_S]:
+    def session(self, options: OpenOptions, *, writes: bool) -> Generator[_S]:
+        """Open a session that runs statements as they are; without `writes` it only reads."""
         session = self.open_session(options, writes=writes)
         try:
             yield session

@@ -9,7 +9,7 @@ of its integer, a negative infinite one the negative of that (DuckDB's conventio
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from observe_dagster.warehouse.dialects import Dialect
 from observe_dagster.warehouse.port.destination import Destination
@@ -28,6 +28,22 @@ class OpenOptions:
     queries: QueryRecorder = field(default_factory=QueryRecorder)
 
 
+class Session(Protocol):
+    """An engine's connection."""
+
+    def execute(self, text: str) -> object:
+        """Run a statement."""
+        ...
+
+    def fetch(self, text: str) -> list[tuple[Any, ...]]:
+        """Run a query whose answer is small; return its rows."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
 class Warehouse(Protocol):
     """One connection's engine."""
 
@@ -37,6 +53,10 @@ class Warehouse(Protocol):
 
     def test(self) -> str:
         """Connect and return the engine's version; raises ConnectionFailedError."""
+        ...
+
+    def session(self, options: OpenOptions, *, writes: bool) -> AbstractContextManager[Session]:
+        """Open a session that runs statements as they are; without `writes` it only reads."""
         ...
 
     def source(self, options: OpenOptions) -> AbstractContextManager[Source]:

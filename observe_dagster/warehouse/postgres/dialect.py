@@ -13,6 +13,7 @@ class PostgresDialect(Dialect):
 
     name = "postgres"
     title = "PostgreSQL"
+    drivers = ("psycopg", "adbc-driver-postgresql")
     text_type = "text"
     json_type = "jsonb"
     timestamp_type = "timestamptz"

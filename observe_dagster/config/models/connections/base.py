@@ -1,5 +1,6 @@
 """What every kind of connection declares, and what its tables are called without credentials."""
 
+from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictInt
@@ -53,6 +54,11 @@ class BaseConnection(Declared):
     def database_name(self) -> str:
         """The database, catalog or project that the connection's schemas are in."""
         return self.qualifier
+
+    @property
+    def file(self) -> PurePath | None:
+        """The file that the database is, which the first run creates; None for a server's."""
+        return None
 
     @property
     def base_uri(self) -> str:

@@ -55,6 +55,11 @@ class DuckDBConnection(BaseConnection):
         return PurePath(self.config.path).stem or "memory"
 
     @property
+    def file(self) -> PurePath:
+        """The file that the database is."""
+        return PurePath(self.config.path)
+
+    @property
     def base_uri(self) -> str:
         """The URI that those of the connection's tables begin with."""
         return f"duckdb://{quote(self.config.path)}"
