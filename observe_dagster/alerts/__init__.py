@@ -1,6 +1,5 @@
 """Telling people: which failing checks and runs, to whom, how often, and that it is over."""
 
-from observe_dagster.alerts.delivery import Delivered, deliver
 from observe_dagster.alerts.events import HealthEvent
 from observe_dagster.alerts.message import Message, compose
 from observe_dagster.alerts.notifier import AppriseNotifier, Notifier
@@ -12,14 +11,12 @@ __all__ = [
     "PUBLISHER",
     "AppriseNotifier",
     "Change",
-    "Delivered",
     "Event",
     "HealthEvent",
     "Message",
     "Notifier",
     "ProcessedEvents",
     "compose",
-    "deliver",
     "due_reminders",
     "process_events",
     "transitions",

@@ -16,6 +16,7 @@ from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Alert, Ledger, NewPublication
 
 PUBLISHER = "alerts"
+MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def process_events(
         link = alerting.base_url or base_url
         messages = {name: compose(told_there, alerting.template, base_url=link) for name, told_there in mail.items()}
         drafts = (
-            NewPublication(publisher=PUBLISHER, kind="message", ordering_key=channel_id, record=message.record())
+            NewPublication(publisher=PUBLISHER, kind=MESSAGE, ordering_key=channel_id, record=message.record())
             for channel_id, message in messages.items()
         )
         tx.outbox.enqueue_all(drafts, now=now)

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
+from observe_dagster.integrations.registry import secrets
 from observe_dagster.service.example import demo_databases_exist, set_demo_environment
 from observe_dagster.settings import Settings
 
@@ -72,14 +73,10 @@ class Context:
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret that has been read so far, to be masked in what is said about an error."""
-        found: list[str] = []
+        found = list(secrets(os.environ))
         settings: Settings | None = self.__dict__.get("settings")
         if settings is not None and settings.database_url is not None:
             found.extend(_passwords(settings.database_url))
-        if settings is not None and settings.monte_carlo is not None:
-            found.extend((settings.monte_carlo.token, settings.monte_carlo.key_id))
-        if settings is not None and settings.datascale is not None:
-            found.append(settings.datascale.token)
         project: Project | None = self.__dict__.get("project")
         if project is not None:
             from observe_dagster.config import secrets_of

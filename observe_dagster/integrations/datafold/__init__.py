@@ -1,14 +1,13 @@
-"""Datafold: monitors and data diffs that run there, its lineage, and what CI tells it about a branch."""
+"""Datafold: monitors and data diffs that run there, its lineage, and uploads of a branch's tables to its CI."""
 
 from observe_dagster.integrations.datafold.ci import (
     PUBLISHER,
     Branch,
-    BranchCi,
     branch_of,
     changed_table,
     enqueue_upload,
 )
-from observe_dagster.integrations.datafold.client import Datafold, DatafoldSettings
+from observe_dagster.integrations.datafold.client import Datafold
 from observe_dagster.integrations.datafold.lineage import Node, Walk, quoted_path, walk
 from observe_dagster.integrations.datafold.monitors import NotAtDatafoldError, monitor_body
 from observe_dagster.integrations.datafold.polling import (
@@ -21,12 +20,12 @@ from observe_dagster.integrations.datafold.polling import (
 )
 from observe_dagster.integrations.datafold.requests import ChangedTable, ColumnTolerance, DataDiff, PullRequest
 from observe_dagster.integrations.datafold.results import Phase, diff_outcome, monitor_outcome, phase
+from observe_dagster.integrations.datafold.settings import DatafoldSettings
 
 __all__ = [
     "LIMIT",
     "PUBLISHER",
     "Branch",
-    "BranchCi",
     "ChangedTable",
     "ColumnTolerance",
     "DataDiff",

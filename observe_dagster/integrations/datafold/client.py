@@ -1,16 +1,15 @@
 """Datafold's API, as far as a pipeline can use it. Answers are read leniently: what is not known is passed on."""
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote
 
-from observe_dagster.errors import PublishError, SettingsError
+from observe_dagster.errors import PublishError
 from observe_dagster.integrations.datafold.requests import ChangedTable, DataDiff, PullRequest
+from observe_dagster.integrations.datafold.settings import DatafoldSettings
 from observe_dagster.integrations.dry_run import dry_run
 from observe_dagster.integrations.http import Client
 
@@ -18,33 +17,12 @@ if TYPE_CHECKING:
     import httpx
 
 SYSTEM = "Datafold"
-DEFAULT_HOST = "https://app.datafold.com"
 READ_ATTEMPTS = 3
 
 Document = dict[str, Any]
 MonitorType = Literal["diff", "metric", "schema", "test"]
 Direction = Literal["upstreams", "downstreams"]
 NodeKind = Literal["tables", "columns"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatafoldSettings:
-    """Where Datafold is, and the key that opens it."""
-
-    api_key: str = field(repr=False)
-    host: str = DEFAULT_HOST
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "DatafoldSettings | None":
-        """Read DATAFOLD_API_KEY and DATAFOLD_HOST; None when there is no key."""
-        env = os.environ if environment is None else environment
-        key = env.get("DATAFOLD_API_KEY")
-        if not key:
-            return None
-        host = (env.get("DATAFOLD_HOST") or DEFAULT_HOST).rstrip("/")
-        if not host.startswith(("http://", "https://")):
-            raise SettingsError(f"DATAFOLD_HOST must be an address such as {DEFAULT_HOST}.")
-        return cls(api_key=key, host=host)
 
 
 class Datafold:
@@ -54,13 +32,12 @@ class Datafold:
     """
 
     def __init__(
-        self, access: DatafoldSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
+        self, settings: DatafoldSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
     ) -> None:
-        if folder is not None:
-            transport = dry_run(folder / "datafold", lambda _: (200, {"ci_run_id": 0, "run_id": 0}))
-        headers = {"Authorization": f"Key {access.api_key}"}
-        self._reading = Client(access.host, headers, system=SYSTEM, attempts=READ_ATTEMPTS, transport=transport)
-        self._writing = Client(access.host, headers, system=SYSTEM, transport=transport)
+        transport = dry_run(folder, "datafold", lambda _: (200, {"ci_run_id": 0, "run_id": 0})) or transport
+        headers = {"Authorization": f"Key {settings.api_key}"}
+        self._reading = Client(settings.host, headers, system=SYSTEM, attempts=READ_ATTEMPTS, transport=transport)
+        self._writing = Client(settings.host, headers, system=SYSTEM, transport=transport)
 
     def __enter__(self) -> Self:
         return self

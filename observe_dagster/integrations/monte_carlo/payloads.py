@@ -6,7 +6,7 @@ resource of their own, so that lineage can go from one warehouse to another.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from observe_dagster.integrations.facts import (
     ColumnLineage,
@@ -18,8 +18,8 @@ from observe_dagster.integrations.facts import (
 )
 from observe_dagster.integrations.monte_carlo.fields import field_type, instant, query_text
 from observe_dagster.integrations.monte_carlo.resources import Resource, Resources
+from observe_dagster.integrations.monte_carlo.settings import WireFormat
 
-WireFormat = Literal["sdk", "http_doc"]
 Json = dict[str, Any]
 
 
@@ -41,9 +41,9 @@ def lineage_events(
         {
             "source": _name(source),
             "destination": _name(fact.destination),
-            "col_mappings": _col_mappings(fact.columns, place),
+            "col_mappings": _col_mappings(fact.columns, number),
         }
-        for place, source in enumerate(fact.sources)
+        for number, source in enumerate(fact.sources)
     ]
     return [event for event in events if event["col_mappings"]]
 
@@ -124,8 +124,8 @@ def _sdk_lineage(fact: TableLineage | ColumnLineage, across: Resources | None) -
     event: Json = {
         "destination": _reference(fact.destination, across),
         "sources": [
-            _reference(source, across, asset_id=f"s{place}" if by_column else None)
-            for place, source in enumerate(fact.sources)
+            _reference(source, across, asset_id=f"s{number}" if by_column else None)
+            for number, source in enumerate(fact.sources)
         ],
     }
     if by_column:
@@ -154,15 +154,15 @@ def _reference(table: Table, across: Resources | None, *, asset_id: str | None =
     )
 
 
-def _col_mappings(columns: Sequence[ColumnMapping], place: int) -> list[Json]:
-    found = [
+def _col_mappings(columns: Sequence[ColumnMapping], number: int) -> list[Json]:
+    mappings = [
         {
             "destination_col": mapping.column,
-            "source_cols": [source.column for source in mapping.sources if source.source == place],
+            "source_cols": [source.column for source in mapping.sources if source.source == number],
         }
         for mapping in columns
     ]
-    return [mapping for mapping in found if mapping["source_cols"]]
+    return [mapping for mapping in mappings if mapping["source_cols"]]
 
 
 def _without_none(document: Json) -> Json:

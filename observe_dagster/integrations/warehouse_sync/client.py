@@ -1,52 +1,27 @@
 """The Warehouse Sync API of mParticle: resources, triggers, runs and reports, with answers read leniently."""
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from observe_dagster.errors import PublishError, SettingsError
+from observe_dagster.errors import PublishError
 from observe_dagster.integrations.http import Client
 from observe_dagster.integrations.warehouse_sync.payloads import Body
+from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 from observe_dagster.records import RunStatus
 
 if TYPE_CHECKING:
     import httpx
 
 SYSTEM = "Warehouse Sync"
-DEFAULT_URL = "https://api.mparticle.com/platform/v2"
 READ_ATTEMPTS = 3
 PAGE_SIZE = 100
 _MOST_PAGES = 1_000
 _PATHS = {"connection": "/connections", "data_model": "/data-models", "pipeline": "/inputs/data-pipelines"}
 
 Resource = Literal["connection", "data_model", "pipeline"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarehouseSyncSettings:
-    """Which workspace, and the bearer token that opens it."""
-
-    workspace_id: str
-    token: str = field(repr=False)
-    url: str = DEFAULT_URL
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "WarehouseSyncSettings | None":
-        """Read MPARTICLE_WORKSPACE_ID, MPARTICLE_TOKEN and MPARTICLE_URL; None when neither of the first is set."""
-        env = os.environ if environment is None else environment
-        workspace_id, token = env.get("MPARTICLE_WORKSPACE_ID"), env.get("MPARTICLE_TOKEN")
-        if not workspace_id and not token:
-            return None
-        if not workspace_id or not token:
-            missing = "MPARTICLE_TOKEN" if workspace_id else "MPARTICLE_WORKSPACE_ID"
-            raise SettingsError(f"{missing} is not set; engine mparticle needs a workspace and a bearer token.")
-        url = env.get("MPARTICLE_URL") or DEFAULT_URL
-        if not url.startswith(("http://", "https://")):
-            raise SettingsError("MPARTICLE_URL must be an address such as https://api.mparticle.com/platform/v2.")
-        return cls(workspace_id=workspace_id, token=token, url=url.rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ class HealthEventReader:
         if evaluation is not None:
             yield self._evaluated(evaluation, at, entry.run_id)
         elif materialization is not None:
-            yield self._about(materialization.asset_key, RUN, RUN, Status.PASS, at=at, every=True)
+            yield self._about(materialization.asset_key, RUN, RUN, Status.PASS, at=at, notify_each=True)
         elif kind is dg.DagsterEventType.RUN_SUCCESS:
             yield HealthEvent(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.PASS, at=at)
         elif kind is dg.DagsterEventType.RUN_FAILURE:
@@ -139,14 +139,14 @@ class HealthEventReader:
             return
         assets, checks = self._unmade(entry.run_id, run)
         reason = self._hide(_first_line(entry))
-        known: dict[str, Any] = {"at": at, "reason": reason, "run_id": entry.run_id, "every": True}
+        known: dict[str, Any] = {"at": at, "reason": reason, "run_id": entry.run_id, "notify_each": True}
         pipeline_id = tags.get(PIPELINE_TAG) if len(assets) == 1 else None
         for key in assets:
             yield self._about(key, RUN, RUN, Status.FAIL, pipeline_id=pipeline_id, **known)
         for check in checks:
             page = f"{_asset_page(check.asset_key)}?view=checks&checkDetail={quote(check.name)}"
             yield self._about(
-                check.asset_key, check.name, "check", Status.ERROR, page=page, **{**known, "every": False}
+                check.asset_key, check.name, "check", Status.ERROR, page=page, **{**known, "notify_each": False}
             )
         if not assets and not checks:
             yield HealthEvent(subject=_job(entry.job_name), check=RUN, kind=RUN, status=Status.FAIL, **known)

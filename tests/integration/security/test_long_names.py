@@ -1,12 +1,12 @@
 """A name that PostgreSQL would cut is refused, for what is left of it may be another's."""
 
 import pytest
+from observe_dagster.warehouse.postgres.names import qualified
 
 from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
 from observe_dagster.warehouse import OpenOptions, open_warehouse
-from observe_dagster.warehouse.postgres.names import qualified
 
 LONG = "ü" * 32
 

@@ -90,7 +90,7 @@ team:data · since 2024-03-01 12:00 UTC\
 
 
 def test_a_run_that_failed_with_several_assets_is_one_entry():
-    run = {"check": "run", "kind": "run", "run_id": "8f14", "every": True, "reason": "ValueError: gone"}
+    run = {"check": "run", "kind": "run", "run_id": "8f14", "notify_each": True, "reason": "ValueError: gone"}
     message = compose(opened(*(failing(f"a/{number}", **run) for number in range(7))), MessageTemplate(), base_url=UI)
 
     assert message.text == snapshot("""\

@@ -64,7 +64,7 @@ def test_checks_of_one_subject_have_alerts_of_their_own():
 
 
 def test_each_failed_run_is_told_and_the_same_run_is_not():
-    run = {"check": "run", "kind": "run", "every": True}
+    run = {"check": "run", "kind": "run", "notify_each": True}
     said = [verdict("fail", 0, run_id="a", **run), verdict("fail", 0, run_id="a", **run)]
 
     assert told(transitions([], [*said, verdict("fail", 1, run_id="b", **run)])) == ["opened", "again"]
@@ -111,7 +111,7 @@ def test_what_is_still_wrong_is_repeated_when_it_is_time():
 def test_what_is_over_skipped_forgotten_or_a_run_is_not_repeated():
     (over,) = after(transitions([], [verdict("fail"), verdict("pass", 1)]))
     (skipped,) = after(transitions([], [verdict("fail"), verdict("skipped", 1)]))
-    (run,) = after(transitions([], [verdict("fail", kind="run", check="run", every=True)]))
+    (run,) = after(transitions([], [verdict("fail", kind="run", check="run", notify_each=True)]))
     (old,) = after(transitions([], [verdict("fail")]))
 
     assert due_reminders([_sent(over), _sent(skipped), _sent(run)], now=NOON + 2 * DAY, repeat_every=DAY) == []
