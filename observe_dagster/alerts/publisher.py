@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from observe_dagster.alerts.notifier import AppriseNotifier, Notifier
+from observe_dagster.alerts.notifier import send_message
 from observe_dagster.alerts.processor import MESSAGE, PUBLISHER
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.errors import DeliveryError
@@ -20,7 +20,6 @@ class MessageSender:
     """Sends one message at a time; a channel that fails does not hold up others."""
 
     alerting: Alerting
-    notifier: Notifier = field(default_factory=AppriseNotifier)
     publisher: str = PUBLISHER
     kinds: Sequence[str] = (MESSAGE,)
 
@@ -33,24 +32,21 @@ class MessageSender:
         """Send messages to their channels."""
         del kind
         for item in items:
-            self._send(item, dispatcher)
-
-    def _send(self, item: Publication, dispatcher: Dispatcher) -> None:
-        channel = self.alerting.channel(item.ordering_key)
-        if channel is None:
-            dispatcher.dead_letter(item, f"There is no channel {item.ordering_key!r} any more.")
-            return
-        try:
-            self.notifier.send(channel, item.record)
-        except DeliveryError as error:
-            if error.permanent:
-                dispatcher.dead_letter(item, error.reason)
-            elif dispatcher.now - item.created_at >= GIVE_UP_AFTER:
-                dispatcher.dead_letter(item, f"Given up after {GIVE_UP_AFTER.days} days: {error.reason}")
+            channel = self.alerting.channel(item.ordering_key)
+            if channel is None:
+                dispatcher.dead_letter(item, f"There is no channel {item.ordering_key!r} any more.")
+                continue
+            try:
+                send_message(channel, item.record)
+            except DeliveryError as error:
+                if error.permanent:
+                    dispatcher.dead_letter(item, error.reason)
+                elif dispatcher.now - item.created_at >= GIVE_UP_AFTER:
+                    dispatcher.dead_letter(item, f"Given up after {GIVE_UP_AFTER.days} days: {error.reason}")
+                else:
+                    dispatcher.retry_later([item], error.reason)
             else:
-                dispatcher.retry_later([item], error.reason)
-        else:
-            dispatcher.sent([item])
+                dispatcher.sent([item])
 
 
 class AlertPublisher(Publisher):

@@ -53,7 +53,7 @@ def list_alerts(state: Context, *, everything: bool) -> None:
 @click.pass_obj
 def test_channel(state: Context, channel_id: str) -> None:
     """Send a test message to CHANNEL now; exits 1 with the reason when it does not arrive."""
-    from observe_dagster.alerts import AppriseNotifier
+    from observe_dagster.alerts import send_message
 
     alerting = state.project.alerting
     channel = alerting.channel(channel_id)
@@ -61,7 +61,7 @@ def test_channel(state: Context, channel_id: str) -> None:
         close = difflib.get_close_matches(channel_id, [each.id for each in alerting.channels], n=1)
         raise NotFoundError("channel", channel_id, close[0] if close else None)
     text = f"This is a test of the channel {channel_id}: alerts of observe arrive here."
-    AppriseNotifier().send(channel, {"title": "Test message", "markdown": text, "text": text, "level": "ok"})
+    send_message(channel, {"title": "Test message", "markdown": text, "text": text, "level": "ok"})
     if state.as_json:
         write_json({"channel": channel_id, "status": "sent"})
     else:

@@ -10,7 +10,7 @@ from observe_dagster.errors import SettingsError
 from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.warehouse_sync import Change
+    from observe_dagster.integrations.warehouse_sync.plan import Change
 
 _NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "pipeline"}
 
@@ -26,32 +26,25 @@ def apply(state: Context, *, dry_run: bool, send_secrets: bool) -> None:
     What changes is shown first. It creates and updates what pipelines with engine mparticle need, and deletes nothing.
     MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN say where and who.
     """
-    from observe_dagster.integrations.warehouse_sync import (
-        WarehouseSync,
-        WarehouseSyncSettings,
-        apply_changes,
-        planned,
-        secrets_sent,
-    )
+    from observe_dagster.integrations.warehouse_sync.apply import apply_changes, planned, secrets_sent
+    from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
     project = state.project
     if all(pipeline.engine == "local" for pipeline in project.pipelines):
         _nothing(state, "No pipeline has engine mparticle.")
         return
-    access = WarehouseSyncSettings.from_environment()
-    if access is None:
+    settings = WarehouseSyncSettings.from_environment()
+    if settings is None:
         raise SettingsError("Set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN to apply.")
-    there = WarehouseSync(access, secrets=secrets_sent(project))
-    try:
-        changes = planned(project, there, send_secrets=send_secrets)
+    with WarehouseSync(settings, secrets=secrets_sent(project)) as client:
+        changes = planned(project, client, send_secrets=send_secrets)
         if not state.as_json:
             _show(changes)
         if not dry_run:
-            for change in apply_changes(changes, there, state.ledger):
+            for change in apply_changes(changes, client, state.ledger):
                 if not state.as_json:
                     click.echo(f"{change.action.capitalize()}d the {_NOUNS[change.kind]} {change.id}.")
-    finally:
-        there.close()
     if state.as_json:
         write_json({"dry_run": dry_run, "changes": [change_document(change) for change in changes]})
 

@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from observe_dagster.errors import PublishError
 from observe_dagster.integrations.datafold.requests import ChangedTable, DataDiff, PullRequest
 from observe_dagster.integrations.datafold.settings import DatafoldSettings
 from observe_dagster.integrations.dry_run import dry_run
-from observe_dagster.integrations.http import Client
+from observe_dagster.integrations.http import Client, without_none
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +24,7 @@ Direction = Literal["upstreams", "downstreams"]
 NodeKind = Literal["tables", "columns"]
 
 
-class Datafold:
+class Datafold(Client):
     """Datafold's verbs; each is one request and raises PublishError. Reading is tried again, writing is not.
 
     With `folder` requests are written there instead of sent.
@@ -36,21 +35,7 @@ class Datafold:
     ) -> None:
         transport = dry_run(folder, "datafold", lambda _: (200, {"ci_run_id": 0, "run_id": 0})) or transport
         headers = {"Authorization": f"Key {settings.api_key}"}
-        self._reading = Client(settings.host, headers, system=SYSTEM, attempts=READ_ATTEMPTS, transport=transport)
-        self._writing = Client(settings.host, headers, system=SYSTEM, transport=transport)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; they open again when used."""
-        self._reading.close()
-        self._writing.close()
+        super().__init__(settings.host, headers, system=SYSTEM, transport=transport)
 
     # Data sources
 
@@ -183,13 +168,14 @@ class Datafold:
 
     def sync_bi_integration(self, number: int) -> Document:
         """Start an unscheduled synchronization; sent once, although the API takes it as a GET."""
-        return _document(self._writing.request("GET", f"/api/v1/lineage/bi/{number}/sync/").json())
+        return _document(self.request("GET", f"/api/v1/lineage/bi/{number}/sync/").json())
 
     def audit_logs(self, *, start_date: datetime | None = None, end_date: datetime | None = None) -> list[Document]:
         """What was done in the organization, between two times where they are given."""
         times = {"start_date": _instant(start_date), "end_date": _instant(end_date)}
-        asked = {name: value for name, value in times.items() if value is not None}
-        answer = self._reading.request("GET", "/api/v1/audit_logs", json=asked or None).json()
+        answer = self.request(
+            "GET", "/api/v1/audit_logs", json=without_none(times) or None, attempts=READ_ATTEMPTS
+        ).json()
         return _listed(answer.get("logs") if isinstance(answer, Mapping) else answer)
 
     def spend(self) -> Document:
@@ -197,13 +183,13 @@ class Datafold:
         return _document(self._get("/api/internal/bolt/org/spend"))
 
     def _get(self, path: str, **params: Any) -> Any:
-        answer = self._reading.request("GET", path, params=params).json()
+        answer = self.request("GET", path, params=params, attempts=READ_ATTEMPTS).json()
         if answer is None:
             raise PublishError(SYSTEM, "answered something that is not JSON; is DATAFOLD_HOST right?")
         return answer
 
     def _post(self, path: str, body: Any = None) -> Any:
-        return self._writing.request("POST", path, json=body).json()
+        return self.request("POST", path, json=body).json()
 
 
 def _document(answer: Any) -> Document:

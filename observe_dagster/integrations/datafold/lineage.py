@@ -27,7 +27,7 @@ class Walk:
 
 
 def walk(
-    there: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction, *, max_depth: int = 10
+    client: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction, *, max_depth: int = 10
 ) -> Walk:
     """Follow lineage from one table or column; raises PublishError, and ValueError for a depth below 1 or above 99."""
     if not 1 <= max_depth <= DEEPEST:
@@ -38,7 +38,7 @@ def walk(
     for depth in range(1, max_depth + 1):
         found: list[tuple[NodeKind, str]] = []
         for near in frontier:
-            for far in _neighbours(there, connection, near[0], near[1], direction):
+            for far in _neighbours(client, connection, near[0], near[1], direction):
                 edge = (near[1], far[1]) if direction == "downstreams" else (far[1], near[1])
                 edges.setdefault(edge)
                 if far not in nodes:
@@ -49,9 +49,9 @@ def walk(
 
 
 def _neighbours(
-    there: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction
+    client: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction
 ) -> list[tuple[NodeKind, str]]:
-    answers = there.explore(connection, kind, path, direction, max_depth=1)
+    answers = client.explore(connection, kind, path, direction, max_depth=1)
     return [node for node in map(_node, answers) if node is not None and node != (kind, path)]
 
 

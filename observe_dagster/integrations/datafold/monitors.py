@@ -13,6 +13,7 @@ from observe_dagster.config.models.monitors import (
 from observe_dagster.config.models.monitors.common import DayInterval, MonitorCommon
 from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.errors import ObserveError
+from observe_dagster.integrations.http import without_none
 
 Document = dict[str, Any]
 
@@ -55,7 +56,7 @@ def monitor_body(declared: DeclaredMonitor, project: Project) -> Document:
             own["table"] = monitor.table
         else:
             own |= made.test(monitor)
-    return _without_none({**_common(declared.slug, monitor), **own})
+    return without_none({**_common(declared.slug, monitor), **own})
 
 
 class _Making:
@@ -129,7 +130,3 @@ def _schedule(monitor: MonitorCommon) -> Document:
 def _given(declared: Any) -> Document | None:
     """What was written of a declared model, under the names of the API."""
     return None if declared is None else declared.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-def _without_none(document: Document) -> Document:
-    return {name: value for name, value in document.items() if value is not None}

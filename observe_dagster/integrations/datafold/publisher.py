@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from observe_dagster.errors import PublishError
@@ -15,16 +16,16 @@ from observe_dagster.ledger import Publication
 _MOST = 10
 
 
+@dataclass(frozen=True, slots=True)
 class DatafoldPublisher(Publisher):
     """Sends what `enqueue_upload` enqueued."""
 
-    def __init__(self, settings: DatafoldSettings) -> None:
-        self._settings = settings
+    settings: DatafoldSettings
 
     @contextmanager
     def sender(self, context: PublisherContext) -> Generator[ItemSender]:
         """Open Datafold with the key."""
-        with Datafold(self._settings, folder=context.dry_run) as client:
+        with Datafold(self.settings, folder=context.dry_run) as client:
 
             def post(item: Publication, seconds: float) -> Mapping[str, Any]:
                 del seconds

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from observe_dagster.integrations.web_address import web_address
+from observe_dagster.integrations.http import web_address
 
 DEFAULT_HOST = "https://app.datafold.com"
 

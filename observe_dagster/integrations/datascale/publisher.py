@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from observe_dagster.integrations.datascale.enqueue import enqueue
 from observe_dagster.integrations.datascale.scripts import pipeline_scripts, table_script
@@ -16,11 +17,11 @@ from observe_dagster.integrations.publisher import AssetPath, Publisher, Publish
 _DRY_RUN = {"success": True, "message": "Successfully ingested 0 assets [0 added, 0 modified]"}
 
 
+@dataclass(frozen=True, slots=True)
 class DatascalePublisher(Publisher):
     """All processes with the token share its rate limit."""
 
-    def __init__(self, settings: DatascaleSettings) -> None:
-        self._settings = settings
+    settings: DatascaleSettings
 
     def enqueue_facts(self, context: PublisherContext, facts: Sequence[tuple[str, Fact]]) -> int:
         """Enqueue the DDL of tables of declared connections."""
@@ -45,12 +46,12 @@ class DatascalePublisher(Publisher):
     @contextmanager
     def sender(self, context: PublisherContext) -> Generator[Datascale]:
         """Open Datascale with the token."""
-        token = self._settings.token
+        token = self.settings.token
         transport = dry_run(context.dry_run, PUBLISHER, lambda _: (200, _DRY_RUN))
         scope = f"datascale:{hashlib.sha256(token.encode()).hexdigest()[:16]}"
         rate_limit = context.ledger.rate_limit(scope, limit=LIMIT, window=WINDOW)
         headers = {"Authorization": f"Bearer {token}"}
-        with Client(self._settings.url, headers, system=SYSTEM, transport=transport) as client:
+        with Client(self.settings.url, headers, system=SYSTEM, transport=transport) as client:
             yield Datascale(client, rate_limit, clock=context.clock)
 
     def receipt_assets(self, context: PublisherContext) -> Mapping[str, AssetPath]:

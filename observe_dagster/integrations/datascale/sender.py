@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from observe_dagster.errors import PublishError, RateLimitedError, RefusedCredentialsError
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, from_record
 from observe_dagster.integrations.http import Client, Response
-from observe_dagster.ledger import Dispatcher, Publication, batches
+from observe_dagster.ledger import Dispatcher, LedgerRateLimiter, Publication, batches
 
 PUBLISHER = "datascale"
 SYSTEM = "Datascale"
@@ -22,18 +22,6 @@ _COUNTS = re.compile(r"ingested (\d+) assets? \[(\d+) added, (\d+) modified\]")
 _REFUSED = ("PARSER_ERROR", "INVALID_INPUT")
 
 
-class RateLimiter(Protocol):
-    """Admits only so many requests."""
-
-    def take(self, *, now: datetime) -> int | timedelta:
-        """Take a slot, or learn how long it is until there is one."""
-        ...
-
-    def answered(self, slot: int, *, now: datetime) -> None:
-        """Note that the request of a slot has its answer."""
-        ...
-
-
 class Datascale:
     """Sends scripts. `most_scripts` 1 sends each on its own."""
 
@@ -43,7 +31,7 @@ class Datascale:
     def __init__(
         self,
         client: Client,
-        rate_limit: RateLimiter,
+        rate_limit: LedgerRateLimiter,
         *,
         clock: Callable[[], datetime],
         most_scripts: int = MOST_SCRIPTS,

@@ -1,9 +1,6 @@
 """Spells what Monte Carlo is picky about: column types, times, long statements."""
 
 import re
-from datetime import datetime
-
-from observe_dagster.spans import iso
 
 LONGEST_QUERY = 10_000
 CUT_MARK = " /* cut by observe */"
@@ -52,11 +49,6 @@ def field_type(native: str) -> str:
         return "FLOAT"
     spelt = _NAMES.get(name, name) + size.replace(" ", "")
     return "ARRAY" if array else spelt
-
-
-def instant(moment: datetime) -> str:
-    """A time in UTC, such as `2026-03-12T14:30:00Z`."""
-    return iso(moment)
 
 
 def query_text(text: str) -> str:

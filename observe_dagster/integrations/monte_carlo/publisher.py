@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,11 +23,12 @@ from observe_dagster.integrations.monte_carlo.settings import MonteCarloSettings
 from observe_dagster.integrations.publisher import Publisher, PublisherContext
 
 
+@dataclass(frozen=True, slots=True)
 class MonteCarloPublisher(Publisher):
     """Enqueues a table's metadata once in `metadata_interval`; with zero, that of every materialization."""
 
-    def __init__(self, settings: MonteCarloSettings, *, metadata_interval: timedelta = METADATA_INTERVAL) -> None:
-        self._settings, self._metadata_interval = settings, metadata_interval
+    settings: MonteCarloSettings
+    metadata_interval: timedelta = METADATA_INTERVAL
 
     def missing_config(self, project: Project) -> str | None:
         """A resource that tables may belong to."""
@@ -37,7 +39,7 @@ class MonteCarloPublisher(Publisher):
 
     def resources(self, project: Project) -> Resources:
         """The resources of a project's connections, and the default one of the environment."""
-        default, settings = None, self._settings
+        default, settings = None, self.settings
         if settings.resource_uuid is not None and settings.resource_type is not None:
             default = Resource(uuid=settings.resource_uuid, resource_type=settings.resource_type)
         return resources_of(project.connections, default)
@@ -45,7 +47,7 @@ class MonteCarloPublisher(Publisher):
     def enqueue_facts(self, context: PublisherContext, facts: Sequence[tuple[str, Fact]]) -> int:
         """Enqueue those about tables that Monte Carlo knows."""
         resources, now = self.resources(context.project), context.clock()
-        return enqueue(context.ledger, facts, resources, now=now, metadata_interval=self._metadata_interval)
+        return enqueue(context.ledger, facts, resources, now=now, metadata_interval=self.metadata_interval)
 
     def enqueue_state(self, context: PublisherContext) -> int:
         """Enqueue statements that were not published yet, and column lineage that is a day old."""
@@ -56,8 +58,8 @@ class MonteCarloPublisher(Publisher):
     @contextmanager
     def sender(self, context: PublisherContext) -> Generator[MonteCarlo]:
         """Open the gateway with the key."""
-        with open_client(self._settings, folder=context.dry_run) as client:
-            yield MonteCarlo(client, self.resources(context.project), wire_format=self._settings.wire_format)
+        with open_client(self.settings, folder=context.dry_run) as client:
+            yield MonteCarlo(client, self.resources(context.project), wire_format=self.settings.wire_format)
 
     def notices(self, project: Project) -> Sequence[str]:
         """Whose statements Monte Carlo does not take."""

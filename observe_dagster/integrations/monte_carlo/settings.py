@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from observe_dagster.errors import SettingsError
-from observe_dagster.integrations.web_address import web_address
+from observe_dagster.integrations.http import web_address
 
 DEFAULT_URL = "https://integrations.getmontecarlo.com"
 WireFormat = Literal["sdk", "http_doc"]

@@ -11,9 +11,9 @@ from observe_dagster.integrations.warehouse_sync.plan import Change, Kind, plan_
 from observe_dagster.ledger import Ledger
 
 
-def planned(project: Project, there: WarehouseSync, *, send_secrets: bool = False) -> tuple[Change, ...]:
+def planned(project: Project, client: WarehouseSync, *, send_secrets: bool = False) -> tuple[Change, ...]:
     """What has to change; only reads. Raises PublishError."""
-    remote = {kind: there.resources(kind) for kind in get_args(Kind)}
+    remote = {kind: client.resources(kind) for kind in get_args(Kind)}
     return plan_changes(project, remote, send_secrets=send_secrets)
 
 

@@ -65,33 +65,24 @@ class Report:
         return max(self.latest_successful_run_id, self.latest_run.id if self.latest_run is not None else 0)
 
 
-class WarehouseSync:
+class WarehouseSync(Client):
     """A workspace's connections, data models and pipelines. Verbs raise PublishError."""
 
     def __init__(
         self,
-        access: WarehouseSyncSettings,
+        settings: WarehouseSyncSettings,
         *,
         secrets: Sequence[str] = (),
         transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         """`secrets` are what bodies may hold; they and the token are masked in every error."""
-        base = f"{access.url}/workspaces/{quote(access.workspace_id, safe='')}"
-        headers = {"Authorization": f"Bearer {access.token}"}
-        hidden = tuple(secrets)
-        self._reading = Client(
-            base, headers, system=SYSTEM, secrets=hidden, attempts=READ_ATTEMPTS, transport=transport
-        )
-        self._writing = Client(base, headers, system=SYSTEM, secrets=hidden, transport=transport)
-
-    def close(self) -> None:
-        """Close the connections; they open again when used."""
-        self._reading.close()
-        self._writing.close()
+        base = f"{settings.url}/workspaces/{quote(settings.workspace_id, safe='')}"
+        headers = {"Authorization": f"Bearer {settings.token}"}
+        super().__init__(base, headers, system=SYSTEM, secrets=tuple(secrets), transport=transport)
 
     def resources(self, kind: Resource) -> list[dict[str, Any]]:
         """Every connection, data model or pipeline of the workspace."""
-        answer = self._reading.request("GET", _PATHS[kind]).json()
+        answer = self._read_json(_PATHS[kind])
         found = answer.get("items") if isinstance(answer, Mapping) else answer
         if not isinstance(found, list):
             raise PublishError(SYSTEM, "did not answer with a list; is MPARTICLE_URL right?")
@@ -99,21 +90,21 @@ class WarehouseSync:
 
     def create(self, kind: Resource, body: Body) -> None:
         """Create a resource; its answer is not read, for it may hold what was sent."""
-        self._writing.request("POST", _PATHS[kind], json=body)
+        self.request("POST", _PATHS[kind], json=body)
 
     def update(self, kind: Resource, body: Body) -> None:
         """Replace a resource, which clears its fault."""
-        self._writing.request("PUT", f"{_PATHS[kind]}/{quote(body['id'], safe='')}", json=body)
+        self.request("PUT", f"{_PATHS[kind]}/{quote(body['id'], safe='')}", json=body)
 
     def trigger(self, pipeline_id: str) -> int | None:
         """Start a run and return its number; None when the answer does not tell it. Sent once."""
         path = f"{_PATHS['pipeline']}/trigger"
-        answer = self._writing.request("POST", path, json={"pipeline_id": pipeline_id}).json()
+        answer = self.request("POST", path, json={"pipeline_id": pipeline_id}).json()
         return _number(answer.get("pipeline_run_id")) if isinstance(answer, Mapping) else None
 
     def report(self, pipeline_id: str) -> Report:
         """How the pipeline stands, and its latest run."""
-        answer = self._reading.request("GET", f"{self._pipeline(pipeline_id)}/report").json()
+        answer = self._read_json(f"{self._pipeline(pipeline_id)}/report")
         found: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
         latest = found.get("latest_pipeline_run")
         return Report(
@@ -131,8 +122,12 @@ class WarehouseSync:
         """The runs whose logical date is not before a time, by number."""
         found: dict[int, RemoteRun] = {}
         for page in range(1, _MOST_PAGES + 1):
-            asked = {"currentPage": page, "pageSize": PAGE_SIZE, "startDate": _asked(since)}
-            answer = self._reading.request("GET", f"{self._pipeline(pipeline_id)}/runs", params=asked).json()
+            params = {
+                "currentPage": page,
+                "pageSize": PAGE_SIZE,
+                "startDate": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            }
+            answer = self._read_json(f"{self._pipeline(pipeline_id)}/runs", **params)
             items = answer.get("items") if isinstance(answer, Mapping) else None
             if not isinstance(items, list):
                 raise PublishError(SYSTEM, "did not answer with a page of runs; is MPARTICLE_URL right?")
@@ -144,8 +139,11 @@ class WarehouseSync:
 
     def run(self, pipeline_id: str, run_id: int) -> RemoteRun | None:
         """One run; None when the answer is none."""
-        answer = self._reading.request("GET", f"{self._pipeline(pipeline_id)}/runs/{run_id}").json()
+        answer = self._read_json(f"{self._pipeline(pipeline_id)}/runs/{run_id}")
         return read_run(answer) if isinstance(answer, Mapping) else None
+
+    def _read_json(self, path: str, **params: Any) -> Any:
+        return self.request("GET", path, params=params, attempts=READ_ATTEMPTS).json()
 
     def _pipeline(self, pipeline_id: str) -> str:
         return f"{_PATHS['pipeline']}/{quote(pipeline_id, safe='')}"
@@ -185,10 +183,6 @@ def _moment(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _asked(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _messages(value: Any) -> tuple[str, ...]:

@@ -24,16 +24,16 @@ Wait = Callable[[float], None]
 OnRun = Callable[[RemoteRun], None]
 
 
-def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
+def started_run(client: WarehouseSync, pipeline: Pipeline) -> int:
     """Trigger the pipeline and return its run's number; raises what went wrong in our own terms.
 
     A trigger that gets no answer may have arrived. So the latest run is looked up before, and after such a trigger a
     newer manual one is taken for ours.
     """
     try:
-        before = _latest(there.report(pipeline.id))
+        before = _latest(client.report(pipeline.id))
         try:
-            number = there.trigger(pipeline.id)
+            number = client.trigger(pipeline.id)
         except PublishError as error:
             if error.permanent or error.status is not None:
                 raise
@@ -43,7 +43,7 @@ def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
             lost = None
         if number is not None:
             return number
-        latest = there.report(pipeline.id).latest_run
+        latest = client.report(pipeline.id).latest_run
     except PublishError as error:
         raise to_sync_error(error, pipeline) from None
     if latest is not None and latest.type == "manual" and latest.id > before:
@@ -52,7 +52,7 @@ def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
 
 
 def followed(
-    there: WarehouseSync,
+    client: WarehouseSync,
     pipeline: Pipeline,
     run_id: int,
     *,
@@ -64,7 +64,7 @@ def followed(
     until, pause = monotonic() + limit.total_seconds(), FIRST_WAIT
     while True:
         try:
-            run = there.run(pipeline.id, run_id)
+            run = client.run(pipeline.id, run_id)
         except PublishError as error:
             if error.permanent:
                 raise to_sync_error(error, pipeline) from None

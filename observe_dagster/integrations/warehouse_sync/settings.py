@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from observe_dagster.errors import SettingsError
-from observe_dagster.integrations.web_address import web_address
+from observe_dagster.integrations.http import web_address
 
 DEFAULT_URL = "https://api.mparticle.com/platform/v2"
 

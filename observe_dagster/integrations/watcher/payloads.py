@@ -4,7 +4,6 @@ Watcher writes names in lower case and keeps counts as 32-bit numbers: what does
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, Pipeline
@@ -98,7 +97,7 @@ def start_record(execution: ExecutionRow, pipeline: Record) -> Record:
         "execution_id": execution.id,
         "parent_execution_id": execution.parent_id,
         "pipeline": pipeline,
-        "start_date": _instant(execution.start_date),
+        "start_date": execution.start_date.isoformat(),
         "watermark": short(execution.watermark),
         "next_watermark": short(execution.next_watermark),
     }
@@ -115,7 +114,7 @@ def end_record(execution: ExecutionRow, pipeline: Record) -> Record:
         "pipeline": pipeline,
         "next_watermark": short(execution.reached_watermark) if moved else None,
         "end": {
-            "end_date": _instant(execution.end_date),
+            "end_date": execution.end_date.isoformat(),
             "completed_successfully": bool(execution.completed_successfully),
             **_counts(counts),
             "execution_metadata": _metadata(execution, counts),
@@ -167,7 +166,7 @@ def _metadata(execution: ExecutionRow, counts: Counts | None) -> Record:
         "observe_execution_id": execution.id,
         "type": str(execution.type),
         "status": str(execution.status),
-        "logical_date": _instant(execution.logical_date),
+        "logical_date": execution.logical_date.isoformat(),
         "range_start": execution.range_start,
         "range_end": execution.range_end,
         "attempts": execution.attempts,
@@ -182,7 +181,3 @@ def _metadata(execution: ExecutionRow, counts: Counts | None) -> Record:
             "bytes": counts.bytes,
         }
     return {name: value for name, value in facts.items() if value not in (None, [])}
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat()

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from observe_dagster.integrations.dry_run import dry_run
 from observe_dagster.integrations.http import Client
@@ -14,11 +15,11 @@ from observe_dagster.ledger import Ledger, PipelineRow, asset_key_of
 _DRY_RUN = {"id": 0, "active": True, "load_lineage": True}
 
 
+@dataclass(frozen=True, slots=True)
 class WatcherPublisher(Publisher):
     """A server by its settings."""
 
-    def __init__(self, settings: WatcherSettings) -> None:
-        self._settings = settings
+    settings: WatcherSettings
 
     def enqueue_state(self, context: PublisherContext) -> int:
         """Enqueue what changed in declarations, and new starts and ends of executions."""
@@ -29,9 +30,9 @@ class WatcherPublisher(Publisher):
     def sender(self, context: PublisherContext) -> Generator[ItemSender]:
         """Open the server."""
         transport = dry_run(context.dry_run, PUBLISHER, lambda _: (201, _DRY_RUN))
-        authorization = self._settings.authorization
+        authorization = self.settings.authorization
         headers = {} if authorization is None else {"Authorization": authorization}
-        with Client(self._settings.url, headers, system=SYSTEM, transport=transport) as client:
+        with Client(self.settings.url, headers, system=SYSTEM, transport=transport) as client:
             yield ItemSender(publisher=PUBLISHER, kinds=KINDS, post=Watcher(client, context.ledger).post)
 
     def receipt_assets(self, context: PublisherContext) -> Mapping[str, AssetPath]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from observe_dagster.errors import PublishError
-from observe_dagster.integrations.http import TIMEOUT_SECONDS, Client
+from observe_dagster.integrations.http import TIMEOUT_SECONDS, Client, without_none
 from observe_dagster.integrations.watcher.enqueue import EXECUTION, LINEAGE, PIPELINE, PUBLISHER, RULES, start_key
 from observe_dagster.ledger import Ledger, Publication
 
@@ -31,7 +31,7 @@ class Watcher:
         """Create the pipeline and set everything, for its POST neither clears nor mutes."""
         number = self._number(record["pipeline"], seconds)
         if record.get("type_settings") is not None:
-            self._request("POST", "/pipeline_type", _without_none(record["type_settings"]), seconds)
+            self._request("POST", "/pipeline_type", without_none(record["type_settings"]), seconds)
         self._request("PATCH", "/pipeline", {"id": number, **record["settings"]}, seconds)
         return {"id": number}
 
@@ -58,7 +58,7 @@ class Watcher:
             "next_watermark": record["next_watermark"],
             "parent_id": self._known(record["parent_execution_id"]),
         }
-        return {"id": _id(self._request("POST", "/start_pipeline_execution", _without_none(body), seconds))}
+        return {"id": _id(self._request("POST", "/start_pipeline_execution", without_none(body), seconds))}
 
     def _end(self, record: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
         """End the execution. A success takes the pipeline's `next_watermark` over, so that is set before."""
@@ -117,7 +117,3 @@ def _id(answer: Any) -> int:
 
 def _named(address: Mapping[str, Any]) -> dict[str, Any]:
     return {name: address[name] for name in ("name", "address_type_name", "address_type_group_name")}
-
-
-def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if value is not None}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from observe_dagster.integrations.web_address import web_address
+from observe_dagster.integrations.http import web_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

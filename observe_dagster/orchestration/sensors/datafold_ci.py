@@ -16,7 +16,8 @@ from observe_dagster.orchestration.sensors.publishers import SECONDS_BETWEEN_TIC
 from observe_dagster.orchestration.translator.keys import destination_key, scoped
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.datafold import Branch, ChangedTable
+    from observe_dagster.integrations.datafold.ci import Branch
+    from observe_dagster.integrations.datafold.requests import ChangedTable
 
 DATAFOLD_CI_SENSOR = "datafold_ci"
 QUIET = timedelta(minutes=1)
@@ -46,7 +47,7 @@ def datafold_ci_sensor(*, scope: str = "", quiet: timedelta = QUIET) -> dg.Senso
         description="Uploads to Datafold's CI which tables this branch deployment built (DATAFOLD_CI_CONFIG_ID).",
     )
     def upload(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.datafold import branch_of
+        from observe_dagster.integrations.datafold.ci import branch_of
 
         branch = branch_of()
         if isinstance(branch, str):
@@ -86,7 +87,7 @@ def _upload(
     *,
     quiet: timedelta,
 ) -> str:
-    from observe_dagster.integrations.datafold import PUBLISHER, enqueue_upload
+    from observe_dagster.integrations.datafold.ci import PUBLISHER, enqueue_upload
     from observe_dagster.integrations.datafold.publisher import publisher
 
     enqueued = 0
@@ -122,7 +123,7 @@ def _built(
 
 
 def _changed(branch: "Branch", pipelines: Sequence[Pipeline], project: Project) -> "list[ChangedTable]":
-    from observe_dagster.integrations.datafold import changed_table
+    from observe_dagster.integrations.datafold.ci import changed_table
     from observe_dagster.warehouse.port.load import DELETED_AT
 
     return [

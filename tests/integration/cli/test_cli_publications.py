@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from observe_dagster.alerts import PUBLISHER as ALERTS
-from observe_dagster.integrations.datafold import Branch, changed_table, enqueue_upload
+from observe_dagster.integrations.datafold.ci import Branch, changed_table, enqueue_upload
 from observe_dagster.integrations.facts import Table, TableMetadata
 from observe_dagster.integrations.monte_carlo.enqueue import enqueue as enqueue_facts
 from observe_dagster.integrations.monte_carlo.resources import Resource, Resources

@@ -11,7 +11,7 @@ from inline_snapshot import snapshot
 
 from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import SettingsError
-from observe_dagster.integrations.datafold import Branch, branch_of, changed_table
+from observe_dagster.integrations.datafold.ci import Branch, branch_of, changed_table
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.datafold_ci import datafold_ci_sensor
 from observe_dagster.settings import Settings
