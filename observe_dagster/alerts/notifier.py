@@ -1,8 +1,7 @@
-"""Sends one message to one channel through Apprise, and finds out why one did not arrive.
+"""Sends one message to one channel through Apprise, with the reason when it does not arrive.
 
-Apprise answers only whether a message arrived; what went wrong it writes to its log, of which the last warning is
-taken as the reason. Everything that it or the HTTP client below would log meanwhile is kept from other handlers, for
-it may hold the channel's URL.
+Apprise returns only whether a message arrived and logs what went wrong: the last warning is the reason. Whatever it or
+the HTTP client below logs meanwhile is kept from other handlers, for it may hold the channel's URL.
 """
 
 import logging

@@ -44,7 +44,7 @@ class Datafold(Client):
         return _listed(self._get("/api/v1/data_sources"))
 
     def data_source_types(self) -> list[Document]:
-        """The kinds of data sources there can be."""
+        """The kinds of data sources."""
         return _listed(self._get("/api/v1/data_sources/types"))
 
     def data_source(self, number: int) -> Document:
@@ -60,7 +60,7 @@ class Datafold(Client):
         return _number(self._post(f"/api/v1/data_sources/{number}/test"), "job_id")
 
     def data_source_test(self, job_id: int) -> Document:
-        """How a test stands: its `status` and the results of its steps."""
+        """A test: its `status` and the results of its steps."""
         return _document(self._get(f"/api/v1/data_sources/test/{job_id}"))
 
     def query(self, number: int, query: str, params: Sequence[str] | None = None) -> Document:
@@ -79,7 +79,7 @@ class Datafold(Client):
         return _number(self._post("/api/v1/datadiffs", diff.body()), "id")
 
     def data_diff(self, number: int) -> Document:
-        """How a data diff stands."""
+        """One data diff."""
         return _document(self._get(f"/api/v1/datadiffs/{number}"))
 
     def data_diff_summary(self, number: int) -> Document:

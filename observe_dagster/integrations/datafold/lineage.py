@@ -11,7 +11,7 @@ DEEPEST = 99
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A table or a column: its path as Datafold writes it, and how many steps away it was found first."""
+    """A table or a column: its path as Datafold writes it, and its distance in steps."""
 
     path: str
     kind: NodeKind
@@ -20,7 +20,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """What was found, the nearest first, and every step as `(from, to)` in the direction that data flows."""
+    """The nodes, the nearest first, and every step as `(from, to)` in the direction that data flows."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
@@ -36,15 +36,15 @@ def walk(
     edges: dict[tuple[str, str], None] = {}
     frontier: list[tuple[NodeKind, str]] = [(kind, path)]
     for depth in range(1, max_depth + 1):
-        found: list[tuple[NodeKind, str]] = []
+        next_frontier: list[tuple[NodeKind, str]] = []
         for near in frontier:
             for far in _neighbours(client, connection, near[0], near[1], direction):
                 edge = (near[1], far[1]) if direction == "downstreams" else (far[1], near[1])
                 edges.setdefault(edge)
                 if far not in nodes:
                     nodes[far] = Node(path=far[1], kind=far[0], depth=depth)
-                    found.append(far)
-        frontier = found
+                    next_frontier.append(far)
+        frontier = next_frontier
     return Walk(nodes=tuple(nodes.values())[1:], edges=tuple(edges))
 
 

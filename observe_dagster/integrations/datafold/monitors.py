@@ -45,21 +45,21 @@ class NotAtDatafoldError(ObserveError):
 def monitor_body(declared: DeclaredMonitor, project: Project) -> Document:
     """The body that creates a monitor; raises NotAtDatafoldError."""
     monitor = declared.monitor
-    made = _Making(declared.slug, project)
+    builder = _BodyBuilder(declared.slug, project)
     if isinstance(monitor, DiffMonitor):
-        own: Document = {"datadiff": made.diff(monitor.datadiff), "alert": _given(monitor.alert)}
+        own: Document = {"datadiff": builder.diff(monitor.datadiff), "alert": _given(monitor.alert)}
     else:
-        own = {"connection_id": made.number(monitor.connection_id or "")}
+        own = {"connection_id": builder.number(monitor.connection_id or "")}
         if isinstance(monitor, MetricMonitor):
-            own |= {"metric": made.metric(monitor), "alert": _given(monitor.alert)}
+            own |= {"metric": builder.metric(monitor), "alert": _given(monitor.alert)}
         elif isinstance(monitor, SchemaMonitor):
             own["table"] = monitor.table
         else:
-            own |= made.test(monitor)
+            own |= builder.test(monitor)
     return without_none({**_common(declared.slug, monitor), **own})
 
 
-class _Making:
+class _BodyBuilder:
     def __init__(self, slug: str, project: Project) -> None:
         self._slug, self._project = slug, project
 

@@ -38,7 +38,7 @@ def start_monitor(client: Datafold, number: int) -> int:
 
 
 def no_verdict(slug: str, run_id: int, limit: timedelta = LIMIT) -> Outcome:
-    """What is said of a monitor's run that was waited for long enough."""
+    """The outcome of a monitor's run that did not end in time."""
     return _still_runs(f"Run {run_id} of monitor {slug}", limit)
 
 
@@ -62,9 +62,9 @@ def await_data_source_test(
         raise PublishError("Datafold", f"did not say which test of data source {number} it started.", permanent=True)
     until, pause = monotonic() + limit.total_seconds(), FIRST_WAIT
     while True:
-        found = client.data_source_test(job)
-        if phase(found.get("status")) is not Phase.OPEN or monotonic() + pause > until:
-            return found
+        result = client.data_source_test(job)
+        if phase(result.get("status")) is not Phase.OPEN or monotonic() + pause > until:
+            return result
         wait(pause)
         pause = min(pause * 2, LONGEST_WAIT)
 
@@ -80,7 +80,7 @@ def _diff(client: Datafold, number: int) -> Outcome | None:
 
 
 def _awaited(look: Look, *, wait: Wait, limit: timedelta) -> Outcome | None:
-    """Look until there is a verdict or the time is up; a look that fails for the moment is made again."""
+    """Look until there is a verdict or the time is up; a lookup that fails for a transient reason is repeated."""
     until, pause = monotonic() + limit.total_seconds(), FIRST_WAIT
     while True:
         try:

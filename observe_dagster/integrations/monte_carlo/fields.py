@@ -40,10 +40,10 @@ def field_type(native: str) -> str:
     What is not known keeps its name, in capitals; Dagster's own names (string, int, float, bool) are known.
     """
     text = " ".join(native.upper().split())
-    found = _TYPE.fullmatch(text)
-    if found is None:
+    match = _TYPE.fullmatch(text)
+    if match is None:
         return text
-    before, size, after, array = found.groups(default="")
+    before, size, after, array = match.groups(default="")
     name = f"{before} {after}".strip()
     if not array and name == "FLOAT" and size == "":
         return "FLOAT"

@@ -83,10 +83,10 @@ class WarehouseSync(Client):
     def resources(self, kind: Resource) -> list[dict[str, Any]]:
         """Every connection, data model or pipeline of the workspace."""
         answer = self._read_json(_PATHS[kind])
-        found = answer.get("items") if isinstance(answer, Mapping) else answer
-        if not isinstance(found, list):
+        items = answer.get("items") if isinstance(answer, Mapping) else answer
+        if not isinstance(items, list):
             raise PublishError(SYSTEM, "did not answer with a list; is MPARTICLE_URL right?")
-        return [dict(each) for each in found if isinstance(each, Mapping)]
+        return [dict(each) for each in items if isinstance(each, Mapping)]
 
     def create(self, kind: Resource, body: Body) -> None:
         """Create a resource; its answer is not read, for it may hold what was sent."""
@@ -97,30 +97,30 @@ class WarehouseSync(Client):
         self.request("PUT", f"{_PATHS[kind]}/{quote(body['id'], safe='')}", json=body)
 
     def trigger(self, pipeline_id: str) -> int | None:
-        """Start a run and return its number; None when the answer does not tell it. Sent once."""
+        """Start a run and return its number; None when the answer has none. Sent once."""
         path = f"{_PATHS['pipeline']}/trigger"
         answer = self.request("POST", path, json={"pipeline_id": pipeline_id}).json()
         return _number(answer.get("pipeline_run_id")) if isinstance(answer, Mapping) else None
 
     def report(self, pipeline_id: str) -> Report:
-        """How the pipeline stands, and its latest run."""
+        """The status of a pipeline, and its latest run."""
         answer = self._read_json(f"{self._pipeline(pipeline_id)}/report")
-        found: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
-        latest = found.get("latest_pipeline_run")
+        body: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
+        latest = body.get("latest_pipeline_run")
         return Report(
-            status=str(found.get("status") or "idle"),
-            errors=_messages(found.get("errors")),
-            connection_status=str(found.get("connection_status") or "healthy"),
-            connection_errors=_messages(found.get("connection_errors")),
-            data_model_status=str(found.get("data_model_status") or "valid"),
-            data_model_errors=_messages(found.get("data_model_errors")),
+            status=str(body.get("status") or "idle"),
+            errors=_messages(body.get("errors")),
+            connection_status=str(body.get("connection_status") or "healthy"),
+            connection_errors=_messages(body.get("connection_errors")),
+            data_model_status=str(body.get("data_model_status") or "valid"),
+            data_model_errors=_messages(body.get("data_model_errors")),
             latest_run=read_run(latest) if isinstance(latest, Mapping) else None,
-            latest_successful_run_id=_number(found.get("latest_successful_pipeline_run_id")) or 0,
+            latest_successful_run_id=_number(body.get("latest_successful_pipeline_run_id")) or 0,
         )
 
     def runs(self, pipeline_id: str, *, since: datetime) -> list[RemoteRun]:
         """The runs whose logical date is not before a time, by number."""
-        found: dict[int, RemoteRun] = {}
+        by_number: dict[int, RemoteRun] = {}
         for page in range(1, _MOST_PAGES + 1):
             params = {
                 "currentPage": page,
@@ -132,10 +132,10 @@ class WarehouseSync(Client):
             if not isinstance(items, list):
                 raise PublishError(SYSTEM, "did not answer with a page of runs; is MPARTICLE_URL right?")
             read = (read_run(each) for each in items if isinstance(each, Mapping))
-            found |= {run.id: run for run in read if run is not None}
+            by_number |= {run.id: run for run in read if run is not None}
             if not answer.get("has_next_page"):
                 break
-        return [found[number] for number in sorted(found)]
+        return [by_number[number] for number in sorted(by_number)]
 
     def run(self, pipeline_id: str, run_id: int) -> RemoteRun | None:
         """One run; None when the answer is none."""
@@ -154,10 +154,10 @@ def read_run(answer: Mapping[str, Any]) -> RemoteRun | None:
     number = _number(answer.get("id"))
     if number is None:
         return None
-    said = str(answer.get("status") or "").lower()
+    status = str(answer.get("status") or "").lower()
     return RemoteRun(
         id=number,
-        status=RunStatus(said) if said in list(RunStatus) else RunStatus.RUNNING,
+        status=RunStatus(status) if status in list(RunStatus) else RunStatus.RUNNING,
         type=str(answer.get("type") or ""),
         errors=_messages(answer.get("errors")),
         logical_date=_moment(answer.get("logical_date")),
@@ -187,5 +187,5 @@ def _moment(value: Any) -> datetime | None:
 
 def _messages(value: Any) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else []
-    said = (each.get("message") if isinstance(each, Mapping) else each for each in listed)
-    return tuple(str(message) for message in said if message)
+    messages = (each.get("message") if isinstance(each, Mapping) else each for each in listed)
+    return tuple(str(message) for message in messages if message)

@@ -150,8 +150,8 @@ class RemoteRunner:
         elif is_newest:
             self._fail(pipeline, execution, *self._reasons(pipeline, run), status=run.status, ended_at=ended_at)
         else:
-            said = run.errors or (f"Run {run.id} at Warehouse Sync {run.status}.",)
-            self.ledger.executions.fail(execution.execution_key, ended_at=ended_at, errors=said, status=run.status)
+            errors = run.errors or (f"Run {run.id} at Warehouse Sync {run.status}.",)
+            self.ledger.executions.fail(execution.execution_key, ended_at=ended_at, errors=errors, status=run.status)
 
     def _require_runnable(self, pipeline: Pipeline, run_type: RunType) -> None:
         if self.project.connection(pipeline.connection_id).state == "inactive":

@@ -77,7 +77,7 @@ class Watcher:
         return {"id": number}
 
     def _lineage(self, record: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
-        """Write the addresses, then the edges; the server takes edges only once it is told to load them again."""
+        """Write the addresses, then the edges; the server takes edges only once it loads lineage again."""
         number = self._number(record["pipeline"], seconds)
         ends = {name: record[name] for name in ("source_addresses", "target_addresses")}
         for address in [*ends["source_addresses"], *ends["target_addresses"]]:
@@ -89,11 +89,11 @@ class Watcher:
         return {"id": number, "lineage_relationships_created": created}
 
     def _number(self, identity: Mapping[str, Any], seconds: float) -> int:
-        """The server's number for a pipeline, created when it is not there. Says nothing of its watermark."""
+        """The server's number for a pipeline, created when it does not exist. Does not touch its watermark."""
         return _id(self._request("POST", "/pipeline", dict(identity), seconds))
 
     def _known(self, execution_id: int | None) -> int | None:
-        """The server's number for an execution of ours; None when it was not told of it."""
+        """The server's number for an execution of ours; None when its start was not sent."""
         if execution_id is None:
             return None
         receipt = self._ledger.outbox.receipt(publisher=PUBLISHER, dedupe_key=start_key(execution_id))
