@@ -28,10 +28,13 @@ from benchmarks.support.receiver import monte_carlo_settings
 from benchmarks.support.report import parser, show, write
 from observe_dagster.config.project import Project
 from observe_dagster.embedded import create_database, start_embedded, stop_embedded
-from observe_dagster.integrations.monte_carlo import PUBLISHER, open_client, open_vendor
-from observe_dagster.ledger import Ledger, deliver, migrate
+from observe_dagster.integrations.monte_carlo.publisher import MonteCarloPublisher
+from observe_dagster.integrations.monte_carlo.sender import PUBLISHER
+from observe_dagster.integrations.publisher import PublisherContext, dispatch
+from observe_dagster.integrations.registry import PublisherEntry
+from observe_dagster.ledger import Ledger, migrate
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.sensors.publishers import publishing_sensors
+from observe_dagster.orchestration.sensors.publishers import publisher_sensor
 from observe_dagster.settings import Settings
 from tests.fakes.monte_carlo import FakeMonteCarlo
 
@@ -71,7 +74,7 @@ def main() -> int:
 class Burst:
     """One sensor on a Dagster instance, with a clock that runs ahead."""
 
-    def __init__(self, instance: dg.DagsterInstance, settings: Settings, tables: int, poisoned: int) -> None:
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings, url: str, tables: int, poisoned: int) -> None:
         self.instance, self.settings, self.tables, self.poisoned = instance, settings, tables, poisoned
         self.offset, self.cursor, self.longest, self.ticks = timedelta(), None, 0.0, 0
         self.observe = ObserveResource(Project(), settings, clock=lambda: datetime.now(UTC) + self.offset)
@@ -79,9 +82,11 @@ class Burst:
             dg.AssetSpec(_name(number), metadata={"dagster/table_name": f"db.public.{_name(number)}"})
             for number in range(tables)
         ]
-        sensors = publishing_sensors(Project(), settings, settle=timedelta(), metadata_every=timedelta())
-        self.repository = dg.Definitions(assets=specs, sensors=sensors[:1]).get_repository_def()
-        self.sensor = self.repository.get_sensor_def(sensors[0].name)
+        publisher = MonteCarloPublisher(monte_carlo_settings(url), metadata_interval=timedelta())
+        entry = PublisherEntry(name=PUBLISHER, open=lambda _: publisher, declared=lambda _: True)
+        sensor = publisher_sensor(entry, settle=timedelta())
+        self.repository = dg.Definitions(assets=specs, sensors=[sensor]).get_repository_def()
+        self.sensor = self.repository.get_sensor_def(sensor.name)
 
     def materialize(self, number: int) -> None:
         """One materialization, whose row count is its number, but for the one that is poison."""
@@ -117,11 +122,11 @@ def _burst(home: Path, ledger_url: str, materializations: int, tables: int, quic
         home=home,
         defs=home,
         database_url=ledger_url,
-        monte_carlo=monte_carlo_settings(f"http://127.0.0.1:{port}"),
         publish_assets="*",
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        burst = Burst(instance, settings, tables, poisoned=materializations - tables + 1)
+        url, poisoned = f"http://127.0.0.1:{port}", materializations - tables + 1
+        burst = Burst(instance, settings, url, tables, poisoned)
         burst.tick()
         began = time.monotonic()
         for number in range(materializations):
@@ -161,11 +166,10 @@ def _kill_a_worker(burst: Burst, gateway: FakeMonteCarlo, ledger_url: str) -> No
 
 
 def _work(ledger_url: str, url: str, offset: str) -> int:
-    settings = monte_carlo_settings(url)
     ahead = timedelta(seconds=float(offset))
-    with Ledger.open(ledger_url) as ledger, open_client(settings) as client:
-        vendor = open_vendor(client, Project(), settings)
-        deliver(ledger.outbox, vendor, clock=lambda: datetime.now(UTC) + ahead, seconds=20)
+    with Ledger.open(ledger_url) as ledger:
+        context = PublisherContext(project=Project(), ledger=ledger, clock=lambda: datetime.now(UTC) + ahead)
+        dispatch(MonteCarloPublisher(monte_carlo_settings(url)), context, seconds=20)
     return 0
 
 

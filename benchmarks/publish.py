@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -170,23 +171,23 @@ def child(told: dict[str, Any]) -> None:
 def _through_the_outbox(told: Mapping[str, Any]) -> Answer:
     from benchmarks.support.receiver import monte_carlo_settings
     from observe_dagster.config.project import Project
-    from observe_dagster.integrations.monte_carlo import declared_resources, enqueue, open_client, open_vendor
-    from observe_dagster.ledger import Ledger, deliver
+    from observe_dagster.integrations.monte_carlo.publisher import MonteCarloPublisher
+    from observe_dagster.integrations.publisher import PublisherContext, dispatch
+    from observe_dagster.ledger import Ledger
 
-    settings, facts = monte_carlo_settings(told["gateway"]), list(_facts(told["tables"]))
-    resources = declared_resources(Project(), settings)
-    with Ledger.open(told["ledger"]) as ledger, open_client(settings) as client:
+    publisher, facts = MonteCarloPublisher(monte_carlo_settings(told["gateway"])), list(_facts(told["tables"]))
+    with Ledger.open(told["ledger"]) as ledger:
+        context = PublisherContext(project=Project(), ledger=ledger)
         began, before = time.monotonic(), time.process_time()
         for first in range(0, len(facts), _TAKEN_IN_AT_ONCE):
             with ledger.transaction() as tx:
-                enqueue(tx, facts[first : first + _TAKEN_IN_AT_ONCE], resources, now=datetime.now(UTC))
+                publisher.enqueue_facts(replace(context, ledger=tx), facts[first : first + _TAKEN_IN_AT_ONCE])
         taken = time.monotonic()
-        vendor = open_vendor(client, Project(), settings)
-        tally = deliver(ledger.outbox, vendor, clock=lambda: datetime.now(UTC), seconds=600)
+        report = dispatch(publisher, context, seconds=600)
         ended, cpu = time.monotonic(), time.process_time() - before
-    receipts = {receipt["invocation_id"]: receipt["bytes"] for _, receipt in tally.arrived}
+    receipts = {receipt["invocation_id"]: receipt["bytes"] for _, receipt in report.receipts}
     return {
-        "facts": len(tally.arrived),
+        "facts": len(report.receipts),
         "requests": len(receipts),
         "bytes": sum(receipts.values()),
         "taken in per second": len(facts) / (taken - began),
@@ -202,17 +203,17 @@ def _one_by_one(told: Mapping[str, Any]) -> Answer:
     from observe_dagster.config.project import Project
     from observe_dagster.integrations.facts import TABLE_METADATA
     from observe_dagster.integrations.http import encoded
-    from observe_dagster.integrations.monte_carlo import declared_resources, open_client
     from observe_dagster.integrations.monte_carlo.payloads import (
         lineage_body,
         lineage_events,
         metadata_body,
         metadata_events,
     )
+    from observe_dagster.integrations.monte_carlo.publisher import MonteCarloPublisher, open_client
     from observe_dagster.integrations.monte_carlo.sender import PATHS
 
     settings, facts = monte_carlo_settings(told["gateway"]), list(_facts(told["tables"]))
-    resource = declared_resources(Project(), settings).default
+    resource = MonteCarloPublisher(settings).resources(Project()).default
     assert resource is not None
     arrived = sent = 0
     with open_client(settings) as client:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from benchmarks.support.child import ROOT
-from observe_dagster.settings import MonteCarloSettings
+from observe_dagster.integrations.monte_carlo.settings import MonteCarloSettings
 from tests.fakes.monte_carlo import KEY
 
 

@@ -1,26 +1,22 @@
-"""Telling people: which failing checks and runs, to whom, how often, and that it is over."""
+"""Alerts: which health events open and resolve them, and the messages about them."""
 
-from observe_dagster.alerts.delivery import Delivered, deliver
 from observe_dagster.alerts.events import HealthEvent
 from observe_dagster.alerts.message import Message, compose
-from observe_dagster.alerts.notifier import AppriseNotifier, Notifier
+from observe_dagster.alerts.notifier import send_message
 from observe_dagster.alerts.processor import PUBLISHER, ProcessedEvents, process_events
 from observe_dagster.alerts.transitions import FORGOTTEN_AFTER, Change, Event, due_reminders, transitions
 
 __all__ = [
     "FORGOTTEN_AFTER",
     "PUBLISHER",
-    "AppriseNotifier",
     "Change",
-    "Delivered",
     "Event",
     "HealthEvent",
     "Message",
-    "Notifier",
     "ProcessedEvents",
     "compose",
-    "deliver",
     "due_reminders",
     "process_events",
+    "send_message",
     "transitions",
 ]

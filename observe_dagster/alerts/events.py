@@ -1,4 +1,4 @@
-"""What is heard about a subject, whoever said it: a check's evaluation, a run's end, a fault, a tick."""
+"""Health events: a check's evaluation, a run's end, a fault, a tick."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,10 +16,10 @@ SILENT = (Status.SKIPPED, Status.LEARNING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthEvent:
-    """One thing heard about one subject at one time.
+    """The health of one subject at one time.
 
-    `warn`, `fail` and `error` open an alert, `pass` resolves it, `skipped` and `learning` do neither. `subject` is
-    what an alert is kept for, with `check`; `kind` is the check's kind, or run, fault or automation. With
+    `warn`, `fail` and `error` open an alert, `pass` resolves it, `skipped` and `learning` do neither. An alert is
+    kept for each `subject` and `check`; `kind` is the check's kind, or run, fault or automation. With
     `notify_each` each occurrence is notified, told apart by `run_id`. `page` is where to look in the UI, as a path.
     """
 
@@ -45,12 +45,12 @@ class HealthEvent:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What its alert is found by."""
+        """The key of its alert."""
         return self.subject, self.check
 
     def details(self) -> dict[str, Any]:
-        """What an alert keeps of it, ready for JSON; what is absent is left out."""
-        kept: dict[str, Any] = {
+        """What an alert keeps of it, ready for JSON, without empty fields."""
+        details: dict[str, Any] = {
             "kind": self.kind,
             "status": self.status.value,
             "asset": list(self.asset),
@@ -64,4 +64,4 @@ class HealthEvent:
             "run_id": self.run_id,
             "page": self.page,
         }
-        return {name: value for name, value in kept.items() if value not in (None, [], {})}
+        return {name: value for name, value in details.items() if value not in (None, [], {})}

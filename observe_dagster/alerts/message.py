@@ -1,8 +1,8 @@
-"""The words of a message: a title, and for each alert what happened, to what, since when, and where to look."""
+"""The text of a message: a title, and for each alert what happened, to what, since when, and links."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from string import Template
 from typing import Any
 from urllib.parse import quote
@@ -35,9 +35,9 @@ class Message:
 
 
 def compose(changes: Sequence[Change], template: MessageTemplate, *, base_url: str | None) -> Message:
-    """Put what happened in one message: what is wrong first, the worst of it first, then what is over."""
-    told = _by_run(sorted(changes, key=_urgency))
-    named, rest = told[:MOST_ALERTS], len(told) - MOST_ALERTS
+    """Put changes in one message: failures first, the most severe first, then recoveries."""
+    entries = _by_run(sorted(changes, key=_urgency))
+    named, rest = entries[:MOST_ALERTS], len(entries) - MOST_ALERTS
     markdown = [_filled(template.alert, alert_fields(change, base_url=base_url, markdown=True)) for change in named]
     text = [_filled(template.alert, alert_fields(change, base_url=base_url, markdown=False)) for change in named]
     if rest > 0:
@@ -45,34 +45,34 @@ def compose(changes: Sequence[Change], template: MessageTemplate, *, base_url: s
         markdown.append(more)
         text.append(more)
     return Message(
-        title=_filled(template.title, title_fields(told)),
+        title=_filled(template.title, title_fields(entries)),
         markdown="\n\n".join(each.replace("\n", "  \n") for each in markdown),
         text="\n\n".join(text),
-        level=_level(told),
+        level=_level(entries),
     )
 
 
 def title_fields(changes: Sequence[Change]) -> dict[str, str]:
-    """What a title may say; a number that is zero is empty."""
+    """The fields of a title; a number that is zero is empty."""
     resolved = sum(change.event is Event.RESOLVED for change in changes)
     repeated = sum(change.event is Event.REMINDER for change in changes)
     opened = len(changes) - resolved - repeated
     if len(changes) == 1:
         summary = headline(changes[0])
     else:
-        said = ((opened, "new"), (repeated, "ongoing"), (resolved, "resolved"))
-        parts = [f"{count} {word}" for count, word in said if count]
+        counts = ((opened, "new"), (repeated, "ongoing"), (resolved, "resolved"))
+        parts = [f"{count} {word}" for count, word in counts if count]
         summary = f"{', '.join(parts)} alerts"
     numbers = {"opened": opened, "repeated": repeated, "resolved": resolved}
     return {"summary": summary, **{name: str(number) if number else "" for name, number in numbers.items()}}
 
 
 def alert_fields(change: Change, *, base_url: str | None, markdown: bool) -> dict[str, str]:
-    """What a message may say of one alert; what is not known is empty."""
+    """The fields of one alert in a message; what is not known is empty."""
     alert, details = change.alert, change.alert.details
     kind = str(details.get("kind", ""))
     run_url, check_url = _urls(details, base_url)
-    owners, since = ", ".join(details.get("owners", ())), moment(alert.opened_at)
+    owners, since = ", ".join(details.get("owners", ())), f"{alert.opened_at.astimezone(UTC):%Y-%m-%d %H:%M UTC}"
     value, expected, bounds = _numbers(details, kind)
     over = change.event is Event.RESOLVED
     reason = str(details.get("recovery", "")) if over else alert.description
@@ -121,11 +121,6 @@ def headline(change: Change) -> str:
     return f"{subject}: {alert.check_name}{worse} {still}{verb}"
 
 
-def moment(instant: datetime) -> str:
-    """A time for people, to the minute."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 def span(length: timedelta) -> str:
     """A length of time in its two largest units."""
     seconds = max(0, round(length.total_seconds()))
@@ -163,19 +158,19 @@ def _urls(details: Mapping[str, Any], base_url: str | None) -> tuple[str, str]:
 
 
 def _links(run_url: str, check_url: str, kind: str, *, markdown: bool) -> str:
-    place = {RUN: "Asset", AUTOMATION: "Ticks", FAULT: "Asset"}.get(kind, "Check")
-    named = [(name, url) for name, url in (("Run", run_url), (place, check_url)) if url]
+    page = {RUN: "Asset", AUTOMATION: "Ticks", FAULT: "Asset"}.get(kind, "Check")
+    named = [(name, url) for name, url in (("Run", run_url), (page, check_url)) if url]
     if markdown:
         return " · ".join(f"[{name}]({url})" for name, url in named)
     return "\n".join(f"{name}: {url}" for name, url in named)
 
 
 def _filled(template: str, fields: Mapping[str, str]) -> str:
-    lines = [line for line in template.split("\n") if _says_something(line, fields)]
+    lines = [line for line in template.split("\n") if _has_content(line, fields)]
     return "\n".join(Template(line).substitute(fields) for line in lines)
 
 
-def _says_something(line: str, fields: Mapping[str, str]) -> bool:
+def _has_content(line: str, fields: Mapping[str, str]) -> bool:
     names = Template(line).get_identifiers()
     return not names or any(fields[name] for name in names)
 

@@ -1,8 +1,7 @@
-"""Sends one message to one channel through Apprise, and finds out why one did not arrive.
+"""Sends one message to one channel through Apprise, with the reason when it does not arrive.
 
-Apprise answers only whether a message arrived; what went wrong it writes to its log, of which the last warning is
-taken as the reason. Everything that it or the HTTP client below would log meanwhile is kept from other handlers, for
-it may hold the channel's URL.
+Apprise returns only whether a message arrived and logs what went wrong: the last warning is the reason. Whatever it or
+the HTTP client below logs meanwhile is kept from other handlers, for it may hold the channel's URL.
 """
 
 import logging
@@ -10,7 +9,7 @@ import re
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from observe_dagster.config.models.alerts import Channel, secrets_of_channel
 from observe_dagster.errors import DeliveryError
@@ -22,33 +21,23 @@ _TRY_AGAIN = (408, 425, 429)
 _one_at_a_time = threading.Lock()
 
 
-class Notifier(Protocol):
-    """Sends messages."""
+def send_message(channel: Channel, message: Mapping[str, Any]) -> None:
+    """Send a message's record once, without retrying; raises DeliveryError, permanent where the service refuses it."""
+    import apprise
 
-    def send(self, channel: Channel, message: Mapping[str, Any]) -> None:
-        """Send a message's record to a channel; raises DeliveryError."""
-        ...
-
-
-class AppriseNotifier:
-    """Sends through any of Apprise's services."""
-
-    def send(self, channel: Channel, message: Mapping[str, Any]) -> None:
-        """Send once, without retrying; raises DeliveryError, permanent where the service refuses the message."""
-        import apprise
-
-        with _captured_logs() as heard:
-            try:
-                arrived = _notify(apprise, channel, message)
-            except DeliveryError:
-                raise
-            except Exception as error:  # noqa: BLE001 (a service's plugin may raise anything, with its URL in it)
-                heard.append(f"Apprise raised {type(error).__name__}.")
-                arrived = False
-        if not arrived:
-            said = heard[-1] if heard else "The service could not be reached or refused the message."
-            reason = redact(said, secrets_of_channel(channel))
-            raise DeliveryError(channel.id, reason, permanent=_is_permanent(said))
+    with _captured_warnings() as warnings:
+        try:
+            arrived = _notify(apprise, channel, message)
+        except DeliveryError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a service's plugin may raise anything, with its URL in it)
+            warnings.append(f"Apprise raised {type(error).__name__}.")
+            arrived = False
+    if not arrived:
+        warning = warnings[-1] if warnings else "The service could not be reached or refused the message."
+        status = _HTTP_ERROR.search(warning)
+        permanent = status is not None and 400 <= int(status[1]) < 500 and int(status[1]) not in _TRY_AGAIN
+        raise DeliveryError(channel.id, redact(warning, secrets_of_channel(channel)), permanent=permanent)
 
 
 def _notify(apprise: Any, channel: Channel, message: Mapping[str, Any]) -> bool:
@@ -74,33 +63,28 @@ def _notify(apprise: Any, channel: Channel, message: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_permanent(reason: str) -> bool:
-    found = _HTTP_ERROR.search(reason)
-    return found is not None and 400 <= int(found[1]) < 500 and int(found[1]) not in _TRY_AGAIN
-
-
 class _LogCapture(logging.Filter):
     """Keeps what is logged to itself, whatever thread logs it, for Apprise sends from threads of its own."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[str] = []
+        self.warnings: list[str] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Remember a warning of Apprise; let nothing pass."""
+        """Keep a warning of Apprise; let nothing pass."""
         if record.name == "apprise" and record.levelno >= logging.WARNING:
-            self.heard.append(record.getMessage())
+            self.warnings.append(record.getMessage())
         return False
 
 
 @contextmanager
-def _captured_logs() -> Generator[list[str]]:
-    ear, loggers = _LogCapture(), [logging.getLogger(name) for name in _LOGGERS]
+def _captured_warnings() -> Generator[list[str]]:
+    capture, loggers = _LogCapture(), [logging.getLogger(name) for name in _LOGGERS]
     with _one_at_a_time:
         for logger in loggers:
-            logger.addFilter(ear)
+            logger.addFilter(capture)
         try:
-            yield ear.heard
+            yield capture.warnings
         finally:
             for logger in loggers:
-                logger.removeFilter(ear)
+                logger.removeFilter(capture)

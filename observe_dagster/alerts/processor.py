@@ -1,10 +1,10 @@
-"""Takes in what was heard: follows the alerts and puts the messages about them in the outbox, all or nothing.
+"""Processes health events: updates alerts and enqueues the messages about them, all or nothing.
 
-Deciding and telling happen in one transaction that only one process at a time is in, so that two daemons who heard
-the same make one message of it.
+It is one transaction that only one process at a time is in, so that two daemons that read the same events make one
+message of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,11 +16,12 @@ from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Alert, Ledger, NewPublication
 
 PUBLISHER = "alerts"
+MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessedEvents:
-    """What came of it: how many alerts were opened and resolved, how many messages were put in the outbox."""
+    """How many alerts were opened and resolved, and how many messages were enqueued."""
 
     opened: int = 0
     resolved: int = 0
@@ -43,7 +44,7 @@ def process_events(
     base_url: str | None = None,
     complete_kinds: Sequence[str] = (),
 ) -> ProcessedEvents:
-    """Follow the events and enqueue messages to those concerned. Idempotent.
+    """Update alerts and enqueue a message for each channel concerned. Idempotent.
 
     `complete_kinds` (fault, automation) are those of which the events are complete: an open alert of them without an
     event is resolved.
@@ -51,54 +52,53 @@ def process_events(
     with ledger.transaction() as tx:
         tx.alerts.lock()
         known = {alert.key: alert for alert in tx.alerts.open()}
-        heard = [*events, *_over(known.values(), events, complete_kinds, now)]
-        fresh = {verdict.key for verdict in heard if verdict.status in FAILING} - known.keys()
+        open_alerts, failing = list(known.values()), {event.key for event in events}
+        absent = (
+            event
+            for kind in complete_kinds
+            for event in resolved_by_absence(open_alerts, kind=kind, still=failing, now=now)
+        )
+        all_events = [*events, *absent]
+        fresh = {event.key for event in all_events if event.status in FAILING} - known.keys()
         known.update((alert.key, alert) for alert in tx.alerts.latest(fresh))
-        changes = transitions(known.values(), heard)
+        changes = transitions(known.values(), all_events)
         known.update((change.alert.key, change.alert) for change in changes)
-        told = {change.alert.key for change in changes if change.event is not None}
-        unsaid = [alert for alert in known.values() if alert.key not in told]
-        changes.extend(due_reminders(unsaid, now=now, repeat_every=alerting.repeat_every))
-        mail: dict[str, list[Change]] = {}
-        for change, alert in zip(changes, _addressed(changes, alerting, mail, now), strict=True):
+        notified = {change.alert.key for change in changes if change.event is not None}
+        others = [alert for alert in known.values() if alert.key not in notified]
+        changes.extend(due_reminders(others, now=now, repeat_every=alerting.repeat_every))
+        by_channel: dict[str, list[Change]] = {}
+        for change, alert in zip(changes, _routed(changes, alerting, by_channel, now), strict=True):
             (tx.alerts.add if change.new else tx.alerts.update)(alert)
         link = alerting.base_url or base_url
-        messages = {name: compose(told_there, alerting.template, base_url=link) for name, told_there in mail.items()}
-        drafts = (
-            NewPublication(publisher=PUBLISHER, kind="message", ordering_key=channel_id, record=message.record())
+        messages = {name: compose(own, alerting.template, base_url=link) for name, own in by_channel.items()}
+        publications = (
+            NewPublication(publisher=PUBLISHER, kind=MESSAGE, ordering_key=channel_id, record=message.record())
             for channel_id, message in messages.items()
         )
-        tx.outbox.enqueue_all(drafts, now=now)
+        tx.outbox.enqueue_all(publications, now=now)
     return ProcessedEvents(
         opened=sum(change.new for change in changes),
         resolved=sum(change.event is Event.RESOLVED for change in changes),
-        messages=len(mail),
+        messages=len(by_channel),
     )
 
 
-def _over(
-    known: Iterable[Alert], verdicts: Sequence[HealthEvent], whole: Sequence[str], now: datetime
-) -> list[HealthEvent]:
-    alerts, still = list(known), {verdict.key for verdict in verdicts}
-    return [verdict for kind in whole for verdict in resolved_by_absence(alerts, kind=kind, still=still, now=now)]
-
-
-def _addressed(
-    changes: Sequence[Change], alerting: Alerting, mail: dict[str, list[Change]], now: datetime
+def _routed(
+    changes: Sequence[Change], alerting: Alerting, by_channel: dict[str, list[Change]], now: datetime
 ) -> Iterator[Alert]:
-    """Put what is told into each channel's mail, and give every changed alert with who was told of it."""
-    told: dict[tuple[str, str], tuple[str, ...]] = {}
+    """Add changes to those of each channel, and give every changed alert with the channels that were notified of it."""
+    notified: dict[tuple[str, str], tuple[str, ...]] = {}
     for change in changes:
         alert = change.alert
-        if not change.new and alert.key in told:
-            alert = _with_channels(alert, told[alert.key])
+        if not change.new and alert.key in notified:
+            alert = _with_channels(alert, notified[alert.key])
         if change.event is not None:
             channels = _channels(alert, change.event, alerting)
             for channel_id in channels:
-                mail.setdefault(channel_id, []).append(replace(change, alert=alert))
-            all_told = dict.fromkeys((*alert.details.get("channels", ()), *channels))
-            alert = replace(_with_channels(alert, tuple(all_told)), last_sent_at=now)
-            told[alert.key] = tuple(all_told)
+                by_channel.setdefault(channel_id, []).append(replace(change, alert=alert))
+            all_channels = tuple(dict.fromkeys((*alert.details.get("channels", ()), *channels)))
+            alert = replace(_with_channels(alert, all_channels), last_sent_at=now)
+            notified[alert.key] = all_channels
         yield alert
 
 

@@ -1,4 +1,4 @@
-"""Which channels hear of an alert: the first route whose conditions are all met, else the default."""
+"""Which channels are notified of an alert: the first route whose conditions are all met, else the default."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -8,7 +8,7 @@ from observe_dagster.ledger import Alert
 
 
 def channels_for(alert: Alert, alerting: Alerting) -> tuple[str, ...]:
-    """The channels that are told when something fails; empty when a route without channels mutes it."""
+    """The channels to notify when something fails; empty when a route without channels mutes it."""
     for route in alerting.routes:
         if _matches(route, alert):
             return route.channels
@@ -18,9 +18,9 @@ def channels_for(alert: Alert, alerting: Alerting) -> tuple[str, ...]:
 
 
 def notified_channels(alert: Alert, alerting: Alerting) -> tuple[str, ...]:
-    """The channels that were told of the alert and still exist: they hear of what becomes of it."""
-    told = alert.details.get("channels", ())
-    return tuple(channel.id for channel in alerting.channels if channel.id in told)
+    """The channels that were notified of the alert and still exist."""
+    notified = alert.details.get("channels", ())
+    return tuple(channel.id for channel in alerting.channels if channel.id in notified)
 
 
 def _matches(route: Route, alert: Alert) -> bool:
@@ -36,6 +36,6 @@ def _matches(route: Route, alert: Alert) -> bool:
     )
 
 
-def _any(wanted: Iterable[str], found: Iterable[str | None]) -> bool:
-    chosen = set(wanted)
-    return not chosen or not chosen.isdisjoint(found)
+def _any(conditions: Iterable[str], values: Iterable[str | None]) -> bool:
+    allowed = set(conditions)
+    return not allowed or not allowed.isdisjoint(values)

@@ -1,4 +1,4 @@
-"""Decides what becomes of alerts, and what people are told about: from what was known, what was heard, and now."""
+"""Decides how health events change alerts, and which changes are notified. Pure."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ from observe_dagster.ledger import Alert
 from observe_dagster.records import Status
 
 FORGOTTEN_AFTER = timedelta(days=30)
-"""An alert of which nothing was heard for so long stays open, and is repeated no more."""
+"""An alert without an event for so long stays open, without reminders."""
 
 _RANK = {"warn": 0, "error": 1}
 
 
 class Event(StrEnum):
-    """Why people are told."""
+    """Why a change is notified."""
 
     OPENED = "opened"
     FAILED_AGAIN = "again"
@@ -27,27 +27,27 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """An alert as it is from now on: `new` when it has to be added, `event` None when nobody is told."""
+    """An alert as it is from now on: `new` when it has to be added, `event` None when nobody is notified."""
 
     alert: Alert
     new: bool
     event: Event | None
 
 
-def transitions(known: Iterable[Alert], verdicts: Iterable[HealthEvent]) -> list[Change]:
-    """Follow the verdicts, the oldest first, from what is known; old news changes nothing, so repeating is fine."""
+def transitions(known: Iterable[Alert], events: Iterable[HealthEvent]) -> list[Change]:
+    """Apply events, the oldest first, to known alerts. Idempotent: events older than the last one change nothing."""
     alerts = {alert.key: alert for alert in known}
     changes: list[Change] = []
-    for verdict in sorted(verdicts, key=lambda verdict: verdict.at):
-        change = _follow(alerts.get(verdict.key), verdict)
+    for event in sorted(events, key=lambda event: event.at):
+        change = _apply(alerts.get(event.key), event)
         if change is not None:
-            alerts[verdict.key] = change.alert
+            alerts[event.key] = change.alert
             changes.append(change)
     return changes
 
 
 def due_reminders(alerts: Iterable[Alert], *, now: datetime, repeat_every: timedelta) -> list[Change]:
-    """Repeat what is still wrong when it was told `repeat_every` ago; a failed run is told once and not repeated."""
+    """Remind of open alerts whose last message is `repeat_every` ago; there are no reminders of failed runs."""
     return [
         Change(alert=alert, new=False, event=Event.REMINDER)
         for alert in alerts
@@ -62,7 +62,7 @@ def due_reminders(alerts: Iterable[Alert], *, now: datetime, repeat_every: timed
 def resolved_by_absence(
     alerts: Iterable[Alert], *, kind: str, still: Collection[tuple[str, str]], now: datetime
 ) -> list[HealthEvent]:
-    """Pass what is open of a kind that is always heard of as a whole (faults, ticks), and is wrong no more."""
+    """Passing events for open alerts of a kind whose events are complete (faults, automation) and that has none now."""
     return [
         HealthEvent(subject=alert.subject, check=alert.check_name, kind=kind, status=Status.PASS, at=now)
         for alert in alerts
@@ -70,47 +70,47 @@ def resolved_by_absence(
     ]
 
 
-def _follow(before: Alert | None, verdict: HealthEvent) -> Change | None:
-    if before is not None and verdict.at <= before.last_seen_at:
+def _apply(before: Alert | None, event: HealthEvent) -> Change | None:
+    if before is not None and event.at <= before.last_seen_at:
         return None
-    if verdict.status in FAILING:
+    if event.status in FAILING:
         if before is None or not before.is_open:
-            return Change(alert=_opened(verdict), new=True, event=Event.OPENED)
-        return Change(alert=_seen(before, verdict), new=False, event=_told_again(before, verdict))
+            return Change(alert=_opened(event), new=True, event=Event.OPENED)
+        return Change(alert=_seen(before, event), new=False, event=_notification(before, event))
     if before is None or not before.is_open:
         return None
-    details = {**before.details, "status": verdict.status.value}
-    if verdict.status in SILENT:
-        return Change(alert=replace(before, details=details, last_seen_at=verdict.at), new=False, event=None)
-    if verdict.reason:
-        details["recovery"] = verdict.reason
-    over = replace(before, status="resolved", details=details, last_seen_at=verdict.at, resolved_at=verdict.at)
-    return Change(alert=over, new=False, event=Event.RESOLVED)
+    details = {**before.details, "status": event.status.value}
+    if event.status in SILENT:
+        return Change(alert=replace(before, details=details, last_seen_at=event.at), new=False, event=None)
+    if event.reason:
+        details["recovery"] = event.reason
+    resolved = replace(before, status="resolved", details=details, last_seen_at=event.at, resolved_at=event.at)
+    return Change(alert=resolved, new=False, event=Event.RESOLVED)
 
 
-def _opened(verdict: HealthEvent) -> Alert:
+def _opened(event: HealthEvent) -> Alert:
     return Alert(
-        subject=verdict.subject,
-        check_name=verdict.check,
-        severity=verdict.severity,
-        description=verdict.reason,
-        opened_at=verdict.at,
-        last_seen_at=verdict.at,
-        pipeline_id=verdict.pipeline_id,
-        details={**verdict.details(), "worst": verdict.severity},
+        subject=event.subject,
+        check_name=event.check,
+        severity=event.severity,
+        description=event.reason,
+        opened_at=event.at,
+        last_seen_at=event.at,
+        pipeline_id=event.pipeline_id,
+        details={**event.details(), "worst": event.severity},
     )
 
 
-def _seen(before: Alert, verdict: HealthEvent) -> Alert:
-    details = {**verdict.details(), "worst": max(_worst(before), verdict.severity, key=_RANK.__getitem__)}
+def _seen(before: Alert, event: HealthEvent) -> Alert:
+    details = {**event.details(), "worst": max(_worst(before), event.severity, key=_RANK.__getitem__)}
     if "channels" in before.details:
         details["channels"] = before.details["channels"]
     return replace(
         before,
-        severity=verdict.severity,
-        description=verdict.reason,
+        severity=event.severity,
+        description=event.reason,
         details=details,
-        last_seen_at=verdict.at,
+        last_seen_at=event.at,
     )
 
 
@@ -118,7 +118,7 @@ def _worst(alert: Alert) -> str:
     return str(alert.details.get("worst", alert.severity))
 
 
-def _told_again(before: Alert, verdict: HealthEvent) -> Event | None:
-    if verdict.notify_each and verdict.run_id != before.details.get("run_id"):
+def _notification(before: Alert, event: HealthEvent) -> Event | None:
+    if event.notify_each and event.run_id != before.details.get("run_id"):
         return Event.FAILED_AGAIN
-    return Event.ESCALATED if _RANK[verdict.severity] > _RANK[_worst(before)] else None
+    return Event.ESCALATED if _RANK[event.severity] > _RANK[_worst(before)] else None

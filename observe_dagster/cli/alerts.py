@@ -1,7 +1,7 @@
-"""`observe alerts`: what is wrong now, what could not be told, and a test of a channel."""
+"""`observe alerts`: open alerts, messages that were not delivered, and a test of a channel."""
 
 import difflib
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import click
@@ -21,15 +21,15 @@ _COLUMNS = (("Severity", "left"), ("Subject", "left"), ("Check", "left"), ("Sinc
 
 @click.group()
 def alerts() -> None:
-    """What fails, and who was told."""
+    """List alerts and test channels."""
 
 
 @alerts.command("list")
-@click.option("--all", "everything", is_flag=True, help="Show those that are over, too, the newest first.")
+@click.option("--all", "everything", is_flag=True, help="Show resolved ones, too, the newest first.")
 @common
 @click.pass_obj
 def list_alerts(state: Context, *, everything: bool) -> None:
-    """List what is wrong now, and the messages that wait or were given up."""
+    """List open alerts, and the messages that are pending or dead-lettered."""
     from observe_dagster.alerts import PUBLISHER
 
     store = state.ledger.alerts
@@ -42,9 +42,9 @@ def list_alerts(state: Context, *, everything: bool) -> None:
         return
     write(table(_COLUMNS, (_cells(alert) for alert in alerts)))
     for item in undelivered:
-        said = "was given up" if item.state == "dead" else "waits"
+        shown = "is dead-lettered" if item.state == "dead" else "is pending"
         reason = f": {item.last_error}" if item.last_error else "."
-        click.echo(f"A message to {item.ordering_key} of {_moment(item.created_at)} {said}{reason}")
+        click.echo(f"A message to {item.ordering_key} of {iso(item.created_at)} {shown}{reason}")
 
 
 @alerts.command("test")
@@ -53,7 +53,7 @@ def list_alerts(state: Context, *, everything: bool) -> None:
 @click.pass_obj
 def test_channel(state: Context, channel_id: str) -> None:
     """Send a test message to CHANNEL now; exits 1 with the reason when it does not arrive."""
-    from observe_dagster.alerts import AppriseNotifier
+    from observe_dagster.alerts import send_message
 
     alerting = state.project.alerting
     channel = alerting.channel(channel_id)
@@ -61,7 +61,7 @@ def test_channel(state: Context, channel_id: str) -> None:
         close = difflib.get_close_matches(channel_id, [each.id for each in alerting.channels], n=1)
         raise NotFoundError("channel", channel_id, close[0] if close else None)
     text = f"This is a test of the channel {channel_id}: alerts of observe arrive here."
-    AppriseNotifier().send(channel, {"title": "Test message", "markdown": text, "text": text, "level": "ok"})
+    send_message(channel, {"title": "Test message", "markdown": text, "text": text, "level": "ok"})
     if state.as_json:
         write_json({"channel": channel_id, "status": "sent"})
     else:
@@ -76,10 +76,10 @@ def _document(alert: "Alert") -> Document:
         "status": alert.status,
         "pipeline_id": alert.pipeline_id,
         "description": alert.description,
-        "opened_at": _moment(alert.opened_at),
-        "last_seen_at": _moment(alert.last_seen_at),
-        "last_sent_at": _moment(alert.last_sent_at),
-        "resolved_at": _moment(alert.resolved_at),
+        "opened_at": iso(alert.opened_at),
+        "last_seen_at": iso(alert.last_seen_at),
+        "last_sent_at": None if alert.last_sent_at is None else iso(alert.last_sent_at),
+        "resolved_at": None if alert.resolved_at is None else iso(alert.resolved_at),
         "details": dict(alert.details),
     }
 
@@ -92,15 +92,11 @@ def _message(item: "Publication") -> Document:
         "title": item.record["title"],
         "attempts": item.attempts,
         "error": item.last_error,
-        "created_at": _moment(item.created_at),
-        "next_attempt_at": _moment(item.next_attempt_at) if item.state == "pending" else None,
+        "created_at": iso(item.created_at),
+        "next_attempt_at": iso(item.next_attempt_at) if item.state == "pending" else None,
     }
 
 
 def _cells(alert: "Alert") -> tuple[str, ...]:
     since = alert.opened_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     return (alert.severity, alert.subject, alert.check_name, since, alert.status)
-
-
-def _moment(instant: datetime | None) -> str | None:
-    return None if instant is None else iso(instant)

@@ -12,7 +12,7 @@ from observe_dagster.errors import NotFoundError, SettingsError
 from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.datafold import Datafold
+    from observe_dagster.integrations.datafold.client import Datafold
 
 page_option = click.option("--page", default=1, show_default=True, type=click.IntRange(1))
 
@@ -25,7 +25,8 @@ def datafold() -> None:
 @contextmanager
 def datafold_client() -> Generator["Datafold"]:
     """Datafold as the environment names it."""
-    from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
+    from observe_dagster.integrations.datafold.client import Datafold
+    from observe_dagster.integrations.datafold.settings import DatafoldSettings
 
     access = DatafoldSettings.from_environment()
     if access is None:
@@ -76,7 +77,7 @@ def query(context: Context, number: int, sql: str) -> None:
 @click.pass_obj
 def test_connection(context: Context, number: int) -> None:
     """Test the connection of DATA_SOURCE and wait for the result."""
-    from observe_dagster.integrations.datafold import await_data_source_test
+    from observe_dagster.integrations.datafold.polling import await_data_source_test
 
     with datafold_client() as client:
         _one(context, await_data_source_test(client, number))
@@ -146,7 +147,7 @@ def monitor_runs(context: Context, number: int, run_id: int | None, *, page: int
 @click.pass_obj
 def create_monitor(context: Context, slug: str, *, dry_run: bool) -> None:
     """Create the monitor that is declared as SLUG and say its id, to be written into its declaration."""
-    from observe_dagster.integrations.datafold import monitor_body
+    from observe_dagster.integrations.datafold.monitors import monitor_body
 
     declared = context.project.monitor(slug)
     body = monitor_body(declared, context.project)
@@ -179,7 +180,7 @@ def explore(
     max_depth: int,
 ) -> None:
     """Walk the lineage of PATH, such as db.schema."my.table", of CONNECTION: its number or our id for it."""
-    from observe_dagster.integrations.datafold import walk
+    from observe_dagster.integrations.datafold.lineage import walk
 
     towards = "upstreams" if direction == "upstream" else "downstreams"
     number = _connection_number(context, connection)

@@ -1,7 +1,9 @@
-"""`observe publications`: what was told to other systems, what waits and what was given up."""
+"""`observe publications`: what was sent to other systems, what is pending and what is dead-lettered."""
 
+import difflib
+import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,14 +14,16 @@ from observe_dagster.service.context import Context, Document
 from observe_dagster.spans import iso
 
 if TYPE_CHECKING:
-    from observe_dagster.ledger import DeliveryReport, Publication
+    from observe_dagster.ledger import Publication
 
-STATES = ("pending", "sent", "dead")
+STATES = {"pending": "pending", "sent": "sent", "dead": "dead-lettered"}
+"""The states of a publication, and their names for people."""
+
 _COLUMNS = (
     ("Id", "right"),
-    ("To", "left"),
+    ("Publisher", "left"),
     ("Kind", "left"),
-    ("Of", "left"),
+    ("Key", "left"),
     ("State", "left"),
     ("Receipt or reason", "left"),
 )
@@ -28,32 +32,40 @@ _FLUSH_SECONDS = 300.0
 
 @click.group()
 def publications() -> None:
-    """What other systems are told, and what waits."""
+    """List, retry and send publications to other systems."""
 
 
 @publications.command("list")
-@click.option("--to", "publisher", metavar="SYSTEM", help="Only those to one system, such as monte_carlo.")
-@click.option("--of", metavar="KEY", help="Only those of one thing, as the column Of has it.")
-@click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="Only those in a state.")
+@click.option("--publisher", metavar="NAME", help="Only those of one publisher, such as monte_carlo.")
+@click.option("--to", metavar="NAME", hidden=True)
+@click.option("--key", metavar="KEY", help="Only those of one ordering key, as the column Key has it.")
+@click.option("--of", metavar="KEY", hidden=True)
+@click.option("--state", "states", type=click.Choice(list(STATES)), multiple=True, help="Only those in a state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many, newest first.")
 @common
 @click.pass_obj
 def list_publications(
-    state: Context, publisher: str | None, of: str | None, states: tuple[str, ...], limit: int
+    state: Context,
+    *,
+    publisher: str | None,
+    to: str | None,
+    key: str | None,
+    of: str | None,
+    states: tuple[str, ...],
+    limit: int,
 ) -> None:
     """List publications, the newest first, and how many there are in each state."""
     outbox = state.ledger.outbox
-    known = outbox.publishers()
-    chosen = known if publisher is None else [_known(publisher, known)]
-    found = [item for each in chosen for item in outbox.items(each, states=states or STATES, of=of, limit=limit)]
-    found = sorted(found, key=lambda item: item.id, reverse=True)[:limit]
+    chosen = _chosen(publisher or to, outbox.publishers())
+    items = [item for each in chosen for item in outbox.items(each, states=states or STATES, of=key or of, limit=limit)]
+    items = sorted(items, key=lambda item: item.id, reverse=True)[:limit]
     counts = {each: outbox.counts(each) for each in chosen}
     if state.as_json:
-        write_json({"counts": counts, "publications": [_document(item, whole=False) for item in found]})
+        write_json({"counts": counts, "publications": [_document(item) for item in items]})
         return
-    write(table(_COLUMNS, (_cells(item) for item in found)))
+    write(table(_COLUMNS, (_cells(item) for item in items)))
     for each, numbers in counts.items():
-        click.echo(f"{each}: " + ", ".join(f"{numbers.get(name, 0)} {name}" for name in STATES) + ".")
+        click.echo(f"{each}: " + ", ".join(f"{numbers.get(name, 0)} {shown}" for name, shown in STATES.items()) + ".")
 
 
 @publications.command("show")
@@ -61,123 +73,98 @@ def list_publications(
 @common
 @click.pass_obj
 def show_publication(state: Context, number: int) -> None:
-    """Show one publication with what it says, its receipt, or why it was not taken."""
-    document = _document(state.ledger.outbox.item(number), whole=True)
+    """Show one publication with its record, and its receipt or error."""
+    item = state.ledger.outbox.item(number)
+    document = {**_document(item), "record": dict(item.record)}
     if state.as_json:
         write_json(document)
     else:
-        write(facts(document.items()))
+        write(facts({**document, "state": STATES[item.state]}.items()))
 
 
 @publications.command("retry")
 @click.argument("numbers", metavar="[ID]...", type=int, nargs=-1)
-@click.option("--to", "publisher", metavar="SYSTEM", help="All that were given up to one system.")
+@click.option("--publisher", metavar="NAME", help="All dead letters of one publisher.")
+@click.option("--to", metavar="NAME", hidden=True)
 @common
 @click.pass_obj
-def retry_publications(state: Context, numbers: tuple[int, ...], publisher: str | None) -> None:
-    """Put what was given up in again: some by id, those to one system, or all."""
+def retry_publications(state: Context, numbers: tuple[int, ...], *, publisher: str | None, to: str | None) -> None:
+    """Requeue dead letters: some by id, those of one publisher, or all."""
     outbox, now = state.ledger.outbox, datetime.now(UTC)
     for number in numbers:
         outbox.item(number)
-    known = outbox.publishers()
-    chosen = known if publisher is None else [_known(publisher, known)]
-    again = sum(outbox.requeue(each, now=now, ids=numbers or None) for each in chosen)
+    chosen = _chosen(publisher or to, outbox.publishers())
+    requeued = sum(outbox.requeue(each, now=now, ids=numbers or None) for each in chosen)
     if state.as_json:
-        write_json({"retried": again})
+        write_json({"retried": requeued})
     else:
-        click.echo(f"{again} {'publication is' if again == 1 else 'publications are'} due again.")
+        click.echo(f"{requeued} {'publication is' if requeued == 1 else 'publications are'} due again.")
 
 
 @publications.command("flush")
-@click.option("--now", "at_once", is_flag=True, help="Do not wait for what is to be tried later.")
+@click.option("--ignore-backoff", is_flag=True, help="Send what is to be retried later, too.")
+@click.option("--now", "at_once", is_flag=True, hidden=True)
 @common
 @click.pass_obj
-def flush_publications(state: Context, *, at_once: bool) -> None:
-    """Send what is due now; exits 1 when something still waits or was given up."""
-    outbox, said = state.ledger.outbox, {}
-    for publisher in ("monte_carlo", "datascale", "watcher", "datafold"):
-        if at_once:
-            outbox.make_due(publisher, now=datetime.now(UTC))
-        tally = _flush(state, publisher)
-        if tally is not None:
-            waiting = outbox.counts(publisher).get("pending", 0)
-            said[publisher] = {
-                "sent": dict(tally.sent),
-                "requests": tally.requests,
-                "dead": tally.dead,
-                "waiting": waiting,
-                "notices": list(tally.notices),
-            }
+def flush_publications(state: Context, *, ignore_backoff: bool, at_once: bool) -> None:
+    """Send what is due now; exits 1 when something is still pending or was dead-lettered."""
+    from observe_dagster.integrations.publisher import PublisherContext, dispatch, summary
+    from observe_dagster.integrations.registry import PUBLISHERS
+
+    outbox, answer = state.ledger.outbox, dict[str, dict[str, Any]]()
+    context = PublisherContext(project=state.project, ledger=state.ledger, dry_run=state.settings.publish_dry_run)
+    for entry in PUBLISHERS:
+        if not entry.is_on(os.environ, state.project):
+            continue
+        if ignore_backoff or at_once:
+            outbox.make_due(entry.name, now=datetime.now(UTC))
+        report = dispatch(entry.open(os.environ), context, seconds=_FLUSH_SECONDS)
+        pending = outbox.counts(entry.name).get("pending", 0)
+        answer[entry.name] = {
+            "sent": dict(report.sent),
+            "requests": report.requests,
+            "dead": report.dead,
+            "waiting": pending,
+            "notices": list(report.notices),
+        }
+        if not state.as_json:
+            click.echo(f"{entry.name}: {summary(report, {'pending': pending, 'dead': report.dead})}")
     if state.as_json:
-        write_json(said)
-    elif not said:
-        click.echo("No credentials are set: MCD_INGEST_ID and MCD_INGEST_TOKEN, or DATASCALE_TOKEN.")
-    for publisher, told in () if state.as_json else said.items():
-        sent = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in told["sent"].items()) or "nothing"
-        notices = "".join(f" {notice}" for notice in told["notices"])
-        click.echo(f"{publisher}: sent {sent}; {told['waiting']} wait, {told['dead']} given up.{notices}")
-    if any(told["waiting"] or told["dead"] for told in said.values()):
+        write_json(answer)
+    elif not answer:
+        credentials = ", ".join(" and ".join(entry.variables) for entry in PUBLISHERS if entry.variables)
+        click.echo(f"There is nothing to publish to. Set the credentials of an integration: {credentials}.")
+    if any(each["waiting"] or each["dead"] for each in answer.values()):
         click.get_current_context().exit(1)
 
 
-def _flush(state: Context, publisher: str) -> "DeliveryReport | None":
-    """Send until nothing is due, at most some minutes; None without credentials."""
-    from observe_dagster.integrations import datafold, datascale, watcher
-    from observe_dagster.integrations import monte_carlo as montecarlo
-    from observe_dagster.ledger import deliver
-
-    settings, outbox, clock = state.settings, state.ledger.outbox, lambda: datetime.now(UTC)
-    if publisher == montecarlo.PUBLISHER and settings.monte_carlo is not None:
-        with montecarlo.open_client(settings.monte_carlo, folder=settings.publish_dry_run) as client:
-            vendor = montecarlo.open_vendor(client, state.project, settings.monte_carlo)
-            return deliver(outbox, vendor, clock=clock, seconds=_FLUSH_SECONDS)
-    if publisher == datascale.PUBLISHER and settings.datascale is not None:
-        with datascale.open_client(settings.datascale, folder=settings.publish_dry_run) as client:
-            scripts = datascale.open_vendor(client, state.ledger, settings.datascale, clock=clock)
-            return deliver(outbox, scripts, clock=clock, seconds=_FLUSH_SECONDS)
-    access = watcher.WatcherSettings.from_environment() if publisher == watcher.PUBLISHER else None
-    if access is not None:
-        with watcher.open_client(access, folder=settings.publish_dry_run) as client:
-            reports = watcher.Watcher(client, state.ledger)
-            return deliver(outbox, reports, clock=clock, seconds=_FLUSH_SECONDS)
-    key = datafold.DatafoldSettings.from_environment() if publisher == datafold.PUBLISHER else None
-    if key is not None:
-        with datafold.Datafold(key, folder=settings.publish_dry_run) as there:
-            return deliver(outbox, datafold.BranchCi(there), clock=clock, seconds=_FLUSH_SECONDS)
-    return None
-
-
-def _known(publisher: str, known: list[str]) -> str:
-    import difflib
-
+def _chosen(publisher: str | None, known: list[str]) -> list[str]:
+    if publisher is None:
+        return known
     if publisher not in known:
         close = difflib.get_close_matches(publisher, known, n=1)
         raise NotFoundError("publication to", publisher, close[0] if close else None)
-    return publisher
+    return [publisher]
 
 
-def _document(item: "Publication", *, whole: bool) -> Document:
-    document: Document = {
+def _document(item: "Publication") -> Document:
+    return {
         "id": item.id,
         "to": item.publisher,
         "kind": item.kind,
         "of": item.ordering_key,
         "state": item.state,
         "attempts": item.attempts,
-        "created_at": _moment(item.created_at),
-        "next_attempt_at": _moment(item.next_attempt_at) if item.state == "pending" else None,
-        "sent_at": _moment(item.sent_at),
+        "created_at": iso(item.created_at),
+        "next_attempt_at": iso(item.next_attempt_at) if item.state == "pending" else None,
+        "sent_at": None if item.sent_at is None else iso(item.sent_at),
         "receipt": None if item.receipt is None else dict(item.receipt),
         "error": item.last_error,
     }
-    return {**document, "record": dict(item.record)} if whole else document
 
 
 def _cells(item: "Publication") -> tuple[str, ...]:
     receipt = str((item.receipt or {}).get("invocation_id") or (item.receipt or {}).get("message") or "")
-    said = receipt if item.state == "sent" else item.last_error or ""
-    return (str(item.id), item.publisher, item.kind.replace("_", " "), item.ordering_key, item.state, said)
-
-
-def _moment(instant: datetime | None) -> str | None:
-    return None if instant is None else iso(instant)
+    result = receipt if item.state == "sent" else item.last_error or ""
+    kind = item.kind.replace("_", " ")
+    return (str(item.id), item.publisher, kind, item.ordering_key, STATES[item.state], result)

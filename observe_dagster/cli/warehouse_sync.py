@@ -10,7 +10,7 @@ from observe_dagster.errors import SettingsError
 from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.warehouse_sync import Change
+    from observe_dagster.integrations.warehouse_sync.plan import Change
 
 _NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "pipeline"}
 
@@ -31,13 +31,9 @@ def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
     What changes is shown first. It creates and updates what pipelines with engine mparticle need, and deletes nothing.
     MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN say where and who.
     """
-    from observe_dagster.integrations.warehouse_sync import (
-        WarehouseSync,
-        WarehouseSyncSettings,
-        apply_changes,
-        planned,
-        secrets_sent,
-    )
+    from observe_dagster.integrations.warehouse_sync.apply import apply_changes, planned, secrets_sent
+    from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
     project = context.project
     if all(pipeline.is_local for pipeline in project.pipelines):
@@ -46,11 +42,10 @@ def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
         else:
             click.echo("No pipeline has engine mparticle.")
         return
-    access = WarehouseSyncSettings.from_environment()
-    if access is None:
+    settings = WarehouseSyncSettings.from_environment()
+    if settings is None:
         raise SettingsError("Set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN to apply.")
-    client = WarehouseSync(access, secrets=secrets_sent(project))
-    try:
+    with WarehouseSync(settings, secrets=secrets_sent(project)) as client:
         changes = planned(project, client, send_secrets=send_secrets)
         if not context.as_json:
             _show(changes)
@@ -58,8 +53,6 @@ def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
             for change in apply_changes(changes, client, context.ledger):
                 if not context.as_json:
                     click.echo(f"{change.action.capitalize()}d the {_NOUNS[change.kind]} {change.id}.")
-    finally:
-        client.close()
     if context.as_json:
         write_json({"dry_run": dry_run, "changes": [_document(change) for change in changes]})
 

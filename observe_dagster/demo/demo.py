@@ -126,7 +126,7 @@ def _change_and_trigger(runs: "ExampleRuns", project: "Project", places: DemoDat
 
 def _tell(telling: "DemoPublisher", *, console: "Console") -> None:
     """Let the sensors write what they would send about the last runs, and show it."""
-    told = telling.tell()
+    told = telling.publish()
     if not told:
         console.print("\nOther publications wait in this ledger, so nothing was told about the last runs.")
         return

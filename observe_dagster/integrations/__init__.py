@@ -1,1 +1,1 @@
-"""Tells neighbouring systems what the pipelines know: facts in, requests out, through the ledger's outbox."""
+"""Publishes facts about the pipelines to other systems, through the ledger's outbox; one folder for each vendor."""

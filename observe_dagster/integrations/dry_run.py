@@ -1,4 +1,4 @@
-"""Writes requests to files instead of sending them: what would go out, to the letter, but for the secrets."""
+"""Writes requests to files instead of sending them, with secrets masked."""
 
 import json
 import uuid
@@ -19,19 +19,24 @@ Answer = Callable[["httpx.Request"], tuple[int, Mapping[str, Any]]]
 """What a system would answer: status and body."""
 
 
-def dry_run(folder: Path, answer: Answer) -> "httpx.BaseTransport":
-    """A transport for `Client` that writes each request as a file in `folder` and answers by itself.
+def dry_run(folder: Path | None, publisher: str, answer: Answer) -> "httpx.BaseTransport | None":
+    """A transport for `Client` that writes each request as a file and answers by itself; None without a folder.
 
     A file has the method, the URL, the headers with every secret masked, and the body as JSON; files sort by time.
+    Each publisher has a folder of its own in `folder`.
     """
+    if folder is None:
+        return None
     import httpx
 
+    own = folder / publisher
+
     def write(request: httpx.Request) -> httpx.Response:
-        folder.mkdir(parents=True, exist_ok=True)
+        own.mkdir(parents=True, exist_ok=True)
         at = datetime.now(UTC)
         name = f"{at:%Y%m%dT%H%M%S.%f}-{request.url.path.strip('/').replace('/', '_')}-{uuid.uuid4().hex[:6]}.json"
         text = json.dumps(_document(request), indent=2, ensure_ascii=False)
-        (folder / name).write_text(text + "\n", encoding="utf-8")
+        (own / name).write_text(text + "\n", encoding="utf-8")
         status, body = answer(request)
         return httpx.Response(status, json=body)
 

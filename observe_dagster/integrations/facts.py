@@ -1,17 +1,16 @@
-"""What is told to others, before any vendor's form: tables, where they come from, statements, SQL.
+"""Facts to publish, before any vendor's form: tables, their lineage, statements, SQL.
 
 A fact is kept in the outbox as the JSON that `as_record` makes of it. Facts with the same `ordering_key` arrive in the
-order in which they were put in.
+order in which they were enqueued.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from observe_dagster.integrations.http import encoded
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -141,7 +140,7 @@ class QueryLogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlContent:
-    """A script; `name` says what it is of, and a later content under the same name takes its place."""
+    """A script; a later content under the same `name` replaces it."""
 
     kind: ClassVar[str] = SQL_CONTENT
     name: str
@@ -175,7 +174,8 @@ def from_record(kind: str, record: Mapping[str, Any]) -> Fact:
 
 def record_hash(record: Mapping[str, Any]) -> str:
     """The sha256 of a record: equal for equal content."""
-    return hashlib.sha256(encoded(_sorted(record))).hexdigest()
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache
@@ -183,11 +183,3 @@ def _adapter(kind: str) -> "TypeAdapter[Any]":
     from pydantic import TypeAdapter
 
     return TypeAdapter(KINDS[kind])
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_sorted(each) for each in value]
-    return value

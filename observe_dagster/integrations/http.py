@@ -15,6 +15,7 @@ from observe_dagster.errors import (
     PublishError,
     RateLimitedError,
     RefusedCredentialsError,
+    SettingsError,
     TooLargeError,
     UnreachableError,
 )
@@ -104,19 +105,21 @@ class Client:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        attempts: int | None = None,
     ) -> Response:
         """Send one request and return its 2xx answer; raises PublishError.
 
-        `path` follows the base URL as it is: quote what goes into it. `content` is a body of JSON that was written
-        already, `json` one that is to be. None in `params` is left out. `timeout` bounds each attempt, in seconds.
+        `path` follows the base URL as it is: quote what goes into it. `content` is JSON that is encoded already, `json`
+        a body to encode. None in `params` is left out. `timeout` bounds each attempt, in seconds; `attempts` is by
+        default the client's.
         """
         import stamina
 
         body = content if json is None else encoded(json)
-        attempts = stamina.retry_context(
-            on=_wait_before_next, attempts=self._attempts, wait_initial=self._first_wait, timeout=None
-        )
-        for attempt in attempts:
+        most, first_wait = attempts or self._attempts, self._first_wait
+        for attempt in stamina.retry_context(
+            on=_wait_before_next, attempts=most, wait_initial=first_wait, timeout=None
+        ):
             with attempt:
                 return self._send(method, path, body, params=params, headers=headers, timeout=timeout or self.timeout)
         raise AssertionError("unreachable")
@@ -134,18 +137,22 @@ class Client:
         import httpx
 
         own = {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})}
-        asked = {name: value for name, value in (params or {}).items() if value is not None}
         started = monotonic()
         try:
             with self._open().stream(
-                method, self.base_url + path, content=body, params=asked or None, headers=own, timeout=timeout
+                method,
+                self.base_url + path,
+                content=body,
+                params=without_none(params or {}) or None,
+                headers=own,
+                timeout=timeout,
             ) as answer:
                 text = self._read(answer, until=started + timeout)
         except httpx.TimeoutException:
             raise UnreachableError(self.system, f"gave no answer within {timeout:g} s.") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # httpx's own text may hold the URL, and with it a token.
-            raise UnreachableError(self.system, f"could not be reached: {self._masked(str(error))}") from None
+            raise UnreachableError(self.system, f"could not be reached: {redact(str(error), self._secrets)}") from None
         if not answer.is_success:
             raise self._refused(answer.status_code, dict(answer.headers), text)
         return Response(
@@ -175,15 +182,12 @@ class Client:
         return received.decode(answer.encoding or "utf-8", errors="replace")
 
     def _refused(self, status: int, headers: Mapping[str, str], text: str) -> PublishError:
-        body, said = parsed(text), self._masked(" ".join(text.split())[:_MOST_SHOWN])
-        reason = f"answered {status}" + (f": {said}" if said else ".")
+        body, shown = parsed(text), redact(" ".join(text.split())[:_MOST_SHOWN], self._secrets)
+        reason = f"answered {status}" + (f": {shown}" if shown else ".")
         retry_after = retry_after_of(headers.get("retry-after"), now=datetime.now(UTC))
         permanent = 300 <= status < 500 and status not in _TRY_AGAIN
         kind = _KINDS.get(status, PublishError)
         return kind(self.system, reason, status=status, permanent=permanent, retry_after=retry_after, body=body)
-
-    def _masked(self, text: str) -> str:
-        return redact(text, self._secrets)
 
 
 _KINDS: Mapping[int, type[PublishError]] = {
@@ -197,6 +201,19 @@ _KINDS: Mapping[int, type[PublishError]] = {
 def encoded(document: Any) -> bytes:
     """A document as the bytes of compact JSON."""
     return json_text.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def without_none(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document without the fields that are None."""
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def web_address(name: str, url: str, *, example: str, login: bool = True) -> str:
+    """A variable's address without a slash at its end; raises SettingsError. Without `login` it may hold none."""
+    if not url.startswith(("http://", "https://")) or (not login and "@" in url):
+        more = "" if login else ", without a password in it"
+        raise SettingsError(f"{name} must be an address such as {example}{more}.")
+    return url.rstrip("/")
 
 
 def parsed(text: str) -> Any:
@@ -234,7 +251,7 @@ def _wait_before_next(error: Exception) -> bool | timedelta:
 
 
 def _secrets_in(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """What must not be shown of headers: each value, and what follows a scheme such as `Bearer`."""
+    """The secrets in headers: each value, and what follows a scheme such as `Bearer`."""
     values = [value for name, value in headers.items() if name.lower() not in _PLAIN_HEADERS]
     return tuple(form for value in values for form in (value, value.rpartition(" ")[2]) if form)
 

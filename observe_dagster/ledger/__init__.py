@@ -29,7 +29,7 @@ from observe_dagster.ledger.lineage.rows import (
     Script,
 )
 from observe_dagster.ledger.lineage.store import LineageStore
-from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, Dispatcher, Vendor, batches, deliver
+from observe_dagster.ledger.outbox.dispatcher import DeliveryReport, Dispatcher, Sender, batches, deliver
 from observe_dagster.ledger.outbox.outbox import Outbox
 from observe_dagster.ledger.outbox.rate_limit import LedgerRateLimiter
 from observe_dagster.ledger.outbox.rows import LoggedQuery, NewPublication, Publication
@@ -75,9 +75,9 @@ __all__ = [
     "RuleRow",
     "RunTiming",
     "Script",
+    "Sender",
     "SynchroniseReport",
     "TimingInputs",
-    "Vendor",
     "WatchedAsset",
     "WatchedAssetStore",
     "asset_key_of",

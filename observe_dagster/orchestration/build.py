@@ -29,7 +29,7 @@ from observe_dagster.orchestration.sensors.alerts import alert_sensor
 from observe_dagster.orchestration.sensors.check_status import check_status_sensor
 from observe_dagster.orchestration.sensors.datafold_ci import datafold_ci_sensor
 from observe_dagster.orchestration.sensors.once import run_once_sensor
-from observe_dagster.orchestration.sensors.publishers import publishing_sensors, watcher_sensor
+from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.orchestration.sensors.reaper import reaper_sensor
 from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor
 from observe_dagster.orchestration.translator.keys import SYNC_JOB, destination_key, safe_names, scoped
@@ -160,5 +160,6 @@ def _sensors(
     elsewhere = remote_runs_sensor(project, scope=scope)
     if elsewhere is not None:
         yield elsewhere
-    yield watcher_sensor(scope=scope)
-    yield datafold_ci_sensor(scope=scope)
+    datafold_ci = datafold_ci_sensor(scope=scope)
+    if datafold_ci is not None:
+        yield datafold_ci

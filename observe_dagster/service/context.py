@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urlsplit
 
+from observe_dagster.integrations.registry import secrets
 from observe_dagster.service.example import demo_databases_exist, set_demo_environment
 from observe_dagster.settings import Settings
 
@@ -72,22 +73,18 @@ class Context:
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret that has been read so far, to be masked in error messages."""
-        secrets: list[str] = []
+        found = list(secrets(os.environ))
         settings: Settings | None = self.__dict__.get("settings")
         if settings is not None and settings.database_url is not None:
-            secrets.extend(_passwords(settings.database_url))
-        if settings is not None and settings.monte_carlo is not None:
-            secrets.extend((settings.monte_carlo.token, settings.monte_carlo.key_id))
-        if settings is not None and settings.datascale is not None:
-            secrets.append(settings.datascale.token)
+            found.extend(_passwords(settings.database_url))
         project: Project | None = self.__dict__.get("project")
         if project is not None:
             from observe_dagster.config import secrets_of
             from observe_dagster.config.models.alerts import secrets_of_channel
 
-            secrets.extend(secret for connection in project.connections for secret in secrets_of(connection))
-            secrets.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))
-        return tuple(secrets)
+            found.extend(secret for connection in project.connections for secret in secrets_of(connection))
+            found.extend(secret for channel in project.alerting.channels for secret in secrets_of_channel(channel))
+        return tuple(found)
 
 
 def child_environment(settings: Settings, database_url: str, dagster_home: os.PathLike[str]) -> dict[str, str]:

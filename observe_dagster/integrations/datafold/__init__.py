@@ -1,54 +1,8 @@
-"""Datafold: monitors and data diffs that run there, its lineage, and what CI tells it about a branch."""
+"""Datafold: monitors and data diffs that run there, its lineage, and uploads of a branch's tables to its CI.
 
-from observe_dagster.integrations.datafold.ci import (
-    PUBLISHER,
-    Branch,
-    BranchCi,
-    branch_of,
-    changed_table,
-    enqueue_upload,
-)
-from observe_dagster.integrations.datafold.client import Datafold, DatafoldSettings
-from observe_dagster.integrations.datafold.lineage import Node, Walk, quoted_path, walk
-from observe_dagster.integrations.datafold.monitors import NotAtDatafoldError, monitor_body
-from observe_dagster.integrations.datafold.polling import (
-    LIMIT,
-    await_data_source_test,
-    no_verdict,
-    run_data_diff,
-    run_monitor,
-    start_monitor,
-)
+What assets of one's own use is here; the rest is in the modules.
+"""
+
 from observe_dagster.integrations.datafold.requests import ChangedTable, ColumnTolerance, DataDiff, PullRequest
-from observe_dagster.integrations.datafold.results import Phase, diff_outcome, monitor_outcome, phase
 
-__all__ = [
-    "LIMIT",
-    "PUBLISHER",
-    "Branch",
-    "BranchCi",
-    "ChangedTable",
-    "ColumnTolerance",
-    "DataDiff",
-    "Datafold",
-    "DatafoldSettings",
-    "Node",
-    "NotAtDatafoldError",
-    "Phase",
-    "PullRequest",
-    "Walk",
-    "await_data_source_test",
-    "branch_of",
-    "changed_table",
-    "diff_outcome",
-    "enqueue_upload",
-    "monitor_body",
-    "monitor_outcome",
-    "no_verdict",
-    "phase",
-    "quoted_path",
-    "run_data_diff",
-    "run_monitor",
-    "start_monitor",
-    "walk",
-]
+__all__ = ["ChangedTable", "ColumnTolerance", "DataDiff", "PullRequest"]

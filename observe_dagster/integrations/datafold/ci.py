@@ -1,4 +1,4 @@
-"""Tells Datafold's CI which tables a branch deployment built, beside production's; through the outbox."""
+"""Which tables a branch deployment built, beside production's, as publications for Datafold's CI."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,10 @@ from datetime import datetime
 from string import Formatter
 from typing import Any
 
-from observe_dagster.errors import PublishError, SettingsError
-from observe_dagster.integrations.datafold.client import SYSTEM, Datafold
+from observe_dagster.errors import SettingsError
 from observe_dagster.integrations.datafold.lineage import quoted_path
 from observe_dagster.integrations.datafold.requests import ChangedTable, PullRequest
-from observe_dagster.ledger import Dispatcher, Ledger, NewPublication, Publication
+from observe_dagster.ledger import Ledger, NewPublication
 
 PUBLISHER = "datafold"
 TRIGGER = "ci_trigger"
@@ -20,8 +19,6 @@ UPLOAD = "ci_upload"
 _PARTS = ("database", "schema", "table")
 _OWN_PATH = "datafold_prod_table"
 """In a pipeline's `pipeline_metadata`: production's table where the pattern does not fit."""
-
-_MOST = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,7 @@ class Branch:
 
 
 def branch_of(environment: Mapping[str, str] | None = None) -> Branch | str:
-    """The branch that the environment tells of, or what is missing; raises SettingsError for what cannot be used."""
+    """The branch of the environment, or what is missing; raises SettingsError for what cannot be used."""
     env = os.environ if environment is None else environment
     config = _number(env, "DATAFOLD_CI_CONFIG_ID")
     if config is None:
@@ -83,9 +80,9 @@ def changed_table(
 
 
 def enqueue_upload(tx: Ledger, branch: Branch, tables: Sequence[ChangedTable], *, upto: int, now: datetime) -> int:
-    """Put in the upload of these tables, and before it the trigger of a run where one is needed.
+    """Enqueue the upload of these tables, and before it the trigger of a run where one is needed.
 
-    `upto` grows whenever one of the tables was built again; returns how many publications were made.
+    `upto` grows whenever one of the tables was built again; returns the number of publications.
     """
     record = {
         "config": branch.config,
@@ -97,66 +94,32 @@ def enqueue_upload(tx: Ledger, branch: Branch, tables: Sequence[ChangedTable], *
     before = tx.outbox.newest_item(kind=UPLOAD, **names)
     if before is not None and before.record == record:
         return 0
-    made = 0
+    enqueued = 0
     if branch.pull_request is not None:
-        asked = {"config": branch.config, "pull_request": branch.pull_request.body()}
+        trigger = {"config": branch.config, "pull_request": branch.pull_request.body()}
         once = f"{TRIGGER}:{branch.config}:{branch.pr_num}:{branch.pull_request.pr_sha}"
-        made += tx.outbox.enqueue(NewPublication(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
+        enqueued += tx.outbox.enqueue(NewPublication(kind=TRIGGER, record=trigger, dedupe_key=once, **names), now=now)
     if tx.outbox.supersede(kind=UPLOAD, record=record, now=now, **names):
-        return made
+        return enqueued
     dedupe_key = f"{UPLOAD}:{branch.config}:{branch.pr_num}:{before.id if before else 0}:{upto}"
-    return made + tx.outbox.enqueue(NewPublication(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)
-
-
-class BranchCi:
-    """A vendor for `deliver`: each publication is one request."""
-
-    publisher = PUBLISHER
-    kinds: Sequence[str] = (TRIGGER, UPLOAD)
-
-    def __init__(self, there: Datafold) -> None:
-        self._there = there
-
-    def most(self, kind: str) -> int:
-        """A few; each is sent alone."""
-        del kind
-        return _MOST
-
-    def deliver(self, kind: str, items: Sequence[Publication], desk: Dispatcher) -> None:
-        """Send each item on its own."""
-        send = self._trigger if kind == TRIGGER else self._upload
-
-        def post(batch: Sequence[Publication], seconds: float) -> Mapping[str, Any]:
-            del seconds
-            (item,) = batch
-            return send(item.record)
-
-        desk.send([[item] for item in items], post)
-
-    def _trigger(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._there.trigger_ci(record["config"], PullRequest(**record["pull_request"]))
-
-    def _upload(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
-        tables = [ChangedTable(**table) for table in record["tables"]]
-        answer = self._there.upload_changes(record["config"], record["pr_num"], tables)
-        if answer.get("ci_run_id") is None and answer.get("run_id") is None:
-            raise PublishError(SYSTEM, f"has no run that waits for pull request {record['pr_num']} yet.")
-        return answer
+    return enqueued + tx.outbox.enqueue(
+        NewPublication(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now
+    )
 
 
 def _pull_request(env: Mapping[str, str], pr_num: int) -> PullRequest | None:
     base = {name: env.get(f"DATAFOLD_CI_{name.upper()}") or None for name in ("base_branch", "base_sha")}
     if not any(base.values()):
         return None
-    of = {
+    values = {
         **base,
         "pr_branch": env.get("DATAFOLD_CI_PR_BRANCH") or env.get("DAGSTER_CLOUD_GIT_BRANCH") or None,
         "pr_sha": env.get("DATAFOLD_CI_PR_SHA") or env.get("DAGSTER_CLOUD_GIT_SHA") or None,
     }
-    missing = ", ".join(f"DATAFOLD_CI_{name.upper()}" for name, value in of.items() if value is None)
+    missing = ", ".join(f"DATAFOLD_CI_{name.upper()}" for name, value in values.items() if value is None)
     if missing:
         raise SettingsError(f"To trigger a run of Datafold's CI, set {missing} as well.")
-    return PullRequest(pr_number=pr_num, **{name: str(value) for name, value in of.items()})
+    return PullRequest(pr_number=pr_num, **{name: str(value) for name, value in values.items()})
 
 
 def _pattern(text: str) -> str:

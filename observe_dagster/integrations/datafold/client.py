@@ -1,24 +1,21 @@
 """Datafold's API, as far as a pipeline can use it. Answers are read leniently: what is not known is passed on."""
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from observe_dagster.errors import PublishError, SettingsError
+from observe_dagster.errors import PublishError
 from observe_dagster.integrations.datafold.requests import ChangedTable, DataDiff, PullRequest
+from observe_dagster.integrations.datafold.settings import DatafoldSettings
 from observe_dagster.integrations.dry_run import dry_run
-from observe_dagster.integrations.http import Client
+from observe_dagster.integrations.http import Client, without_none
 
 if TYPE_CHECKING:
     import httpx
 
 SYSTEM = "Datafold"
-DEFAULT_HOST = "https://app.datafold.com"
 READ_ATTEMPTS = 3
 
 Document = dict[str, Any]
@@ -27,53 +24,18 @@ Direction = Literal["upstreams", "downstreams"]
 NodeKind = Literal["tables", "columns"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatafoldSettings:
-    """Where Datafold is, and the key that opens it."""
-
-    api_key: str = field(repr=False)
-    host: str = DEFAULT_HOST
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "DatafoldSettings | None":
-        """Read DATAFOLD_API_KEY and DATAFOLD_HOST; None when there is no key."""
-        env = os.environ if environment is None else environment
-        key = env.get("DATAFOLD_API_KEY")
-        if not key:
-            return None
-        host = (env.get("DATAFOLD_HOST") or DEFAULT_HOST).rstrip("/")
-        if not host.startswith(("http://", "https://")):
-            raise SettingsError(f"DATAFOLD_HOST must be an address such as {DEFAULT_HOST}.")
-        return cls(api_key=key, host=host)
-
-
-class Datafold:
+class Datafold(Client):
     """Datafold's verbs; each is one request and raises PublishError. Reading is tried again, writing is not.
 
     With `folder` requests are written there instead of sent.
     """
 
     def __init__(
-        self, access: DatafoldSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
+        self, settings: DatafoldSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
     ) -> None:
-        if folder is not None:
-            transport = dry_run(folder / "datafold", lambda _: (200, {"ci_run_id": 0, "run_id": 0}))
-        headers = {"Authorization": f"Key {access.api_key}"}
-        self._reading = Client(access.host, headers, system=SYSTEM, attempts=READ_ATTEMPTS, transport=transport)
-        self._writing = Client(access.host, headers, system=SYSTEM, transport=transport)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; they open again when used."""
-        self._reading.close()
-        self._writing.close()
+        transport = dry_run(folder, "datafold", lambda _: (200, {"ci_run_id": 0, "run_id": 0})) or transport
+        headers = {"Authorization": f"Key {settings.api_key}"}
+        super().__init__(settings.host, headers, system=SYSTEM, transport=transport)
 
     # Data sources
 
@@ -82,7 +44,7 @@ class Datafold:
         return _listed(self._get("/api/v1/data_sources"))
 
     def data_source_types(self) -> list[Document]:
-        """The kinds of data sources there can be."""
+        """The kinds of data sources."""
         return _listed(self._get("/api/v1/data_sources/types"))
 
     def data_source(self, number: int) -> Document:
@@ -98,7 +60,7 @@ class Datafold:
         return _number(self._post(f"/api/v1/data_sources/{number}/test"), "job_id")
 
     def data_source_test(self, job_id: int) -> Document:
-        """How a test stands: its `status` and the results of its steps."""
+        """A test: its `status` and the results of its steps."""
         return _document(self._get(f"/api/v1/data_sources/test/{job_id}"))
 
     def query(self, number: int, query: str, params: Sequence[str] | None = None) -> Document:
@@ -117,7 +79,7 @@ class Datafold:
         return _number(self._post("/api/v1/datadiffs", diff.body()), "id")
 
     def data_diff(self, number: int) -> Document:
-        """How a data diff stands."""
+        """One data diff."""
         return _document(self._get(f"/api/v1/datadiffs/{number}"))
 
     def data_diff_summary(self, number: int) -> Document:
@@ -206,13 +168,14 @@ class Datafold:
 
     def sync_bi_integration(self, number: int) -> Document:
         """Start an unscheduled synchronization; sent once, although the API takes it as a GET."""
-        return _document(self._writing.request("GET", f"/api/v1/lineage/bi/{number}/sync/").json())
+        return _document(self.request("GET", f"/api/v1/lineage/bi/{number}/sync/").json())
 
     def audit_logs(self, *, start_date: datetime | None = None, end_date: datetime | None = None) -> list[Document]:
         """What was done in the organization, between two times where they are given."""
         times = {"start_date": _instant(start_date), "end_date": _instant(end_date)}
-        asked = {name: value for name, value in times.items() if value is not None}
-        answer = self._reading.request("GET", "/api/v1/audit_logs", json=asked or None).json()
+        answer = self.request(
+            "GET", "/api/v1/audit_logs", json=without_none(times) or None, attempts=READ_ATTEMPTS
+        ).json()
         return _listed(answer.get("logs") if isinstance(answer, Mapping) else answer)
 
     def spend(self) -> Document:
@@ -220,13 +183,13 @@ class Datafold:
         return _document(self._get("/api/internal/bolt/org/spend"))
 
     def _get(self, path: str, **params: Any) -> Any:
-        answer = self._reading.request("GET", path, params=params).json()
+        answer = self.request("GET", path, params=params, attempts=READ_ATTEMPTS).json()
         if answer is None:
             raise PublishError(SYSTEM, "answered something that is not JSON; is DATAFOLD_HOST right?")
         return answer
 
     def _post(self, path: str, body: Any = None) -> Any:
-        return self._writing.request("POST", path, json=body).json()
+        return self.request("POST", path, json=body).json()
 
 
 def _document(answer: Any) -> Document:

@@ -11,7 +11,7 @@ DEEPEST = 99
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A table or a column: its path as Datafold writes it, and how many steps away it was found first."""
+    """A table or a column: its path as Datafold writes it, and its distance in steps."""
 
     path: str
     kind: NodeKind
@@ -20,14 +20,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """What was found, the nearest first, and every step as `(from, to)` in the direction that data flows."""
+    """The nodes, the nearest first, and every step as `(from, to)` in the direction that data flows."""
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
 
 
 def walk(
-    there: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction, *, max_depth: int = 10
+    client: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction, *, max_depth: int = 10
 ) -> Walk:
     """Follow lineage from one table or column; raises PublishError, and ValueError for a depth below 1 or above 99."""
     if not 1 <= max_depth <= DEEPEST:
@@ -36,22 +36,22 @@ def walk(
     edges: dict[tuple[str, str], None] = {}
     frontier: list[tuple[NodeKind, str]] = [(kind, path)]
     for depth in range(1, max_depth + 1):
-        found: list[tuple[NodeKind, str]] = []
+        next_frontier: list[tuple[NodeKind, str]] = []
         for near in frontier:
-            for far in _neighbours(there, connection, near[0], near[1], direction):
+            for far in _neighbours(client, connection, near[0], near[1], direction):
                 edge = (near[1], far[1]) if direction == "downstreams" else (far[1], near[1])
                 edges.setdefault(edge)
                 if far not in nodes:
                     nodes[far] = Node(path=far[1], kind=far[0], depth=depth)
-                    found.append(far)
-        frontier = found
+                    next_frontier.append(far)
+        frontier = next_frontier
     return Walk(nodes=tuple(nodes.values())[1:], edges=tuple(edges))
 
 
 def _neighbours(
-    there: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction
+    client: Datafold, connection: int, kind: NodeKind, path: str, direction: Direction
 ) -> list[tuple[NodeKind, str]]:
-    answers = there.explore(connection, kind, path, direction, max_depth=1)
+    answers = client.explore(connection, kind, path, direction, max_depth=1)
     return [node for node in map(_node, answers) if node is not None and node != (kind, path)]
 
 

@@ -13,6 +13,7 @@ from observe_dagster.config.models.monitors import (
 from observe_dagster.config.models.monitors.common import DayInterval, MonitorCommon
 from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.errors import ObserveError
+from observe_dagster.integrations.http import without_none
 
 Document = dict[str, Any]
 
@@ -44,21 +45,21 @@ class NotAtDatafoldError(ObserveError):
 def monitor_body(declared: DeclaredMonitor, project: Project) -> Document:
     """The body that creates a monitor; raises NotAtDatafoldError."""
     monitor = declared.monitor
-    made = _Making(declared.slug, project)
+    builder = _BodyBuilder(declared.slug, project)
     if isinstance(monitor, DiffMonitor):
-        own: Document = {"datadiff": made.diff(monitor.datadiff), "alert": _given(monitor.alert)}
+        own: Document = {"datadiff": builder.diff(monitor.datadiff), "alert": _given(monitor.alert)}
     else:
-        own = {"connection_id": made.number(monitor.connection_id or "")}
+        own = {"connection_id": builder.number(monitor.connection_id or "")}
         if isinstance(monitor, MetricMonitor):
-            own |= {"metric": made.metric(monitor), "alert": _given(monitor.alert)}
+            own |= {"metric": builder.metric(monitor), "alert": _given(monitor.alert)}
         elif isinstance(monitor, SchemaMonitor):
             own["table"] = monitor.table
         else:
-            own |= made.test(monitor)
-    return _without_none({**_common(declared.slug, monitor), **own})
+            own |= builder.test(monitor)
+    return without_none({**_common(declared.slug, monitor), **own})
 
 
-class _Making:
+class _BodyBuilder:
     def __init__(self, slug: str, project: Project) -> None:
         self._slug, self._project = slug, project
 
@@ -129,7 +130,3 @@ def _schedule(monitor: MonitorCommon) -> Document:
 def _given(declared: Any) -> Document | None:
     """What was written of a declared model, under the names of the API."""
     return None if declared is None else declared.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-def _without_none(document: Document) -> Document:
-    return {name: value for name, value in document.items() if value is not None}

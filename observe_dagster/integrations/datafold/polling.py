@@ -21,66 +21,66 @@ Look = Callable[[], Outcome | None]
 
 
 def run_monitor(
-    there: Datafold, slug: str, number: int, *, wait: Wait = time.sleep, limit: timedelta = LIMIT
+    client: Datafold, slug: str, number: int, *, wait: Wait = time.sleep, limit: timedelta = LIMIT
 ) -> Outcome:
     """Run a monitor and return its verdict; raises PublishError when it cannot be started or looked at."""
-    run_id = start_monitor(there, number)
-    outcome = _awaited(lambda: monitor_outcome(slug, there.monitor_run(number, run_id)), wait=wait, limit=limit)
+    run_id = start_monitor(client, number)
+    outcome = _awaited(lambda: monitor_outcome(slug, client.monitor_run(number, run_id)), wait=wait, limit=limit)
     return outcome or no_verdict(slug, run_id, limit)
 
 
-def start_monitor(there: Datafold, number: int) -> int:
+def start_monitor(client: Datafold, number: int) -> int:
     """Start a monitor and return its run's number; raises PublishError."""
-    run_id = there.run_monitor(number)
+    run_id = client.run_monitor(number)
     if run_id is None:
         raise PublishError("Datafold", f"did not say which run of monitor {number} it started.", permanent=True)
     return run_id
 
 
 def no_verdict(slug: str, run_id: int, limit: timedelta = LIMIT) -> Outcome:
-    """What is said of a monitor's run that was waited for long enough."""
+    """The outcome of a monitor's run that did not end in time."""
     return _still_runs(f"Run {run_id} of monitor {slug}", limit)
 
 
 def run_data_diff(
-    there: Datafold, diff: DataDiff, *, wait: Wait = time.sleep, limit: timedelta = LIMIT
+    client: Datafold, diff: DataDiff, *, wait: Wait = time.sleep, limit: timedelta = LIMIT
 ) -> tuple[int, Outcome]:
     """Start a data diff and return its number and verdict; raises PublishError."""
-    number = there.create_data_diff(diff)
+    number = client.create_data_diff(diff)
     if number is None:
         raise PublishError("Datafold", "did not say which data diff it started.", permanent=True)
-    outcome = _awaited(lambda: _diff(there, number), wait=wait, limit=limit)
+    outcome = _awaited(lambda: _diff(client, number), wait=wait, limit=limit)
     return number, outcome or _still_runs(f"Data diff {number}", limit)
 
 
 def await_data_source_test(
-    there: Datafold, number: int, *, wait: Wait = time.sleep, limit: timedelta = LIMIT
+    client: Datafold, number: int, *, wait: Wait = time.sleep, limit: timedelta = LIMIT
 ) -> dict[str, Any]:
     """Test a data source and return the finished job; raises PublishError."""
-    job = there.test_data_source(number)
+    job = client.test_data_source(number)
     if job is None:
         raise PublishError("Datafold", f"did not say which test of data source {number} it started.", permanent=True)
     until, pause = monotonic() + limit.total_seconds(), FIRST_WAIT
     while True:
-        found = there.data_source_test(job)
-        if phase(found.get("status")) is not Phase.OPEN or monotonic() + pause > until:
-            return found
+        result = client.data_source_test(job)
+        if phase(result.get("status")) is not Phase.OPEN or monotonic() + pause > until:
+            return result
         wait(pause)
         pause = min(pause * 2, LONGEST_WAIT)
 
 
-def _diff(there: Datafold, number: int) -> Outcome | None:
-    status = there.data_diff(number).get("status")
+def _diff(client: Datafold, number: int) -> Outcome | None:
+    status = client.data_diff(number).get("status")
     if phase(status) is Phase.STUCK:
         reason = f"Data diff {number} waits at Datafold for somebody: {status}."
         return Outcome(status=Status.ERROR, reason=reason)
     if phase(status) is Phase.OPEN:
         return None
-    return diff_outcome({"status": status, **there.data_diff_results(number)})
+    return diff_outcome({"status": status, **client.data_diff_results(number)})
 
 
 def _awaited(look: Look, *, wait: Wait, limit: timedelta) -> Outcome | None:
-    """Look until there is a verdict or the time is up; a look that fails for the moment is made again."""
+    """Look until there is a verdict or the time is up; a lookup that fails for a transient reason is repeated."""
     until, pause = monotonic() + limit.total_seconds(), FIRST_WAIT
     while True:
         try:

@@ -42,7 +42,7 @@ def monitor_outcome(slug: str, run: Mapping[str, Any]) -> Outcome | None:
     status = _STATES.get(state)
     if status is None:
         return None
-    said = {
+    verb = {
         Status.PASS: "passed",
         Status.FAIL: "alerts",
         Status.LEARNING: "is still learning",
@@ -50,9 +50,9 @@ def monitor_outcome(slug: str, run: Mapping[str, Any]) -> Outcome | None:
         Status.ERROR: "was cancelled" if state == "cancelled" else "could not be judged",
     }[status]
     error = f": {run['error']}" if run.get("error") else "."
-    told = ("monitor_id", "run_id", "diff_id", "started_at", "warnings")
-    evidence = {"state": state, **{name: run[name] for name in told if run.get(name)}}
-    return Outcome(status=status, reason=f"Monitor {slug} {said} at Datafold{error}", evidence=evidence)
+    fields = ("monitor_id", "run_id", "diff_id", "started_at", "warnings")
+    evidence = {"state": state, **{name: run[name] for name in fields if run.get(name)}}
+    return Outcome(status=status, reason=f"Monitor {slug} {verb} at Datafold{error}", evidence=evidence)
 
 
 def diff_outcome(results: Mapping[str, Any]) -> Outcome | None:
@@ -65,8 +65,8 @@ def diff_outcome(results: Mapping[str, Any]) -> Outcome | None:
         return None
     if where is not Phase.DONE:
         error = results.get("error")
-        said = error.get("error_value") or error.get("message") if isinstance(error, Mapping) else error
-        reason = str(said or f"its status is {results.get('status')}")
+        message = error.get("error_value") or error.get("message") if isinstance(error, Mapping) else error
+        reason = str(message or f"its status is {results.get('status')}")
         return Outcome(status=Status.ERROR, reason=f"The data diff at Datafold failed: {reason}.")
     numbers = _differences(results)
     evidence = {"results": {name: results.get(name) for name in ("pks", "values", "schema")}}

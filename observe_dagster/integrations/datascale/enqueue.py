@@ -1,4 +1,4 @@
-"""Decides which scripts become publications for Datascale: those whose content changed since it was last put in."""
+"""Decides which scripts become publications for Datascale: those whose content changed since the last one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,16 +9,16 @@ from observe_dagster.ledger import Ledger, NewPublication
 
 
 def enqueue(tx: Ledger, scripts: Iterable[SqlContent], *, now: datetime) -> int:
-    """Put changed scripts in the outbox; returns how many publications were made.
+    """Enqueue changed scripts; returns the number of publications.
 
-    A script that was refused is not put in again before its content changes.
+    A script that was refused is not enqueued again before its content changes.
     """
     records = {script.ordering_key: as_record(script) for script in scripts}
     newest = tx.outbox.newest_items(publisher=PUBLISHER, kind=SQL_CONTENT)
     changed = {key: record for key, record in records.items() if key not in newest or newest[key].record != record}
-    waiting = {key: record for key, record in changed.items() if key in newest and newest[key].state == "pending"}
-    replaced = tx.outbox.supersede_all(publisher=PUBLISHER, kind=SQL_CONTENT, records=waiting, now=now)
-    drafts = (
+    pending = {key: record for key, record in changed.items() if key in newest and newest[key].state == "pending"}
+    replaced = tx.outbox.supersede_all(publisher=PUBLISHER, kind=SQL_CONTENT, records=pending, now=now)
+    publications = (
         NewPublication(
             publisher=PUBLISHER,
             kind=SQL_CONTENT,
@@ -29,4 +29,4 @@ def enqueue(tx: Ledger, scripts: Iterable[SqlContent], *, now: datetime) -> int:
         for key, record in changed.items()
         if key not in replaced
     )
-    return tx.outbox.enqueue_all(drafts, now=now)
+    return tx.outbox.enqueue_all(publications, now=now)

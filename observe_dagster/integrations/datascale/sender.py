@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from observe_dagster.errors import PublishError, RateLimitedError, RefusedCredentialsError
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, from_record
 from observe_dagster.integrations.http import Client, Response
-from observe_dagster.ledger import Dispatcher, Publication, batches
+from observe_dagster.ledger import Dispatcher, LedgerRateLimiter, Publication, batches
 
 PUBLISHER = "datascale"
 SYSTEM = "Datascale"
@@ -22,35 +22,28 @@ _COUNTS = re.compile(r"ingested (\d+) assets? \[(\d+) added, (\d+) modified\]")
 _REFUSED = ("PARSER_ERROR", "INVALID_INPUT")
 
 
-class RateLimiter(Protocol):
-    """Admits only so many requests."""
-
-    def take(self, *, now: datetime) -> int | timedelta:
-        """Take a slot, or learn how long it is until there is one."""
-        ...
-
-    def answered(self, slot: int, *, now: datetime) -> None:
-        """Note that the request of a slot has its answer."""
-        ...
-
-
 class Datascale:
-    """A vendor for `deliver`. `most_scripts` 1 sends each script on its own."""
+    """Sends scripts. `most_scripts` 1 sends each on its own."""
 
     publisher = PUBLISHER
     kinds = (SQL_CONTENT,)
 
     def __init__(
-        self, client: Client, slots: RateLimiter, *, clock: Callable[[], datetime], most_scripts: int = MOST_SCRIPTS
+        self,
+        client: Client,
+        rate_limit: LedgerRateLimiter,
+        *,
+        clock: Callable[[], datetime],
+        most_scripts: int = MOST_SCRIPTS,
     ) -> None:
-        self._client, self._slots, self._clock, self._most_scripts = client, slots, clock, most_scripts
+        self._client, self._rate_limit, self._clock, self._most_scripts = client, rate_limit, clock, most_scripts
 
-    def most(self, kind: str) -> int:
+    def batch_size(self, kind: str) -> int:
         """As many as can go into a few requests."""
         del kind
         return 4 * self._most_scripts
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: Dispatcher) -> None:
+    def deliver(self, kind: str, items: Sequence[Publication], dispatcher: Dispatcher) -> None:
         """Send scripts, those of each platform and configuration together."""
         del kind
         scripts: dict[int, SqlContent] = {}
@@ -71,13 +64,13 @@ class Datascale:
         divided: list[list[Publication]] = []
         for own in together.values():
             divided += batches(own, size, most_bytes=MOST_BYTES, most=self._most_scripts)
-        desk.send(divided, post)
+        dispatcher.send(divided, post)
 
     def _put(self, scripts: Sequence[SqlContent], seconds: float) -> Mapping[str, Any]:
         first = scripts[0]
         content = first.content if len(scripts) == 1 else _BETWEEN.join(each.content for each in scripts)
         body = {"content": content, "platform": first.platform, "extra_config": dict(first.extra_config)}
-        slot = self._slots.take(now=self._clock())
+        slot = self._rate_limit.take(now=self._clock())
         if isinstance(slot, timedelta):
             reason = f"takes {LIMIT} requests in {WINDOW.total_seconds():g} s, and so many were made."
             raise RateLimitedError(SYSTEM, reason, retry_after=slot)
@@ -86,23 +79,23 @@ class Datascale:
         except PublishError as error:
             raise _by_code(error) from None
         finally:
-            self._slots.answered(slot, now=self._clock())
+            self._rate_limit.answered(slot, now=self._clock())
         return _receipt(answer)
 
 
 def _receipt(answer: Response) -> dict[str, Any]:
-    """What the answer says; raises PublishError when it is no success after all."""
-    said = answer.json()
-    if not isinstance(said, dict) or said.get("success") is not True:
+    """The receipt in an answer; raises PublishError when it is no success after all."""
+    body = answer.json()
+    if not isinstance(body, dict) or body.get("success") is not True:
         reason = f"answered {answer.status} without success."
-        raise _by_code(PublishError(SYSTEM, reason, status=answer.status, body=said))
+        raise _by_code(PublishError(SYSTEM, reason, status=answer.status, body=body))
     receipt = {
         "status": answer.status,
         "bytes": answer.bytes_sent,
         "duration_seconds": round(answer.seconds, 3),
-        "message": said.get("message"),
+        "message": body.get("message"),
     }
-    counts = _COUNTS.search(str(said.get("message")))
+    counts = _COUNTS.search(str(body.get("message")))
     if counts is not None:
         receipt |= {
             name: int(text) for name, text in zip(("assets", "added", "modified"), counts.groups(), strict=True)
@@ -116,8 +109,8 @@ def _by_code(error: PublishError) -> PublishError:
     code = body.get("code")
     reason = error.reason
     if isinstance(code, str):
-        said = [code, *(str(body[name])[:500] for name in ("error", "details") if body.get(name))]
-        reason = f"answered {error.status}: {': '.join(said)}"
+        parts = [code, *(str(body[name])[:500] for name in ("error", "details") if body.get(name))]
+        reason = f"answered {error.status}: {': '.join(parts)}"
     if error.status == 429:
         return RateLimitedError(SYSTEM, reason, status=429, retry_after=error.retry_after or WINDOW, body=body)
     if code == "AUTHENTICATION_ERROR":

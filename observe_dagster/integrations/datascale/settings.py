@@ -1,35 +1,25 @@
-"""Makes the vendor of what the environment says."""
+"""Datascale's part of the environment."""
 
-import hashlib
-from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from observe_dagster.integrations.datascale.sender import LIMIT, SYSTEM, WINDOW, Datascale
-from observe_dagster.integrations.dry_run import dry_run
-from observe_dagster.integrations.http import Client
-from observe_dagster.ledger import Ledger
-from observe_dagster.settings import DatascaleSettings
+from observe_dagster.integrations.http import web_address
 
-if TYPE_CHECKING:
-    import httpx
+DEFAULT_URL = "https://api.getdatascale.com"
 
 
-def open_client(
-    settings: DatascaleSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
-) -> Client:
-    """A client with the token; with `folder` it writes requests there instead of sending them."""
-    if folder is not None:
-        answer = {"success": True, "message": "Successfully ingested 0 assets [0 added, 0 modified]"}
-        transport = dry_run(folder / "datascale", lambda _: (200, answer))
-    headers = {"Authorization": f"Bearer {settings.token}"}
-    return Client(settings.url, headers, system=SYSTEM, transport=transport)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatascaleSettings:
+    """An API token."""
 
+    token: str = field(repr=False)
+    url: str = DEFAULT_URL
 
-def open_vendor(
-    client: Client, ledger: Ledger, settings: DatascaleSettings, *, clock: Callable[[], datetime]
-) -> Datascale:
-    """The vendor for `deliver`; everybody with the token shares its slots."""
-    scope = f"datascale:{hashlib.sha256(settings.token.encode()).hexdigest()[:16]}"
-    return Datascale(client, ledger.rate_limit(scope, limit=LIMIT, window=WINDOW), clock=clock)
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "DatascaleSettings | None":
+        """Read DATASCALE_TOKEN and DATASCALE_URL; None when there is no token. Raises SettingsError."""
+        token = environment.get("DATASCALE_TOKEN")
+        if not token:
+            return None
+        url = environment.get("DATASCALE_URL") or DEFAULT_URL
+        return cls(token=token, url=web_address("DATASCALE_URL", url, example=DEFAULT_URL, login=False))

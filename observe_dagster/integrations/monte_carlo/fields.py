@@ -1,9 +1,6 @@
 """Spells what Monte Carlo is picky about: column types, times, long statements."""
 
 import re
-from datetime import datetime
-
-from observe_dagster.spans import iso
 
 LONGEST_QUERY = 10_000
 CUT_MARK = " /* cut by observe */"
@@ -43,20 +40,15 @@ def field_type(native: str) -> str:
     What is not known keeps its name, in capitals; Dagster's own names (string, int, float, bool) are known.
     """
     text = " ".join(native.upper().split())
-    found = _TYPE.fullmatch(text)
-    if found is None:
+    match = _TYPE.fullmatch(text)
+    if match is None:
         return text
-    before, size, after, array = found.groups(default="")
+    before, size, after, array = match.groups(default="")
     name = f"{before} {after}".strip()
     if not array and name == "FLOAT" and size == "":
         return "FLOAT"
     spelt = _NAMES.get(name, name) + size.replace(" ", "")
     return "ARRAY" if array else spelt
-
-
-def instant(moment: datetime) -> str:
-    """A time in UTC, such as `2026-03-12T14:30:00Z`."""
-    return iso(moment)
 
 
 def query_text(text: str) -> str:

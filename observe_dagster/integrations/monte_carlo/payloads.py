@@ -6,7 +6,7 @@ resource of their own, so that lineage can go from one warehouse to another.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from observe_dagster.integrations.facts import (
     ColumnLineage,
@@ -16,10 +16,12 @@ from observe_dagster.integrations.facts import (
     TableLineage,
     TableMetadata,
 )
-from observe_dagster.integrations.monte_carlo.fields import field_type, instant, query_text
+from observe_dagster.integrations.http import without_none
+from observe_dagster.integrations.monte_carlo.fields import field_type, query_text
 from observe_dagster.integrations.monte_carlo.resources import Resource, Resources
+from observe_dagster.integrations.monte_carlo.settings import WireFormat
+from observe_dagster.spans import iso
 
-WireFormat = Literal["sdk", "http_doc"]
 Json = dict[str, Any]
 
 
@@ -41,9 +43,9 @@ def lineage_events(
         {
             "source": _name(source),
             "destination": _name(fact.destination),
-            "col_mappings": _col_mappings(fact.columns, place),
+            "col_mappings": _col_mappings(fact.columns, number),
         }
-        for place, source in enumerate(fact.sources)
+        for number, source in enumerate(fact.sources)
     ]
     return [event for event in events if event["col_mappings"]]
 
@@ -51,10 +53,10 @@ def lineage_events(
 def query_log_events(fact: QueryLogEntry) -> list[Json]:
     """A statement as the one event it is; both forms are the same."""
     return [
-        _without_none(
+        without_none(
             {
-                "start_time": instant(fact.start_time),
-                "end_time": instant(fact.end_time),
+                "start_time": iso(fact.start_time),
+                "end_time": iso(fact.end_time),
                 "query_text": query_text(fact.query_text),
                 "query_id": fact.query_id,
                 "user": fact.user,
@@ -93,21 +95,21 @@ def _resource(resource: Resource) -> Json:
 
 def _asset(fact: TableMetadata, *, tags: bool) -> Json:
     described = {**_name(fact.table), "description": fact.description}
-    asset: Json = {"type": fact.table.type, "metadata": _without_none(described)}
+    asset: Json = {"type": fact.table.type, "metadata": without_none(described)}
     if tags and fact.tags:
         asset["tags"] = [_tag(key, value) for key, value in sorted(fact.tags.items())]
     if fact.fields:
         asset["fields"] = [
-            _without_none(
+            without_none(
                 {"name": each.name, "type": field_type(each.type), "description": each.description if tags else None}
             )
             for each in fact.fields
         ]
-    volume = _without_none({"row_count": fact.row_count, "byte_count": fact.byte_count})
+    volume = without_none({"row_count": fact.row_count, "byte_count": fact.byte_count})
     if volume:
         asset["volume"] = volume
     if fact.last_update_time is not None:
-        asset["freshness"] = {"last_update_time": instant(fact.last_update_time)}
+        asset["freshness"] = {"last_update_time": iso(fact.last_update_time)}
     return asset
 
 
@@ -124,8 +126,8 @@ def _sdk_lineage(fact: TableLineage | ColumnLineage, across: Resources | None) -
     event: Json = {
         "destination": _reference(fact.destination, across),
         "sources": [
-            _reference(source, across, asset_id=f"s{place}" if by_column else None)
-            for place, source in enumerate(fact.sources)
+            _reference(source, across, asset_id=f"s{number}" if by_column else None)
+            for number, source in enumerate(fact.sources)
         ],
     }
     if by_column:
@@ -143,7 +145,7 @@ def _sdk_lineage(fact: TableLineage | ColumnLineage, across: Resources | None) -
 
 def _reference(table: Table, across: Resources | None, *, asset_id: str | None = None) -> Json:
     resource = None if across is None else across.of(table.connection_id)
-    return _without_none(
+    return without_none(
         {
             "type": table.type,
             **_name(table),
@@ -154,16 +156,12 @@ def _reference(table: Table, across: Resources | None, *, asset_id: str | None =
     )
 
 
-def _col_mappings(columns: Sequence[ColumnMapping], place: int) -> list[Json]:
-    found = [
+def _col_mappings(columns: Sequence[ColumnMapping], number: int) -> list[Json]:
+    mappings = [
         {
             "destination_col": mapping.column,
-            "source_cols": [source.column for source in mapping.sources if source.source == place],
+            "source_cols": [source.column for source in mapping.sources if source.source == number],
         }
         for mapping in columns
     ]
-    return [mapping for mapping in found if mapping["source_cols"]]
-
-
-def _without_none(document: Json) -> Json:
-    return {name: value for name, value in document.items() if value is not None}
+    return [mapping for mapping in mappings if mapping["source_cols"]]

@@ -45,8 +45,8 @@ class Resources:
 
 
 def resources_of(connections: Iterable[Connection], default: Resource | None = None) -> Resources:
-    """The resources of the connections that say `monte_carlo_resource_uuid`."""
-    found = {
+    """The resources of the connections with a `monte_carlo_resource_uuid`."""
+    of_connections = {
         connection.id: Resource(
             uuid=connection.monte_carlo_resource_uuid,
             resource_type=connection.monte_carlo_resource_type or connection.service_provider,
@@ -55,7 +55,7 @@ def resources_of(connections: Iterable[Connection], default: Resource | None = N
         for connection in connections
         if connection.monte_carlo_resource_uuid is not None
     }
-    return Resources(of_connections=found, default=default)
+    return Resources(of_connections=of_connections, default=default)
 
 
 def log_type_of(service_provider: str) -> str | None:

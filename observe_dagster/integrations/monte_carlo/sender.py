@@ -20,7 +20,6 @@ from observe_dagster.integrations.facts import (
 from observe_dagster.integrations.http import Client, encoded
 from observe_dagster.integrations.monte_carlo.payloads import (
     Json,
-    WireFormat,
     lineage_body,
     lineage_events,
     metadata_body,
@@ -29,6 +28,7 @@ from observe_dagster.integrations.monte_carlo.payloads import (
     query_log_events,
 )
 from observe_dagster.integrations.monte_carlo.resources import Resource, Resources
+from observe_dagster.integrations.monte_carlo.settings import WireFormat
 from observe_dagster.ledger import Dispatcher, Publication, batches
 
 PUBLISHER = "monte_carlo"
@@ -56,7 +56,7 @@ class _Prepared:
 
 
 class MonteCarlo:
-    """A vendor for `deliver`."""
+    """Sends facts of all kinds but SQL."""
 
     publisher = PUBLISHER
     kinds = (TABLE_METADATA, TABLE_LINEAGE, COLUMN_LINEAGE, QUERY_LOG)
@@ -65,11 +65,11 @@ class MonteCarlo:
         self._client, self._resources = client, resources
         self._wire_format: WireFormat = wire_format
 
-    def most(self, kind: str) -> int:
+    def batch_size(self, kind: str) -> int:
         """As many as one request may hold."""
         return MOST_EVENTS[kind]
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: Dispatcher) -> None:
+    def deliver(self, kind: str, items: Sequence[Publication], dispatcher: Dispatcher) -> None:
         """Send items of one kind, those of each resource on their own."""
         prepared: dict[int, _Prepared] = {}
         of_resource: dict[Resource | None, list[Publication]] = {}
@@ -77,7 +77,7 @@ class MonteCarlo:
             try:
                 prepared[item.id] = ready = self._prepare(item)
             except ValueError as error:
-                desk.dead_letter(item, str(error))
+                dispatcher.dead_letter(item, str(error))
                 continue
             of_resource.setdefault(ready.resource, []).append(item)
 
@@ -90,7 +90,7 @@ class MonteCarlo:
         divided: list[list[Publication]] = []
         for own in of_resource.values():
             divided += batches(own, size, most_bytes=MOST_BYTES - _ENVELOPE_BYTES, most=MOST_EVENTS[kind])
-        desk.send(divided, post)
+        dispatcher.send(divided, post)
 
     def _prepare(self, item: Publication) -> _Prepared:
         fact = from_record(item.kind, item.record)
@@ -100,11 +100,11 @@ class MonteCarlo:
 
     def _resource(self, fact: Fact) -> Resource | None:
         """The one resource of a fact; None for lineage that goes from one to another."""
-        found = {connection: self._resources.of(connection) for connection in connections_of(fact)}
-        for connection, resource in found.items():
+        by_connection = {connection: self._resources.of(connection) for connection in connections_of(fact)}
+        for connection, resource in by_connection.items():
             if resource is None:
                 raise ValueError(f"Connection {connection!r} has no monte_carlo_resource_uuid (any more).")
-        resources = {resource for resource in found.values() if resource is not None}
+        resources = {resource for resource in by_connection.values() if resource is not None}
         if len(resources) == 1:
             return resources.pop()
         if self._wire_format == "http_doc":
@@ -120,15 +120,14 @@ class MonteCarlo:
             yield from query_log_events(fact)
 
     def _post(self, kind: str, ready: Sequence[_Prepared], seconds: float) -> Mapping[str, Any]:
-        body = self._body(kind, ready[0].resource, [event for each in ready for event in each.events])
-        content = encoded(body)
+        content = encoded(self._body(kind, ready[0].resource, [event for each in ready for event in each.events]))
         if len(content) > MOST_BYTES:
             reason = f"was not asked: the body has {len(content)} bytes and at most {MOST_BYTES} are taken."
             raise PublishError(SYSTEM, reason, permanent=True)
         timeout = min(self._client.timeout, seconds)
         answer = self._client.request("POST", PATHS[kind], content=content, timeout=timeout)
-        said = answer.json()
-        invocation_id = said.get("invocation_id") if isinstance(said, dict) else None
+        body = answer.json()
+        invocation_id = body.get("invocation_id") if isinstance(body, dict) else None
         if not isinstance(invocation_id, str) or not invocation_id:
             raise PublishError(SYSTEM, f"answered {answer.status} without an invocation_id.", status=answer.status)
         return {

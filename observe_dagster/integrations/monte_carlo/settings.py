@@ -1,38 +1,48 @@
-"""Makes the vendor of what the environment says."""
+"""Monte Carlo's part of the environment."""
 
-import uuid
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-from observe_dagster.config.project import Project
-from observe_dagster.integrations.dry_run import dry_run
-from observe_dagster.integrations.http import Client
-from observe_dagster.integrations.monte_carlo.resources import Resource, Resources, resources_of
-from observe_dagster.integrations.monte_carlo.sender import SYSTEM, MonteCarlo
-from observe_dagster.settings import MonteCarloSettings
+from observe_dagster.errors import SettingsError
+from observe_dagster.integrations.http import web_address
 
-if TYPE_CHECKING:
-    import httpx
+DEFAULT_URL = "https://integrations.getmontecarlo.com"
+WireFormat = Literal["sdk", "http_doc"]
+"""The two ways in which Monte Carlo documents its payloads."""
 
 
-def open_client(
-    settings: MonteCarloSettings, *, folder: Path | None = None, transport: "httpx.BaseTransport | None" = None
-) -> Client:
-    """A client with the key's headers; with `folder` it writes requests there instead of sending them."""
-    if folder is not None:
-        transport = dry_run(folder / "monte_carlo", lambda _: (202, {"invocation_id": f"dry-run-{uuid.uuid4()}"}))
-    headers = {"x-mcd-id": settings.key_id, "x-mcd-token": settings.token}
-    return Client(settings.url, headers, system=SYSTEM, transport=transport)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonteCarloSettings:
+    """An integration key of scope Ingestion, and the resource of tables that belong to no declared connection."""
 
+    key_id: str = field(repr=False)
+    token: str = field(repr=False)
+    url: str = DEFAULT_URL
+    wire_format: WireFormat = "sdk"
+    resource_uuid: str | None = None
+    resource_type: str | None = None
 
-def open_vendor(client: Client, project: Project, settings: MonteCarloSettings) -> MonteCarlo:
-    """The vendor for `deliver`."""
-    return MonteCarlo(client, declared_resources(project, settings), wire_format=settings.wire_format)
-
-
-def declared_resources(project: Project, settings: MonteCarloSettings) -> Resources:
-    """The resources of a project's connections, and the default one of the environment."""
-    default = None
-    if settings.resource_uuid is not None and settings.resource_type is not None:
-        default = Resource(uuid=settings.resource_uuid, resource_type=settings.resource_type)
-    return resources_of(project.connections, default)
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "MonteCarloSettings | None":
+        """Read the variables MCD_…; None when there is no key. Raises SettingsError."""
+        key_id, token = environment.get("MCD_INGEST_ID"), environment.get("MCD_INGEST_TOKEN")
+        if not key_id and not token:
+            return None
+        if not key_id or not token:
+            raise SettingsError("MCD_INGEST_ID and MCD_INGEST_TOKEN belong together: set both, or neither.")
+        wire_format = environment.get("MCD_WIRE_FORMAT") or "sdk"
+        if wire_format not in ("sdk", "http_doc"):
+            raise SettingsError(f"MCD_WIRE_FORMAT must be sdk or http_doc, not {wire_format!r}.")
+        uuid, kind = environment.get("MCD_RESOURCE_UUID") or None, environment.get("MCD_RESOURCE_TYPE") or None
+        if uuid and not kind:
+            raise SettingsError("MCD_RESOURCE_UUID needs MCD_RESOURCE_TYPE, such as snowflake or databricks.")
+        url = environment.get("MCD_INGEST_URL") or DEFAULT_URL
+        return cls(
+            key_id=key_id,
+            token=token,
+            url=web_address("MCD_INGEST_URL", url, example=DEFAULT_URL, login=False),
+            wire_format=wire_format,
+            resource_uuid=uuid,
+            resource_type=kind,
+        )

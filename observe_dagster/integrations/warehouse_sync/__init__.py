@@ -1,19 +1,1 @@
 """mParticle's Warehouse Sync as an engine: resources from the declaration, runs there, and the record of them here."""
-
-from observe_dagster.integrations.warehouse_sync.apply import apply_changes, planned, secrets_sent
-from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSync, WarehouseSyncSettings
-from observe_dagster.integrations.warehouse_sync.plan import Change, Difference, plan_changes
-from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
-
-__all__ = [
-    "Change",
-    "Difference",
-    "RemoteRun",
-    "RemoteRunner",
-    "WarehouseSync",
-    "WarehouseSyncSettings",
-    "apply_changes",
-    "plan_changes",
-    "planned",
-    "secrets_sent",
-]

@@ -11,9 +11,9 @@ from observe_dagster.integrations.warehouse_sync.plan import Change, Kind, plan_
 from observe_dagster.ledger import Ledger
 
 
-def planned(project: Project, there: WarehouseSync, *, send_secrets: bool = False) -> tuple[Change, ...]:
+def planned(project: Project, client: WarehouseSync, *, send_secrets: bool = False) -> tuple[Change, ...]:
     """What has to change; only reads. Raises PublishError."""
-    remote = {kind: there.resources(kind) for kind in get_args(Kind)}
+    remote = {kind: client.resources(kind) for kind in get_args(Kind)}
     return plan_changes(project, remote, send_secrets=send_secrets)
 
 
@@ -33,16 +33,16 @@ def apply_changes(changes: Sequence[Change], client: WarehouseSync, ledger: Ledg
 
 def secrets_sent(project: Project) -> tuple[str, ...]:
     """Every secret that a body may hold, to be masked in errors."""
-    found: set[str] = set()
+    secrets: set[str] = set()
     for pipeline in project.pipelines:
         if pipeline.mparticle is None:
             continue
         connection = project.connection(pipeline.connection_id)
-        found.update(secrets_of(connection))
-        found.update(str(value) for name, value in connection_body(connection)["config"].items() if name in SECRETS)
+        secrets.update(secrets_of(connection))
+        secrets.update(str(value) for name, value in connection_body(connection)["config"].items() if name in SECRETS)
         if pipeline.mparticle.partner_feed_key is not None:
-            found.add(pipeline.mparticle.partner_feed_key.get_secret_value())
-    return tuple(sorted(found))
+            secrets.add(pipeline.mparticle.partner_feed_key.get_secret_value())
+    return tuple(sorted(secrets))
 
 
 def _clear_fault(change: Change, ledger: Ledger) -> None:

@@ -1,52 +1,27 @@
 """The Warehouse Sync API of mParticle: resources, triggers, runs and reports, with answers read leniently."""
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from observe_dagster.errors import PublishError, SettingsError
+from observe_dagster.errors import PublishError
 from observe_dagster.integrations.http import Client
 from observe_dagster.integrations.warehouse_sync.payloads import Body
+from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 from observe_dagster.records import RunStatus
 
 if TYPE_CHECKING:
     import httpx
 
 SYSTEM = "Warehouse Sync"
-DEFAULT_URL = "https://api.mparticle.com/platform/v2"
 READ_ATTEMPTS = 3
 PAGE_SIZE = 100
 _MOST_PAGES = 1_000
 _PATHS = {"connection": "/connections", "data_model": "/data-models", "pipeline": "/inputs/data-pipelines"}
 
 Resource = Literal["connection", "data_model", "pipeline"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarehouseSyncSettings:
-    """Which workspace, and the bearer token that opens it."""
-
-    workspace_id: str
-    token: str = field(repr=False)
-    url: str = DEFAULT_URL
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "WarehouseSyncSettings | None":
-        """Read MPARTICLE_WORKSPACE_ID, MPARTICLE_TOKEN and MPARTICLE_URL; None when neither of the first is set."""
-        env = os.environ if environment is None else environment
-        workspace_id, token = env.get("MPARTICLE_WORKSPACE_ID"), env.get("MPARTICLE_TOKEN")
-        if not workspace_id and not token:
-            return None
-        if not workspace_id or not token:
-            missing = "MPARTICLE_TOKEN" if workspace_id else "MPARTICLE_WORKSPACE_ID"
-            raise SettingsError(f"{missing} is not set; engine mparticle needs a workspace and a bearer token.")
-        url = env.get("MPARTICLE_URL") or DEFAULT_URL
-        if not url.startswith(("http://", "https://")):
-            raise SettingsError("MPARTICLE_URL must be an address such as https://api.mparticle.com/platform/v2.")
-        return cls(workspace_id=workspace_id, token=token, url=url.rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,87 +65,85 @@ class Report:
         return max(self.latest_successful_run_id, self.latest_run.id if self.latest_run is not None else 0)
 
 
-class WarehouseSync:
+class WarehouseSync(Client):
     """A workspace's connections, data models and pipelines. Verbs raise PublishError."""
 
     def __init__(
         self,
-        access: WarehouseSyncSettings,
+        settings: WarehouseSyncSettings,
         *,
         secrets: Sequence[str] = (),
         transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         """`secrets` are what bodies may hold; they and the token are masked in every error."""
-        base = f"{access.url}/workspaces/{quote(access.workspace_id, safe='')}"
-        headers = {"Authorization": f"Bearer {access.token}"}
-        hidden = tuple(secrets)
-        self._reading = Client(
-            base, headers, system=SYSTEM, secrets=hidden, attempts=READ_ATTEMPTS, transport=transport
-        )
-        self._writing = Client(base, headers, system=SYSTEM, secrets=hidden, transport=transport)
-
-    def close(self) -> None:
-        """Close the connections; they open again when used."""
-        self._reading.close()
-        self._writing.close()
+        base = f"{settings.url}/workspaces/{quote(settings.workspace_id, safe='')}"
+        headers = {"Authorization": f"Bearer {settings.token}"}
+        super().__init__(base, headers, system=SYSTEM, secrets=tuple(secrets), transport=transport)
 
     def resources(self, kind: Resource) -> list[dict[str, Any]]:
         """Every connection, data model or pipeline of the workspace."""
-        answer = self._reading.request("GET", _PATHS[kind]).json()
-        found = answer.get("items") if isinstance(answer, Mapping) else answer
-        if not isinstance(found, list):
+        answer = self._read_json(_PATHS[kind])
+        items = answer.get("items") if isinstance(answer, Mapping) else answer
+        if not isinstance(items, list):
             raise PublishError(SYSTEM, "did not answer with a list; is MPARTICLE_URL right?")
-        return [dict(each) for each in found if isinstance(each, Mapping)]
+        return [dict(each) for each in items if isinstance(each, Mapping)]
 
     def create(self, kind: Resource, body: Body) -> None:
         """Create a resource; its answer is not read, for it may hold what was sent."""
-        self._writing.request("POST", _PATHS[kind], json=body)
+        self.request("POST", _PATHS[kind], json=body)
 
     def update(self, kind: Resource, body: Body) -> None:
         """Replace a resource, which clears its fault."""
-        self._writing.request("PUT", f"{_PATHS[kind]}/{quote(body['id'], safe='')}", json=body)
+        self.request("PUT", f"{_PATHS[kind]}/{quote(body['id'], safe='')}", json=body)
 
     def trigger(self, pipeline_id: str) -> int | None:
-        """Start a run and return its number; None when the answer does not tell it. Sent once."""
+        """Start a run and return its number; None when the answer has none. Sent once."""
         path = f"{_PATHS['pipeline']}/trigger"
-        answer = self._writing.request("POST", path, json={"pipeline_id": pipeline_id}).json()
+        answer = self.request("POST", path, json={"pipeline_id": pipeline_id}).json()
         return _number(answer.get("pipeline_run_id")) if isinstance(answer, Mapping) else None
 
     def report(self, pipeline_id: str) -> Report:
-        """How the pipeline stands, and its latest run."""
-        answer = self._reading.request("GET", f"{self._pipeline(pipeline_id)}/report").json()
-        found: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
-        latest = found.get("latest_pipeline_run")
+        """The status of a pipeline, and its latest run."""
+        answer = self._read_json(f"{self._pipeline(pipeline_id)}/report")
+        body: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
+        latest = body.get("latest_pipeline_run")
         return Report(
-            status=str(found.get("status") or "idle"),
-            errors=_messages(found.get("errors")),
-            connection_status=str(found.get("connection_status") or "healthy"),
-            connection_errors=_messages(found.get("connection_errors")),
-            data_model_status=str(found.get("data_model_status") or "valid"),
-            data_model_errors=_messages(found.get("data_model_errors")),
+            status=str(body.get("status") or "idle"),
+            errors=_messages(body.get("errors")),
+            connection_status=str(body.get("connection_status") or "healthy"),
+            connection_errors=_messages(body.get("connection_errors")),
+            data_model_status=str(body.get("data_model_status") or "valid"),
+            data_model_errors=_messages(body.get("data_model_errors")),
             latest_run=read_run(latest) if isinstance(latest, Mapping) else None,
-            latest_successful_run_id=_number(found.get("latest_successful_pipeline_run_id")) or 0,
+            latest_successful_run_id=_number(body.get("latest_successful_pipeline_run_id")) or 0,
         )
 
     def runs(self, pipeline_id: str, *, since: datetime) -> list[RemoteRun]:
         """The runs whose logical date is not before a time, by number."""
-        found: dict[int, RemoteRun] = {}
+        by_number: dict[int, RemoteRun] = {}
         for page in range(1, _MOST_PAGES + 1):
-            asked = {"currentPage": page, "pageSize": PAGE_SIZE, "startDate": _asked(since)}
-            answer = self._reading.request("GET", f"{self._pipeline(pipeline_id)}/runs", params=asked).json()
+            params = {
+                "currentPage": page,
+                "pageSize": PAGE_SIZE,
+                "startDate": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            }
+            answer = self._read_json(f"{self._pipeline(pipeline_id)}/runs", **params)
             items = answer.get("items") if isinstance(answer, Mapping) else None
             if not isinstance(items, list):
                 raise PublishError(SYSTEM, "did not answer with a page of runs; is MPARTICLE_URL right?")
             read = (read_run(each) for each in items if isinstance(each, Mapping))
-            found |= {run.id: run for run in read if run is not None}
+            by_number |= {run.id: run for run in read if run is not None}
             if not answer.get("has_next_page"):
                 break
-        return [found[number] for number in sorted(found)]
+        return [by_number[number] for number in sorted(by_number)]
 
     def run(self, pipeline_id: str, run_id: int) -> RemoteRun | None:
         """One run; None when the answer is none."""
-        answer = self._reading.request("GET", f"{self._pipeline(pipeline_id)}/runs/{run_id}").json()
+        answer = self._read_json(f"{self._pipeline(pipeline_id)}/runs/{run_id}")
         return read_run(answer) if isinstance(answer, Mapping) else None
+
+    def _read_json(self, path: str, **params: Any) -> Any:
+        return self.request("GET", path, params=params, attempts=READ_ATTEMPTS).json()
 
     def _pipeline(self, pipeline_id: str) -> str:
         return f"{_PATHS['pipeline']}/{quote(pipeline_id, safe='')}"
@@ -181,10 +154,10 @@ def read_run(answer: Mapping[str, Any]) -> RemoteRun | None:
     number = _number(answer.get("id"))
     if number is None:
         return None
-    said = str(answer.get("status") or "").lower()
+    status = str(answer.get("status") or "").lower()
     return RemoteRun(
         id=number,
-        status=RunStatus(said) if said in list(RunStatus) else RunStatus.RUNNING,
+        status=RunStatus(status) if status in list(RunStatus) else RunStatus.RUNNING,
         type=str(answer.get("type") or ""),
         errors=_messages(answer.get("errors")),
         logical_date=_moment(answer.get("logical_date")),
@@ -212,11 +185,7 @@ def _moment(value: Any) -> datetime | None:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _asked(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _messages(value: Any) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else []
-    said = (each.get("message") if isinstance(each, Mapping) else each for each in listed)
-    return tuple(str(message) for message in said if message)
+    messages = (each.get("message") if isinstance(each, Mapping) else each for each in listed)
+    return tuple(str(message) for message in messages if message)

@@ -10,6 +10,7 @@ from observe_dagster.config.models.base import format_duration
 from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
 from observe_dagster.config.models.data_model import DataModel
 from observe_dagster.config.models.pipeline import Pipeline
+from observe_dagster.integrations.http import without_none
 
 Body = dict[str, Any]
 
@@ -64,7 +65,7 @@ def _sync_mode(declared: Pipeline) -> Body:
         "from": _instant(mode.from_),
         "until": _instant(mode.until),
     }
-    return {name: value for name, value in body.items() if value is not None}
+    return without_none(body)
 
 
 def _instant(value: datetime | None) -> str | None:

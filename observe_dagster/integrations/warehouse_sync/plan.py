@@ -53,37 +53,37 @@ def _changes(project: Project, remote: Remote, *, send_secrets: bool) -> Iterato
     pipelines = [pipeline for pipeline in project.pipelines if pipeline.engine == "mparticle"]
     connections = dict.fromkeys(pipeline.connection_id for pipeline in pipelines)
     data_models = dict.fromkeys(pipeline.data_model_id for pipeline in pipelines)
-    wanted: list[tuple[Kind, list[Body]]] = [
+    expected: list[tuple[Kind, list[Body]]] = [
         ("connection", [connection_body(project.connection(each)) for each in connections]),
         ("data_model", [data_model_body(project.data_model(each)) for each in data_models]),
         ("pipeline", [pipeline_body(each) for each in pipelines]),
     ]
-    for kind, bodies in wanted:
-        there = {each.get("id"): each for each in remote.get(kind, ())}
+    for kind, bodies in expected:
+        remote_body = {each.get("id"): each for each in remote.get(kind, ())}
         for body in bodies:
-            yield _change(kind, body, there.get(body["id"]), send_secrets=send_secrets)
+            yield _change(kind, body, remote_body.get(body["id"]), send_secrets=send_secrets)
 
 
-def _change(kind: Kind, body: Body, there: Mapping[str, Any] | None, *, send_secrets: bool) -> Change:
-    if there is None:
+def _change(kind: Kind, body: Body, remote_body: Mapping[str, Any] | None, *, send_secrets: bool) -> Change:
+    if remote_body is None:
         created = tuple(Difference(path=path, becomes=_shown(path, value)) for path, value in _flat(body))
         return Change(kind=kind, id=body["id"], action="create", differences=created, body=body)
-    differences = tuple(_differences(body, there, send_secrets=send_secrets))
+    differences = tuple(_differences(body, remote_body, send_secrets=send_secrets))
     action: Action = "update" if differences else "unchanged"
     return Change(kind=kind, id=body["id"], action=action, differences=differences, body=body if differences else {})
 
 
-def _differences(body: Body, there: Mapping[str, Any], *, send_secrets: bool) -> Iterator[Difference]:
-    wanted, found = dict(_flat(body)), dict(_flat(there))
-    for path, value in wanted.items():
+def _differences(body: Body, remote_body: Mapping[str, Any], *, send_secrets: bool) -> Iterator[Difference]:
+    expected, current = dict(_flat(body)), dict(_flat(remote_body))
+    for path, value in expected.items():
         if _is_secret(path):
             if send_secrets:
                 yield Difference(path=path, was=MASK, becomes=MASK)
-        elif _canonical(path, value) != _canonical(path, found.get(path)):
-            yield Difference(path=path, was=found.get(path), becomes=value)
+        elif _canonical(path, value) != _canonical(path, current.get(path)):
+            yield Difference(path=path, was=current.get(path), becomes=value)
     for path in _OPTIONAL:
-        if path not in wanted and found.get(path) is not None:
-            yield Difference(path=path, was=_shown(path, found[path]))
+        if path not in expected and current.get(path) is not None:
+            yield Difference(path=path, was=_shown(path, current[path]))
 
 
 _OPTIONAL = (

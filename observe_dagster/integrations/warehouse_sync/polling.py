@@ -24,16 +24,16 @@ Wait = Callable[[float], None]
 OnRun = Callable[[RemoteRun], None]
 
 
-def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
+def started_run(client: WarehouseSync, pipeline: Pipeline) -> int:
     """Trigger the pipeline and return its run's number; raises what went wrong in our own terms.
 
     A trigger that gets no answer may have arrived. So the latest run is looked up before, and after such a trigger a
     newer manual one is taken for ours.
     """
     try:
-        before = _latest(there.report(pipeline.id))
+        before = _latest(client.report(pipeline.id))
         try:
-            number = there.trigger(pipeline.id)
+            number = client.trigger(pipeline.id)
         except PublishError as error:
             if error.permanent or error.status is not None:
                 raise
@@ -43,7 +43,7 @@ def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
             lost = None
         if number is not None:
             return number
-        latest = there.report(pipeline.id).latest_run
+        latest = client.report(pipeline.id).latest_run
     except PublishError as error:
         raise to_sync_error(error, pipeline) from None
     if latest is not None and latest.type == "manual" and latest.id > before:
@@ -52,7 +52,7 @@ def started_run(there: WarehouseSync, pipeline: Pipeline) -> int:
 
 
 def followed(
-    there: WarehouseSync,
+    client: WarehouseSync,
     pipeline: Pipeline,
     run_id: int,
     *,
@@ -64,7 +64,7 @@ def followed(
     until, pause = monotonic() + limit.total_seconds(), FIRST_WAIT
     while True:
         try:
-            run = there.run(pipeline.id, run_id)
+            run = client.run(pipeline.id, run_id)
         except PublishError as error:
             if error.permanent:
                 raise to_sync_error(error, pipeline) from None
@@ -88,27 +88,27 @@ def failure_reason(client: WarehouseSync, pipeline: Pipeline, run: RemoteRun) ->
     if report is not None and report.connection_status == "faulted":
         return ConnectionFailedError(pipeline.connection_id, _sentence(report.connection_errors, "it is faulted."))
     if report is not None and report.data_model_status == "invalid":
-        said = _sentence(report.data_model_errors, "no reason was given.")
-        return DataModelError(pipeline.connection_id, pipeline.data_model_id, said)
-    said = _sentence(run.errors or (report.errors if report is not None else ()), "no reason was given.")
-    return SyncError(pipeline.id, f"Run {run.id} of pipeline {pipeline.id} at Warehouse Sync {run.status}: {said}")
+        message = _sentence(report.data_model_errors, "no reason was given.")
+        return DataModelError(pipeline.connection_id, pipeline.data_model_id, message)
+    message = _sentence(run.errors or (report.errors if report is not None else ()), "no reason was given.")
+    return SyncError(pipeline.id, f"Run {run.id} of pipeline {pipeline.id} at Warehouse Sync {run.status}: {message}")
 
 
 def to_sync_error(error: PublishError, pipeline: Pipeline) -> ObserveError:
     """The API's status codes as our errors; what has no meaning of its own stays a PublishError."""
-    said = _sentence(_said(error), error.reason)
-    if error.status == 400 and "already in progress" in said.lower():
+    message = _sentence(_error_messages(error), error.reason)
+    if error.status == 400 and "already in progress" in message.lower():
         return AlreadyInProgressError(pipeline.id)
     if error.status == 400:
-        return SyncError(pipeline.id, f"Warehouse Sync refuses pipeline {pipeline.id}: {said}")
+        return SyncError(pipeline.id, f"Warehouse Sync refuses pipeline {pipeline.id}: {message}")
     if error.status == 404:
         return NotAppliedError("pipeline", pipeline.id)
     if error.status == 505:
-        return ConnectionFailedError(pipeline.connection_id, f"Warehouse Sync cannot connect to it: {said}")
+        return ConnectionFailedError(pipeline.connection_id, f"Warehouse Sync cannot connect to it: {message}")
     return error
 
 
-def _said(error: PublishError) -> tuple[str, ...]:
+def _error_messages(error: PublishError) -> tuple[str, ...]:
     errors = error.body.get("errors") if isinstance(error.body, dict) else None
     listed = errors if isinstance(errors, list) else []
     return tuple(str(each["message"]) for each in listed if isinstance(each, dict) and each.get("message"))

@@ -43,12 +43,12 @@ class RemoteRunner:
         self,
         project: Project,
         ledger: Ledger,
-        there: WarehouseSync,
+        client: WarehouseSync,
         *,
         clock: Callable[[], datetime],
         wait: Wait = time.sleep,
     ) -> None:
-        self.project, self.ledger, self.there, self.clock, self.wait = project, ledger, there, clock, wait
+        self.project, self.ledger, self.client, self.clock, self.wait = project, ledger, client, clock, wait
 
     def run(
         self,
@@ -80,14 +80,14 @@ class RemoteRunner:
                 started_at=self.clock(),
             )
             try:
-                number = started_run(self.there, pipeline)
+                number = started_run(self.client, pipeline)
             except AlreadyInProgressError:
                 raise
             except ObserveError as error:
                 self._fail(pipeline, start.failed(), [str(error)], error)
                 raise
             execution = start.running(number)
-            ended = followed(self.there, pipeline, number, wait=self.wait, on_run=on_run or _ignore)
+            ended = followed(self.client, pipeline, number, wait=self.wait, on_run=on_run or _ignore)
             if ended is None:
                 raise SyncError(
                     pipeline_id,
@@ -115,12 +115,12 @@ class RemoteRunner:
         know by itself that it told of the run. Raises PublishError.
         """
         with self.ledger.executions.lock(pipeline.id) as lock:
-            newest = self.there.report(pipeline.id).newest_run_id if lock else seen
+            newest = self.client.report(pipeline.id).newest_run_id if lock else seen
             if newest <= seen:
                 return 0, seen
             known = self.ledger.executions.remote_runs(pipeline.id, REMOTE_RUN)
             since = self.ledger.declared.pipeline(pipeline.id).created_at
-            runs = self.there.runs(pipeline.id, since=max(since, max(known.values(), default=since) - _OVERLAP))
+            runs = self.client.runs(pipeline.id, since=max(since, max(known.values(), default=since) - _OVERLAP))
             others = [run for run in runs if run.id not in known and not run.is_open]
             for run in others:
                 if run.status is RunStatus.SUCCESS:
@@ -150,8 +150,8 @@ class RemoteRunner:
         elif is_newest:
             self._fail(pipeline, execution, *self._reasons(pipeline, run), status=run.status, ended_at=ended_at)
         else:
-            said = run.errors or (f"Run {run.id} at Warehouse Sync {run.status}.",)
-            self.ledger.executions.fail(execution.execution_key, ended_at=ended_at, errors=said, status=run.status)
+            errors = run.errors or (f"Run {run.id} at Warehouse Sync {run.status}.",)
+            self.ledger.executions.fail(execution.execution_key, ended_at=ended_at, errors=errors, status=run.status)
 
     def _require_runnable(self, pipeline: Pipeline, run_type: RunType) -> None:
         if self.project.connection(pipeline.connection_id).state == "inactive":
@@ -170,7 +170,7 @@ class RemoteRunner:
         for execution in self.ledger.executions.open(pipeline.id):
             number = (execution.execution_metadata or {}).get(REMOTE_RUN)
             try:
-                run = None if number is None else self.there.run(pipeline.id, number)
+                run = None if number is None else self.client.run(pipeline.id, number)
             except PublishError as error:
                 if error.status != 404:
                     continue
@@ -192,7 +192,7 @@ class RemoteRunner:
         raise error
 
     def _reasons(self, pipeline: Pipeline, run: RemoteRun) -> tuple[list[str], ObserveError]:
-        error = failure_reason(self.there, pipeline, run)
+        error = failure_reason(self.client, pipeline, run)
         return [str(error)], error
 
     # The ledger's side

@@ -1,10 +1,9 @@
-"""What a Watcher server is told: pipelines, rules, starts and ends of executions, addresses and lineage. Pure.
+"""Payloads for a Watcher server: pipelines, rules, starts and ends of executions, addresses and lineage. Pure.
 
-Watcher writes names in lower case and keeps counts as 32-bit numbers: what does not fit is told as metadata instead.
+Watcher writes names in lower case and keeps counts as 32-bit numbers: what does not fit is sent as metadata instead.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations, Pipeline
@@ -27,7 +26,7 @@ _EXPECTED = tuple(Expectations.model_fields)
 
 
 def pipeline_record(pipeline: Pipeline, project: Project) -> Record:
-    """A pipeline as it is declared; what is not declared is told as such, for Watcher keeps what it is not told."""
+    """A pipeline as it is declared; what is not declared is sent as null, for Watcher keeps what is left out."""
     own = {name: getattr(pipeline, name) for name in _EXPECTED}
     return {
         "pipeline": identity(pipeline),
@@ -75,13 +74,13 @@ def observed_identity(asset: PipelineRow) -> Record:
 def rules_record(
     pipeline: Record, rules: Sequence[AnomalyDetectionRule], before: Mapping[str, Any] | None = None
 ) -> Record:
-    """The anomaly rules of a pipeline; those that were told `before` and are no more are told as inactive."""
+    """The anomaly rules of a pipeline; those that were in the record `before` and are no more are sent as inactive."""
     names = ("metric_field", "z_threshold", "lookback_days", "minimum_executions", "active")
     now = {rule.metric_field: {name: getattr(rule, name) for name in names} for rule in rules}
     known = {metric: rule for metric, rule in now.items() if metric in METRICS}
     gone = [rule for rule in (before or {}).get("rules", ()) if rule["metric_field"] not in known]
-    told = [*known.values(), *({**rule, "active": False} for rule in gone)]
-    return {"pipeline": pipeline, "rules": sorted(told, key=lambda rule: str(rule["metric_field"]))}
+    all_rules = [*known.values(), *({**rule, "active": False} for rule in gone)]
+    return {"pipeline": pipeline, "rules": sorted(all_rules, key=lambda rule: str(rule["metric_field"]))}
 
 
 def _type_settings(pipeline: Pipeline, project: Project) -> Record | None:
@@ -98,14 +97,14 @@ def start_record(execution: ExecutionRow, pipeline: Record) -> Record:
         "execution_id": execution.id,
         "parent_execution_id": execution.parent_id,
         "pipeline": pipeline,
-        "start_date": _instant(execution.start_date),
+        "start_date": execution.start_date.isoformat(),
         "watermark": short(execution.watermark),
         "next_watermark": short(execution.next_watermark),
     }
 
 
 def end_record(execution: ExecutionRow, pipeline: Record) -> Record:
-    """The end of an execution. A success moves Watcher's watermark to the one it is told before."""
+    """The end of an execution. A success moves Watcher's watermark to the one sent before."""
     assert execution.end_date is not None
     counts = execution.counts
     moved = execution.moves_watermark and execution.completed_successfully
@@ -115,7 +114,7 @@ def end_record(execution: ExecutionRow, pipeline: Record) -> Record:
         "pipeline": pipeline,
         "next_watermark": short(execution.reached_watermark) if moved else None,
         "end": {
-            "end_date": _instant(execution.end_date),
+            "end_date": execution.end_date.isoformat(),
             "completed_successfully": bool(execution.completed_successfully),
             **_counts(counts),
             "execution_metadata": _metadata(execution, counts),
@@ -146,20 +145,20 @@ def address(table: Table, platforms: Mapping[str, str], *, primary_key: str | No
 
 
 def short(watermark: str | None) -> str | None:
-    """A watermark that Watcher can keep; one that is too long is not told."""
+    """A watermark that Watcher can keep; one that is too long is left out."""
     return watermark if watermark is not None and len(watermark) <= LONGEST_PART else None
 
 
 def _counts(counts: Counts | None) -> Record:
     if counts is None:
         return {}
-    told = {
+    counts_by_name = {
         "total_rows": counts.total_rows,
         "inserts": counts.inserts,
         "updates": counts.updates,
         "soft_deletes": counts.soft_deletes,
     }
-    return {name: count for name, count in told.items() if count <= LARGEST_COUNT}
+    return {name: count for name, count in counts_by_name.items() if count <= LARGEST_COUNT}
 
 
 def _metadata(execution: ExecutionRow, counts: Counts | None) -> Record:
@@ -167,7 +166,7 @@ def _metadata(execution: ExecutionRow, counts: Counts | None) -> Record:
         "observe_execution_id": execution.id,
         "type": str(execution.type),
         "status": str(execution.status),
-        "logical_date": _instant(execution.logical_date),
+        "logical_date": execution.logical_date.isoformat(),
         "range_start": execution.range_start,
         "range_end": execution.range_end,
         "attempts": execution.attempts,
@@ -182,7 +181,3 @@ def _metadata(execution: ExecutionRow, counts: Counts | None) -> Record:
             "bytes": counts.bytes,
         }
     return {name: value for name, value in facts.items() if value not in (None, [])}
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat()

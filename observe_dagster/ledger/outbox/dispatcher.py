@@ -1,8 +1,9 @@
-"""Brings what is due in the outbox to a vendor until nothing is due or the time is up; knows no vendor.
+"""Delivers what is due in the outbox through a sender until nothing is due or the time is up; knows no vendor.
 
-Items travel in batches. A batch that is refused is halved until the item at fault stands alone, and only that one is
-given up. What failed for a passing reason is tried again later, in smaller company each time, so that an item the
-vendor cannot digest stops holding the others back. Wrong credentials or a wrong address are no item's fault: all wait.
+Items travel in batches. A batch that is refused is halved until the item at fault is alone, and only that one is
+dead-lettered. What failed for a transient reason is retried later, in smaller batches each time, so that an item the
+receiver cannot process stops holding the others back. Wrong credentials or a wrong address are no item's fault: all
+stay pending.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ LEASE = timedelta(minutes=2)
 WAIT_FOR_CREDENTIALS = timedelta(minutes=5)
 WAIT_WHEN_LIMITED = timedelta(minutes=1)
 HOPELESS_AFTER = 12
-"""So many attempts on its own, each answered by an error while others arrived, and an item is given up."""
+"""After so many attempts alone, each answered by an error while others were delivered, an item is dead-lettered."""
 
 _SHORTEST_REQUEST = 1.0
 _MOST_FAILURES = 3
@@ -35,7 +36,7 @@ class DeliveryReport:
     """What became of the items of one tick, with their receipts; `notices` are sentences for people, each once."""
 
     sent: dict[str, int] = field(default_factory=dict[str, int])
-    arrived: list[tuple[Publication, Mapping[str, Any]]] = field(
+    receipts: list[tuple[Publication, Mapping[str, Any]]] = field(
         default_factory=list[tuple[Publication, Mapping[str, Any]]]
     )
     requests: int = 0
@@ -43,14 +44,14 @@ class DeliveryReport:
     dead: int = 0
     notices: list[str] = field(default_factory=list[str])
 
-    def note(self, notice: str) -> None:
-        """Say something, once."""
+    def add_notice(self, notice: str) -> None:
+        """Add a sentence unless it is there."""
         if notice not in self.notices:
             self.notices.append(notice)
 
 
-class Vendor(Protocol):
-    """One system: which kinds of facts it takes, in which order, and how to send them."""
+class Sender(Protocol):
+    """The way to one system: which kinds of publications it takes, in which order, and how to send them."""
 
     @property
     def publisher(self) -> str:
@@ -59,15 +60,15 @@ class Vendor(Protocol):
 
     @property
     def kinds(self) -> Sequence[str]:
-        """What it takes, in the order in which it is sent."""
+        """The kinds it takes, in the order in which they are sent."""
         ...
 
-    def most(self, kind: str) -> int:
+    def batch_size(self, kind: str) -> int:
         """How many items are claimed at once."""
         ...
 
-    def deliver(self, kind: str, items: Sequence[Publication], desk: "Dispatcher") -> None:
-        """Send claimed items, every one of which is settled afterwards."""
+    def deliver(self, kind: str, items: Sequence[Publication], dispatcher: "Dispatcher") -> None:
+        """Send claimed items and settle each of them."""
         ...
 
 
@@ -76,13 +77,13 @@ Post = Callable[[Sequence[Publication], float], Mapping[str, Any]]
 
 
 class Dispatcher:
-    """Settles items for a vendor: sends batches, halves what is refused, and keeps the time."""
+    """Settles items for a sender: sends batches, halves those that are refused, and keeps to the time budget."""
 
     def __init__(self, outbox: Outbox, publisher: str, *, clock: Callable[[], datetime], until: float) -> None:
         self._outbox, self._publisher, self._clock, self._until = outbox, publisher, clock, until
         self._failures = 0
-        self._held_until: datetime | None = None
-        self.tally = DeliveryReport()
+        self._paused_until: datetime | None = None
+        self.report = DeliveryReport()
 
     @property
     def now(self) -> datetime:
@@ -91,7 +92,7 @@ class Dispatcher:
 
     @property
     def seconds_left(self) -> float:
-        """How long there is."""
+        """What is left of the time budget."""
         return self._until - monotonic()
 
     @property
@@ -100,55 +101,59 @@ class Dispatcher:
         return self.seconds_left < _SHORTEST_REQUEST
 
     def send(self, batches: Sequence[Sequence[Publication]], post: Post) -> None:
-        """Send each batch as one request, or as several where it is refused; raises Stopped when that is of no use."""
+        """Send each batch as one request, or in halves where it is refused; raises StopDelivery to end the tick."""
         waiting = [list(batch) for batch in reversed(batches) if batch]
         while waiting:
             batch = waiting.pop()
             if self.out_of_time:
-                self._hand_back([batch, *waiting])
+                self._release([batch, *waiting])
                 raise StopDelivery
             try:
                 waiting.extend(self._send(batch, post))
             except StopDelivery:
-                self._hand_back(waiting)
+                self._release(waiting)
                 raise
 
-    def sent(self, items: Sequence[Publication], receipt: Mapping[str, Any]) -> None:
-        """Note that items arrived."""
+    def send_each(self, items: Sequence[Publication], post: Callable[[Publication, float], Mapping[str, Any]]) -> None:
+        """Send each item as a request of its own."""
+        self.send([[item] for item in items], lambda batch, seconds: post(batch[0], seconds))
+
+    def sent(self, items: Sequence[Publication], receipt: Mapping[str, Any] | None = None) -> None:
+        """Mark items as sent."""
         self._outbox.all_sent(items, now=self.now, receipt=receipt)
         for item in items:
-            self.tally.arrived.append((item, receipt))
-            self.tally.sent[item.kind] = self.tally.sent.get(item.kind, 0) + 1
+            self.report.receipts.append((item, receipt or {}))
+            self.report.sent[item.kind] = self.report.sent.get(item.kind, 0) + 1
         self._failures = 0
 
     def dead_letter(self, item: Publication, reason: str) -> None:
-        """Give an item up."""
+        """Dead-letter an item."""
         self._outbox.dead_letter(item, reason)
-        self.tally.dead += 1
+        self.report.dead += 1
 
-    def release_later(self, items: Sequence[Publication], reason: str, wait: timedelta) -> None:
-        """Let items wait through no fault of theirs."""
+    def retry_later(self, items: Sequence[Publication], reason: str, *, retry_after: timedelta | None = None) -> None:
+        """Give items back after they failed."""
+        self._outbox.retry_all_later(items, reason, now=self.now, retry_after=retry_after)
+        self.report.postponed += len(items)
+
+    def _release_later(self, items: Sequence[Publication], reason: str, wait: timedelta) -> None:
+        """Give items back that failed through no fault of theirs."""
         self._outbox.release(items, due=self.now + wait, error=reason)
-        self.tally.postponed += len(items)
+        self.report.postponed += len(items)
 
-    def pause_publisher(self, items: Sequence[Publication], reason: str, wait: timedelta) -> NoReturn:
-        """Let these items, and with them everything for this vendor, wait; ends the tick."""
-        self.release_later(items, reason, wait)
-        self._held_until = self.now + wait
-        self._outbox.defer_all(self._publisher, until=self._held_until)
+    def _pause_publisher(self, items: Sequence[Publication], reason: str, wait: timedelta) -> NoReturn:
+        """Give these items back, and let everything of this publisher wait; ends the tick."""
+        self._release_later(items, reason, wait)
+        self._paused_until = self.now + wait
+        self._outbox.defer_all(self._publisher, until=self._paused_until)
         raise StopDelivery
 
-    def retry_later(self, items: Sequence[Publication], error: PublishError) -> None:
-        """Let items wait after they failed."""
-        self._outbox.retry_all_later(items, error.reason, now=self.now, retry_after=error.retry_after)
-        self.tally.postponed += len(items)
-
-    def _hand_back(self, batches: Sequence[Sequence[Publication]]) -> None:
-        self._outbox.release([item for batch in batches for item in batch], due=self._held_until)
+    def _release(self, batches: Sequence[Sequence[Publication]]) -> None:
+        self._outbox.release([item for batch in batches for item in batch], due=self._paused_until)
 
     def _send(self, batch: list[Publication], post: Post) -> list[list[Publication]]:
         """Send one batch; returns its halves when they are to be sent instead."""
-        self.tally.requests += 1
+        self.report.requests += 1
         try:
             receipt = post(batch, self.seconds_left)
         except PublishError as error:
@@ -158,30 +163,30 @@ class Dispatcher:
 
     def _failed(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
         if isinstance(error, RateLimitedError):
-            self.pause_publisher(batch, error.reason, error.retry_after or WAIT_WHEN_LIMITED)
+            self._pause_publisher(batch, error.reason, error.retry_after or WAIT_WHEN_LIMITED)
         if isinstance(error, RefusedCredentialsError):
             return self._not_allowed(batch, error)
         if error.status is not None and (error.status in _WRONG_ADDRESS or 300 <= error.status < 400):
-            self.tally.note(f"{error} Is its address right? Everything waits; nothing is given up.")
-            self.pause_publisher(batch, error.reason, WAIT_FOR_CREDENTIALS)
+            self.report.add_notice(f"{error} Is its address right? Everything stays pending; nothing is dead-lettered.")
+            self._pause_publisher(batch, error.reason, WAIT_FOR_CREDENTIALS)
         if error.permanent:
             return self._refused(batch, error)
         self._failures += 1
         if self._is_hopeless(batch, error):
             self.dead_letter(batch[0], f"Given up after {batch[0].attempts} attempts: {error.reason}")
             return []
-        self.retry_later(batch, error)
-        self.tally.note(str(error))
+        self.retry_later(batch, error.reason, retry_after=error.retry_after)
+        self.report.add_notice(str(error))
         if isinstance(error, UnreachableError) or self._failures >= _MOST_FAILURES:
             raise StopDelivery
         return []
 
     def _not_allowed(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
         """A key that is wrong stops everything; one that may not do this leaves the rest alone."""
-        self.tally.note(f"{error} What it concerns waits; nothing is given up.")
+        self.report.add_notice(f"{error} What it concerns stays pending; nothing is dead-lettered.")
         if error.status != 403:
-            self.pause_publisher(batch, error.reason, WAIT_FOR_CREDENTIALS)
-        self.release_later(batch, error.reason, WAIT_FOR_CREDENTIALS)
+            self._pause_publisher(batch, error.reason, WAIT_FOR_CREDENTIALS)
+        self._release_later(batch, error.reason, WAIT_FOR_CREDENTIALS)
         return []
 
     def _refused(self, batch: list[Publication], error: PublishError) -> list[list[Publication]]:
@@ -199,21 +204,22 @@ class Dispatcher:
         return latest is not None and latest >= self.now - timedelta(hours=1)
 
 
-def deliver(outbox: Outbox, vendor: Vendor, *, clock: Callable[[], datetime], seconds: float) -> DeliveryReport:
+def deliver(outbox: Outbox, sender: Sender, *, clock: Callable[[], datetime], seconds: float) -> DeliveryReport:
     """Send what is due, kind after kind; begins no further request once `seconds` are nearly over."""
-    desk = Dispatcher(outbox, vendor.publisher, clock=clock, until=monotonic() + seconds)
+    dispatcher = Dispatcher(outbox, sender.publisher, clock=clock, until=monotonic() + seconds)
     try:
-        for kind in vendor.kinds:
-            for items in _claims(outbox, vendor, kind, desk):
-                vendor.deliver(kind, items, desk)
+        for kind in sender.kinds:
+            for items in _claims(outbox, sender, kind, dispatcher):
+                sender.deliver(kind, items, dispatcher)
     except StopDelivery:
         pass
-    return desk.tally
+    return dispatcher.report
 
 
-def _claims(outbox: Outbox, vendor: Vendor, kind: str, desk: Dispatcher) -> Iterator[list[Publication]]:
-    while not desk.out_of_time:
-        items = outbox.claim(vendor.publisher, limit=vendor.most(kind), lease=LEASE, now=desk.now, kind=kind)
+def _claims(outbox: Outbox, sender: Sender, kind: str, dispatcher: Dispatcher) -> Iterator[list[Publication]]:
+    while not dispatcher.out_of_time:
+        limit, now = sender.batch_size(kind), dispatcher.now
+        items = outbox.claim(sender.publisher, limit=limit, lease=LEASE, now=now, kind=kind)
         if not items:
             return
         yield items
@@ -222,20 +228,20 @@ def _claims(outbox: Outbox, vendor: Vendor, kind: str, desk: Dispatcher) -> Iter
 def batches(
     items: Sequence[Publication], size: Callable[[Publication], int], *, most_bytes: int, most: int
 ) -> list[list[Publication]]:
-    """Divide items into batches below a number of bytes and of items; an item that is too large stands alone.
+    """Divide items into batches below a number of bytes and of items; an item that is too large is alone.
 
     Those that failed often begin in a small batch, and each after it is twice as large: what is at fault comes to
-    stand alone in the end, and after an outage the rest does not travel one by one.
+    be alone in the end, and after an outage the rest does not travel one by one.
     """
-    found: dict[int, list[list[Publication]]] = {}
+    by_first_size: dict[int, list[list[Publication]]] = {}
     filled: dict[int, int] = {}
     for item in items:
         first = max(1, most >> (2 * max(0, item.attempts - 2)))
-        own, bytes_of = found.setdefault(first, []), size(item)
+        own, bytes_of = by_first_size.setdefault(first, []), size(item)
         company = min(most, first << max(0, len(own) - 1))
         if not own or len(own[-1]) >= company or filled[first] + bytes_of > most_bytes:
             own.append([])
             filled[first] = 0
         own[-1].append(item)
         filled[first] += bytes_of
-    return [batch for own in found.values() for batch in own]
+    return [batch for own in by_first_size.values() for batch in own]

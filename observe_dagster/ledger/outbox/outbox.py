@@ -171,12 +171,6 @@ class Outbox(EnqueueStore, PublishedStore):
             raise NotFoundError("publication", str(item_id))
         return Publication(**row)
 
-    def oldest_pending(self, publisher: str) -> datetime | None:
-        """When the oldest pending item was put in; None when none is pending."""
-        chosen = (publication.c.publisher == publisher, publication.c.state == "pending")
-        with self._begin() as db:
-            return db.execute(sa.select(sa.func.min(publication.c.created_at)).where(*chosen)).scalar_one()
-
     def latest_sent(self, publisher: str) -> datetime | None:
         """When an item was last sent; None before the first."""
         with self._begin() as db:

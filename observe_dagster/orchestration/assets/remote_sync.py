@@ -20,13 +20,10 @@ def remote_run(
     execution_key: str,
 ) -> SyncResult:
     """Run the pipeline at Warehouse Sync; raises ObserveError."""
-    from observe_dagster.integrations.warehouse_sync import (
-        RemoteRun,
-        RemoteRunner,
-        WarehouseSync,
-        WarehouseSyncSettings,
-        secrets_sent,
-    )
+    from observe_dagster.integrations.warehouse_sync.apply import secrets_sent
+    from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
+    from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
     config = context.op_execution_context.op_config
     if config.get("from") is not None or config.get("until") is not None or config.get("full_refresh"):
@@ -35,20 +32,19 @@ def remote_run(
             f"Pipeline {pipeline.id} runs at Warehouse Sync, which goes on from its last run: "
             "`from`, `until` and `full_refresh` cannot be asked for.",
         )
-    access = WarehouseSyncSettings.from_environment()
-    if access is None:
+    settings = WarehouseSyncSettings.from_environment()
+    if settings is None:
         raise SettingsError(
             f"Pipeline {pipeline.id} has engine mparticle: set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN."
         )
-    statuses: list[str] = []
+    logged: list[str] = []
 
     def log_status(run: RemoteRun) -> None:
-        if not statuses or statuses[-1] != run.status:
-            statuses.append(run.status)
+        if not logged or logged[-1] != run.status:
+            logged.append(run.status)
             context.log.info(f"Run {run.id} at Warehouse Sync: {run.status}.")
 
-    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
-    try:
+    with WarehouseSync(settings, secrets=secrets_sent(observe.project)) as client:
         return RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).run(
             pipeline.id,
             run_type=run_type,
@@ -56,26 +52,19 @@ def remote_run(
             dagster_run_id=context.run.run_id,
             on_run=log_status,
         )
-    finally:
-        client.close()
 
 
 def reconcile_remote(observe: ObserveResource) -> int:
     """Close the executions whose run at Warehouse Sync ended while nobody followed it; returns how many."""
     if all(pipeline.is_local for pipeline in observe.project.pipelines):
         return 0
-    from observe_dagster.integrations.warehouse_sync import (
-        RemoteRunner,
-        WarehouseSync,
-        WarehouseSyncSettings,
-        secrets_sent,
-    )
+    from observe_dagster.integrations.warehouse_sync.apply import secrets_sent
+    from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
+    from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
-    access = WarehouseSyncSettings.from_environment()
-    if access is None:
+    settings = WarehouseSyncSettings.from_environment()
+    if settings is None:
         return 0
-    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
-    try:
+    with WarehouseSync(settings, secrets=secrets_sent(observe.project)) as client:
         return len(RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).reconcile())
-    finally:
-        client.close()

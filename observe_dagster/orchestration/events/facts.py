@@ -1,4 +1,4 @@
-"""What a materialization says about its table, as facts: columns, rows, and where they come from."""
+"""Materializations as facts about their tables: columns, rows and lineage."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,13 +44,8 @@ class FactBuilder:
         self._selected = self._select(selection)
 
     @property
-    def tables(self) -> list[Table]:
-        """Every table that facts are made about."""
-        return list(self.assets)
-
-    @property
     def assets(self) -> dict[Table, dg.AssetKey]:
-        """The asset of each of those tables."""
+        """Every table that facts are made about, with its asset."""
         keys = (*self._pipelines, *self._selected)
         return {table: key for key in keys if (table := self.table(key)) is not None}
 
@@ -59,17 +54,17 @@ class FactBuilder:
         materialization = record.event_log_entry.asset_materialization
         if materialization is None:
             return
-        key, said = materialization.asset_key, materialization.metadata
+        key, metadata = materialization.asset_key, materialization.metadata
         if key not in self._pipelines and key not in self._selected:
             return
         table = self.table(key)
         if table is None:
             return
-        yield self._metadata(key, table, said, datetime.fromtimestamp(record.timestamp, UTC))
-        yield from self._lineage(key, table, said)
+        yield self._metadata(key, table, metadata, datetime.fromtimestamp(record.timestamp, UTC))
+        yield from self._lineage(key, table, metadata)
 
     def table(self, key: dg.AssetKey) -> Table | None:
-        """The table of an asset; None when its name cannot be told."""
+        """The table of an asset; None when its name is not known."""
         connection = next((each for each in self._project.connections if each.id == key.path[0]), None)
         if connection is not None and len(key.path) == 3:
             return Table(
@@ -100,15 +95,15 @@ class FactBuilder:
         )
 
     def _metadata(
-        self, key: dg.AssetKey, table: Table, said: Mapping[str, dg.MetadataValue[Any]], at: datetime
+        self, key: dg.AssetKey, table: Table, metadata: Mapping[str, dg.MetadataValue[Any]], at: datetime
     ) -> TableMetadata:
-        schema, rows = _plain(said.get("dagster/column_schema")), _plain(said.get("dagster/row_count"))
-        size = _plain(said.get(TABLE_BYTES_KEY))
+        schema, rows = _plain(metadata.get("dagster/column_schema")), _plain(metadata.get("dagster/row_count"))
+        size = _plain(metadata.get(TABLE_BYTES_KEY))
         columns = schema.columns if isinstance(schema, dg.TableSchema) else ()
         pipeline = self._pipelines.get(key)
         fields = [Field(name=each.name, type=each.type, description=each.description) for each in columns]
         if pipeline is not None:
-            # Where its columns come from is said in words for Dagster's UI, and as lineage to others.
+            # Descriptions of its columns are written for Dagster's UI; others get column lineage.
             fields = [replace(each, description=None) for each in fields]
         return TableMetadata(
             table=table,
@@ -120,8 +115,8 @@ class FactBuilder:
             last_update_time=at.replace(microsecond=0),
         )
 
-    def _lineage(self, key: dg.AssetKey, table: Table, said: Mapping[str, dg.MetadataValue[Any]]) -> Iterator[Fact]:
-        lineage = _plain(said.get("dagster/column_lineage"))
+    def _lineage(self, key: dg.AssetKey, table: Table, metadata: Mapping[str, dg.MetadataValue[Any]]) -> Iterator[Fact]:
+        lineage = _plain(metadata.get("dagster/column_lineage"))
         deps = lineage.deps_by_column if isinstance(lineage, dg.TableColumnLineage) else {}
         by_column = {dep.asset_key: None for each in deps.values() for dep in each}
         known = self._known(dict.fromkeys([*self._upstream(key), *by_column]))
@@ -130,10 +125,10 @@ class FactBuilder:
             yield TableLineage(destination=table, sources=tuple(dict.fromkeys(sources)))
         used = list(dict.fromkeys(known[each] for each in by_column if each in known))
         mappings = [
-            ColumnMapping(column=column, sources=found)
+            ColumnMapping(column=column, sources=sources_of_column)
             for column, each in deps.items()
             if (
-                found := tuple(
+                sources_of_column := tuple(
                     SourceColumn(source=used.index(known[dep.asset_key]), column=dep.column_name)
                     for dep in each
                     if dep.asset_key in known

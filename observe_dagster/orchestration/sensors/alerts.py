@@ -1,27 +1,29 @@
-"""The sensor that tells people: follows what happens, keeps the alerts, and delivers the messages."""
+"""The sensor that alerts: it follows health events, opens and resolves alerts, and delivers the messages."""
 
 from datetime import timedelta
-from time import monotonic
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from observe_dagster.config.project import Project
-from observe_dagster.orchestration.events.follower import SETTLE, EventFollower
+from observe_dagster.orchestration.events.follower import SETTLE
 from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.sensors.publishers import (
+    SECONDS_BETWEEN_TICKS,
+    deliver_due,
+    event_batches,
+    publisher_context,
+)
 from observe_dagster.orchestration.translator.keys import scoped
 
 if TYPE_CHECKING:
-    from observe_dagster.alerts import Delivered, ProcessedEvents
-    from observe_dagster.orchestration.events.health import HealthEventReader
+    from observe_dagster.alerts import ProcessedEvents
 
 ALERT_SENSOR = "alerts"
-BATCH = 200
 FOLLOW_SECONDS = 20.0
 DELIVER_SECONDS = 10.0
 """With a last message that takes its time, a tick stays below 40 of the 60 seconds that Dagster grants it."""
-
-_SECONDS_BETWEEN_TICKS = 30
 
 
 def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTLE) -> dg.SensorDefinition | None:
@@ -32,76 +34,51 @@ def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTL
 
     @dg.sensor(
         name=scoped(ALERT_SENSOR, scope),
-        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Tells people about failing checks, runs, sensors and schedules, and when it is over: {names}.",
+        description=f"Alerts about failing checks, runs, sensors and schedules, and when they recover: {names}.",
     )
-    def tell(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.alerts import PUBLISHER, AppriseNotifier, deliver
+    def alert(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
+        from observe_dagster.alerts import PUBLISHER
+        from observe_dagster.alerts.publisher import AlertPublisher
 
-        taken, stopped = _listen(context, observe, settle)
-        outbox, alerting = observe.ledger.outbox, observe.project.alerting
-        delivered = deliver(outbox, alerting, AppriseNotifier(), clock=observe.clock, seconds=DELIVER_SECONDS)
-        waiting = outbox.counts(PUBLISHER).get("pending", 0)
-        return dg.SkipReason(_summary(taken, delivered, waiting, stopped))
+        processed, error = _process(context, observe, settle)
+        work, enqueued = publisher_context(observe), processed.messages
+        summary = deliver_due(
+            context, observe, PUBLISHER, AlertPublisher(), work, enqueued=enqueued, seconds=DELIVER_SECONDS
+        )
+        stopped = "" if error is None else f" Then following stopped: {type(error).__name__}: {error}"
+        return dg.SkipReason(f"{processed.opened} opened, {processed.resolved} resolved; {summary}{stopped}")
 
-    return tell
+    return alert
 
 
-def _listen(
+def _process(
     context: dg.SensorEvaluationContext, observe: ObserveResource, settle: timedelta
 ) -> tuple["ProcessedEvents", Exception | None]:
-    """Take in what stands and what happened, batch by batch; an error ends it, but keeps the batches before it."""
-    from observe_dagster.alerts import ProcessedEvents
+    """Process new events batch by batch, then current faults and ticks; an error ends it, but keeps earlier batches."""
+    from observe_dagster.alerts import FORGOTTEN_AFTER, ProcessedEvents, process_events
+    from observe_dagster.alerts.events import AUTOMATION, FAULT
     from observe_dagster.orchestration.events.health import FOLLOWED, HealthEventReader
 
-    listener = HealthEventReader(context.instance, observe.project, context.repository_def)
-    follower = EventFollower(context.instance, FOLLOWED, context.cursor, settle=settle)
-    until, taken, batches = monotonic() + FOLLOW_SECONDS, ProcessedEvents(), 0
+    reader = HealthEventReader(context.instance, observe.project, context.repository_def)
+    process = partial(
+        process_events, observe.ledger, alerting=observe.project.alerting, base_url=observe.settings.ui_url
+    )
+    processed, batches = ProcessedEvents(), 0
     try:
-        while True:
-            records = list(follower.take(limit=BATCH, seconds=until - monotonic()))
-            taken += _take_in_events(observe, listener, records)
-            context.update_cursor(follower.cursor)
+        for records in event_batches(context, FOLLOWED, settle=settle, seconds=FOLLOW_SECONDS):
+            events = [event for record in records for event in reader.verdicts(record)]
+            processed += process(events, now=observe.clock())
             batches += 1
-            if len(records) < BATCH or monotonic() > until:
-                return taken + _take_in_standing(observe, listener), None
+        now = observe.clock()
+        with observe.ledger.transaction() as tx:
+            faulted, alerts = tx.alerts.faults(), tx.alerts.open()
+        events = [*reader.faults(faulted, alerts, now=now), *reader.ticks(since=now - FORGOTTEN_AFTER)]
+        processed += process(events, now=now, complete_kinds=(FAULT, AUTOMATION))
     except Exception as error:
         if not batches:
             raise
         context.log.exception("Not everything could be followed.")  # raising would lose the cursor of earlier batches
-        return taken, error
-
-
-def _take_in_events(
-    observe: ObserveResource, listener: "HealthEventReader", records: list[dg.EventLogRecord]
-) -> "ProcessedEvents":
-    from observe_dagster.alerts import process_events
-
-    verdicts = [verdict for record in records for verdict in listener.verdicts(record)]
-    alerting, base_url = observe.project.alerting, observe.settings.ui_url
-    return process_events(observe.ledger, verdicts, alerting, now=observe.clock(), base_url=base_url)
-
-
-def _take_in_standing(observe: ObserveResource, listener: "HealthEventReader") -> "ProcessedEvents":
-    from observe_dagster.alerts import FORGOTTEN_AFTER, process_events
-    from observe_dagster.alerts.events import AUTOMATION, FAULT
-
-    now = observe.clock()
-    with observe.ledger.transaction() as tx:
-        faulted, alerts = tx.alerts.faults(), tx.alerts.open()
-    verdicts = [*listener.faults(faulted, alerts, now=now), *listener.ticks(since=now - FORGOTTEN_AFTER)]
-    alerting, base_url = observe.project.alerting, observe.settings.ui_url
-    return process_events(
-        observe.ledger, verdicts, alerting, now=now, base_url=base_url, complete_kinds=(FAULT, AUTOMATION)
-    )
-
-
-def _summary(taken: "ProcessedEvents", delivered: "Delivered", waiting: int, stopped: Exception | None) -> str:
-    said = (
-        f"{taken.opened} opened, {taken.resolved} resolved; "
-        f"{delivered.sent} {'message' if delivered.sent == 1 else 'messages'} sent, {waiting} wait"
-    )
-    if delivered.dead:
-        said += f", {delivered.dead} given up (`observe alerts list` says why)"
-    return f"{said}." if stopped is None else f"{said}. Then following stopped: {type(stopped).__name__}: {stopped}"
+        return processed, error
+    return processed, None

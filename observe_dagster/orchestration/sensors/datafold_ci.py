@@ -1,6 +1,7 @@
-"""The sensor that tells Datafold's CI which tables a branch deployment built, on where the environment names both."""
+"""The sensor that uploads to Datafold's CI which tables a branch deployment built."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,18 +12,18 @@ import dagster as dg
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.sensors.publishers import deliver_due, tick_summary
+from observe_dagster.orchestration.sensors.publishers import SECONDS_BETWEEN_TICKS, deliver_due, publisher_context
 from observe_dagster.orchestration.translator.keys import destination_key, scoped
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.datafold import Branch, ChangedTable, DatafoldSettings
+    from observe_dagster.integrations.datafold.ci import Branch
+    from observe_dagster.integrations.datafold.requests import ChangedTable
 
 DATAFOLD_CI_SENSOR = "datafold_ci"
 QUIET = timedelta(minutes=1)
-"""So long no table may have been synced before they are told, for each upload has all that are built."""
+"""How long no table may have been synced before an upload, for each has all tables that were built."""
 
 DELIVER_SECONDS = 20.0
-_SECONDS_BETWEEN_TICKS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,35 +35,34 @@ class _Built:
     at: float = 0.0
 
 
-def datafold_ci_sensor(*, scope: str = "", quiet: timedelta = QUIET) -> dg.SensorDefinition:
-    """Make the sensor; where nothing says which pull request this deployment is of, it says so and does nothing."""
+def datafold_ci_sensor(*, scope: str = "", quiet: timedelta = QUIET) -> dg.SensorDefinition | None:
+    """Make the sensor; None without DATAFOLD_API_KEY or DATAFOLD_CI_CONFIG_ID. Ticks report what else is missing."""
+    if not os.environ.get("DATAFOLD_API_KEY") or not os.environ.get("DATAFOLD_CI_CONFIG_ID"):
+        return None
 
     @dg.sensor(
         name=scoped(DATAFOLD_CI_SENSOR, scope),
-        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells Datafold's CI which tables this branch deployment built (DATAFOLD_CI_CONFIG_ID).",
+        description="Uploads to Datafold's CI which tables this branch deployment built (DATAFOLD_CI_CONFIG_ID).",
     )
     def upload(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.datafold import DatafoldSettings, branch_of
+        from observe_dagster.integrations.datafold.ci import branch_of
 
-        access = DatafoldSettings.from_environment()
-        if access is None:
-            return dg.SkipReason("Datafold's CI is off: DATAFOLD_API_KEY is not set.")
         branch = branch_of()
         if isinstance(branch, str):
             return dg.SkipReason(f"Datafold's CI is off: {branch}.")
-        pipelines = _known_there(observe.project)
+        pipelines = _readable_pipelines(observe.project)
         if not pipelines:
             return dg.SkipReason("Datafold's CI is off: no pipeline writes to a connection with a datafold_id.")
         since = _since(context, branch, observe.clock().timestamp())
         built = _built(context.instance, observe.project, branch, pipelines, since=since)
-        return dg.SkipReason(_tell(observe, access, branch, built, quiet=quiet))
+        return dg.SkipReason(_upload(context, observe, branch, built, quiet=quiet))
 
     return upload
 
 
-def _known_there(project: Project) -> dict[dg.AssetKey, Pipeline]:
+def _readable_pipelines(project: Project) -> dict[dg.AssetKey, Pipeline]:
     """The pipelines whose tables Datafold can read."""
     return {
         destination_key(pipeline): pipeline
@@ -73,28 +73,33 @@ def _known_there(project: Project) -> dict[dg.AssetKey, Pipeline]:
 
 def _since(context: dg.SensorEvaluationContext, branch: "Branch", now: float) -> float:
     """Since when syncs count: always, unless the deployment was of another pull request before."""
-    kept = json.loads(context.cursor) if context.cursor else {"since": 0.0}
-    since = kept["since"] if kept.get("pr_num") in (None, branch.pr_num) else now
+    before = json.loads(context.cursor) if context.cursor else {"since": 0.0}
+    since = before["since"] if before.get("pr_num") in (None, branch.pr_num) else now
     context.update_cursor(json.dumps({"pr_num": branch.pr_num, "since": since}))
     return since
 
 
-def _tell(
-    observe: ObserveResource, access: "DatafoldSettings", branch: "Branch", built: _Built, *, quiet: timedelta
+def _upload(
+    context: dg.SensorEvaluationContext,
+    observe: ObserveResource,
+    branch: "Branch",
+    built: _Built,
+    *,
+    quiet: timedelta,
 ) -> str:
-    from observe_dagster.integrations.datafold import PUBLISHER, BranchCi, Datafold, enqueue_upload
+    from observe_dagster.integrations.datafold.ci import PUBLISHER, enqueue_upload
+    from observe_dagster.integrations.datafold.publisher import publisher
 
-    made = 0
+    enqueued = 0
     settled = built.at + quiet.total_seconds() <= observe.clock().timestamp()
     if built.tables and settled:
         with observe.ledger.transaction() as tx:
-            made = enqueue_upload(tx, branch, built.tables, upto=built.upto, now=observe.clock())
-    with Datafold(access, folder=observe.settings.publish_dry_run) as there:
-        tally = deliver_due(observe, BranchCi(there), seconds=DELIVER_SECONDS)
+            enqueued = enqueue_upload(tx, branch, built.tables, upto=built.upto, now=observe.clock())
     tables = "1 table" if len(built.tables) == 1 else f"{len(built.tables)} tables"
-    waits = "" if settled else " Waits until nothing was synced for a minute."
-    said = tick_summary(observe, PUBLISHER, made, tally)
-    return f"Pull request {branch.pr_num} built {tables}: {said}{waits}"
+    more = "" if settled else " Waits until nothing was synced for a minute."
+    work, datafold = publisher_context(observe), publisher(os.environ)
+    summary = deliver_due(context, observe, PUBLISHER, datafold, work, enqueued=enqueued, seconds=DELIVER_SECONDS)
+    return f"Pull request {branch.pr_num} built {tables}: {summary}{more}"
 
 
 def _built(
@@ -118,7 +123,7 @@ def _built(
 
 
 def _changed(branch: "Branch", pipelines: Sequence[Pipeline], project: Project) -> "list[ChangedTable]":
-    from observe_dagster.integrations.datafold import changed_table
+    from observe_dagster.integrations.datafold.ci import changed_table
     from observe_dagster.warehouse.port.load import DELETED_AT
 
     return [

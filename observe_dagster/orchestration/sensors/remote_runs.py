@@ -14,7 +14,8 @@ from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import REMOTE_RUNS_SENSOR, destination_key, instant_text, scoped
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.warehouse_sync import RemoteRun, WarehouseSyncSettings
+    from observe_dagster.integrations.warehouse_sync.client import RemoteRun
+    from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
 
 RUN_KEY = "observe/warehouse_sync_run_id"
@@ -36,12 +37,12 @@ def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition |
         description="Records runs that were started at Warehouse Sync itself (MPARTICLE_WORKSPACE_ID).",
     )
     def import_runs(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.warehouse_sync import WarehouseSyncSettings
+        from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
-        access = WarehouseSyncSettings.from_environment()
-        if access is None:
+        settings = WarehouseSyncSettings.from_environment()
+        if settings is None:
             return dg.SkipReason("Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set.")
-        return dg.SkipReason(_import_runs(context, observe, access, pipelines))
+        return dg.SkipReason(_import_runs(context, observe, settings, pipelines))
 
     return import_runs
 
@@ -55,10 +56,12 @@ def _after(last: str | None, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
 def _import_runs(
     context: dg.SensorEvaluationContext,
     observe: ObserveResource,
-    access: "WarehouseSyncSettings",
+    settings: "WarehouseSyncSettings",
     pipelines: Sequence[Pipeline],
 ) -> str:
-    from observe_dagster.integrations.warehouse_sync import RemoteRunner, WarehouseSync, secrets_sent
+    from observe_dagster.integrations.warehouse_sync.apply import secrets_sent
+    from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
 
     def report(pipeline: Pipeline, run: "RemoteRun") -> None:
         report_remote_run(context.instance, pipeline, run)
@@ -66,21 +69,18 @@ def _import_runs(
     deadline, count, notices = monotonic() + _SECONDS_PER_TICK, 0, dict[str, None]()
     cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"last": None, "seen": {}}
     seen: dict[str, int] = cursor["seen"]
-    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
-    runner = RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock)
-    try:
+    with WarehouseSync(settings, secrets=secrets_sent(observe.project)) as client:
+        runner = RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock)
         for pipeline in _after(cursor["last"], pipelines):
             if monotonic() > deadline:
                 break
             try:
-                made, seen[pipeline.id] = runner.import_runs(pipeline, report, seen=seen.get(pipeline.id, 0))
-                count += made
+                imported, seen[pipeline.id] = runner.import_runs(pipeline, report, seen=seen.get(pipeline.id, 0))
+                count += imported
             except PublishError as error:
                 unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe warehouse-sync apply` creates it."
                 notices[unknown if error.status == 404 else str(error)] = None
             context.update_cursor(json.dumps({"last": pipeline.id, "seen": seen}))
-    finally:
-        client.close()
     runs = "1 run that was" if count == 1 else f"{count} runs that were"
     return " ".join([f"Imported {runs} started at Warehouse Sync.", *notices])
 

@@ -6,7 +6,8 @@ from inline_snapshot import snapshot
 
 from observe_dagster.config.project import Project
 from observe_dagster.errors import LedgerError
-from observe_dagster.orchestration.sensors.alerts import BATCH, alert_sensor
+from observe_dagster.orchestration.sensors.alerts import alert_sensor
+from observe_dagster.orchestration.sensors.publishers import BATCH
 from observe_dagster.settings import Settings
 from tests.integration.ledger.declared_project import project as declared_project
 
@@ -26,11 +27,11 @@ def test_a_failing_check_is_told_once_and_once_more_when_it_recovers(watch):
 
     assert said == snapshot(
         [
-            "1 opened, 0 resolved; 1 message sent, 0 wait.",
-            "0 opened, 0 resolved; 0 messages sent, 0 wait.",
-            "0 opened, 0 resolved; 0 messages sent, 0 wait.",
-            "0 opened, 1 resolved; 1 message sent, 0 wait.",
-            "0 opened, 0 resolved; 0 messages sent, 0 wait.",
+            "1 opened, 0 resolved; 1 enqueued, 1 sent (1 message), 0 pending.",
+            "0 opened, 0 resolved; 0 enqueued, 0 sent, 0 pending.",
+            "0 opened, 0 resolved; 0 enqueued, 0 sent, 0 pending.",
+            "0 opened, 1 resolved; 1 enqueued, 1 sent (1 message), 0 pending.",
+            "0 opened, 0 resolved; 0 enqueued, 0 sent, 0 pending.",
         ]
     )
     assert watch.texts[0] == snapshot("""\

@@ -30,7 +30,7 @@ def test_a_tick_whose_cursor_was_lost_tells_nothing_twice(watch):
     watch.tick()
     arrived = list(watch.receiver.messages)
 
-    assert watch.tick(cursor=before) == "0 opened, 0 resolved; 0 messages sent, 0 wait."
+    assert watch.tick(cursor=before) == "0 opened, 0 resolved; 0 enqueued, 0 sent, 0 pending."
     assert watch.receiver.messages == arrived
 
 
@@ -38,7 +38,7 @@ def test_a_tick_whose_cursor_was_lost_tells_nothing_twice(watch):
 def test_a_receiver_in_trouble_gets_the_message_once_it_is_well(watch, trouble):
     watch.receiver.always = trouble
     watch.evaluate(passed=False)
-    assert watch.tick().endswith("0 messages sent, 1 wait.")
+    assert watch.tick().endswith("0 sent, 1 pending.")
     watch.evaluate(passed=True)
     watch.tick()
     assert watch.receiver.messages == []
@@ -71,7 +71,8 @@ def test_a_refused_message_is_kept_with_the_reason_and_holds_nothing_up(watch):
 
     (dead,) = watch.outbox.items(PUBLISHER, states=["dead"])
     assert said == snapshot(
-        "1 opened, 0 resolved; 0 messages sent, 0 wait, 1 given up (`observe alerts list` says why)."
+        "1 opened, 0 resolved; 1 enqueued, 0 sent, 0 pending, "
+        "1 dead-lettered (`observe publications list` shows the reasons)."
     )
     assert dead.last_error == snapshot("Failed to send JSON POST notification: error=403.")
     assert [message["type"] for message in watch.receiver.messages] == ["success"]
@@ -89,7 +90,7 @@ def test_a_worker_killed_before_it_sent_leaves_the_message_to_the_next(watch):
     # The worker claims the message and is gone.
     assert watch.outbox.claim(PUBLISHER, limit=1, lease=timedelta(minutes=2), now=watch.observe.clock())
 
-    assert watch.tick().endswith("0 messages sent, 1 wait.")
+    assert watch.tick().endswith("0 sent, 1 pending.")
     watch.later(minutes=23)
     watch.tick()
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from inline_snapshot import snapshot
 
-from observe_dagster.alerts import HealthEvent, deliver, process_events
-from observe_dagster.alerts.notifier import AppriseNotifier
+from observe_dagster.alerts import HealthEvent, process_events
+from observe_dagster.alerts.publisher import MessageSender
 from observe_dagster.config.models.alerts import Alerting
-from observe_dagster.ledger import Ledger
+from observe_dagster.ledger import Ledger, deliver
 from observe_dagster.records import Status
 from tests.fakes.receiver import Receiver
 
@@ -45,7 +45,7 @@ def told(ledger_url, receiver):
     with Ledger.open(ledger_url) as ledger:
         for verdict in verdicts:
             process_events(ledger, [verdict], alerting, now=verdict.at)
-            deliver(ledger.outbox, alerting, AppriseNotifier(), clock=lambda at=verdict.at: at, seconds=10)
+            deliver(ledger.outbox, MessageSender(alerting=alerting), clock=lambda at=verdict.at: at, seconds=10)
 
 
 def test_what_is_open_is_listed_with_what_could_not_be_told(workspace, told):
@@ -56,7 +56,7 @@ def test_what_is_open_is_listed_with_what_could_not_be_told(workspace, told):
 Severity   Subject       Check       Since              Status
 ──────────────────────────────────────────────────────────────
 warn       lake/planes   freshness   2024-03-01 14:00   open
-A message to team of 2024-03-01T13:00:00Z was given up: Failed to send JSON POST notification: Page not found., error=404.\
+A message to team of 2024-03-01T13:00:00Z is dead-lettered: Failed to send JSON POST notification: Page not found., error=404.\
 """)
 
 

@@ -2,7 +2,7 @@
 
 import httpx
 
-from observe_dagster.alerts import AppriseNotifier
+from observe_dagster.alerts import send_message
 from observe_dagster.config.models.alerts import Channel
 from observe_dagster.demo.webhook import Message, Receiver
 
@@ -11,7 +11,7 @@ def test_a_message_of_a_channel_arrives_whole():
     with Receiver() as receiver:
         channel = Channel.model_validate({"id": "team", "url": receiver.url})
         record = {"title": "1 alert", "text": "It is late.", "markdown": "It is *late*.", "level": "error"}
-        AppriseNotifier().send(channel, record)
+        send_message(channel, record)
 
         assert receiver.messages == [Message(title="1 alert", text="It is late.", type="failure")]
 

@@ -7,7 +7,9 @@ import pytest
 
 from observe_dagster.embedded import create_database
 from observe_dagster.integrations.http import Client
-from observe_dagster.integrations.monte_carlo import MonteCarlo, Resource, Resources, enqueue
+from observe_dagster.integrations.monte_carlo.enqueue import enqueue
+from observe_dagster.integrations.monte_carlo.resources import Resource, Resources
+from observe_dagster.integrations.monte_carlo.sender import MonteCarlo
 from observe_dagster.ledger import DeliveryReport, Ledger, Outbox, deliver
 from tests.conftest import Clock
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo

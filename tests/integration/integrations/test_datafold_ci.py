@@ -11,7 +11,7 @@ from inline_snapshot import snapshot
 
 from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import SettingsError
-from observe_dagster.integrations.datafold import Branch, branch_of, changed_table
+from observe_dagster.integrations.datafold.ci import Branch, branch_of, changed_table
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.datafold_ci import datafold_ci_sensor
 from observe_dagster.settings import Settings
@@ -86,7 +86,9 @@ class Deployment:
     def tick(self, **options: object) -> str:
         resources = {"observe": self.observe}
         with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources=resources) as context:
-            data = datafold_ci_sensor(**options).evaluate_tick(context)
+            sensor = datafold_ci_sensor(**options)
+            assert sensor is not None
+            data = sensor.evaluate_tick(context)
         self.cursor = data.cursor
         assert data.skip_message is not None
         return data.skip_message
@@ -117,7 +119,7 @@ def quietly(deployment: Deployment) -> str:
 def test_the_tables_that_were_built_are_uploaded_beside_productions(deployment):
     deployment.built(ORDERS, CLIENTS, ELSEWHERE, dg.AssetKey("stranger"))
 
-    assert quietly(deployment) == "Pull request 12 built 2 tables: 1 new, sent 1 ci upload; 0 wait."
+    assert quietly(deployment) == "Pull request 12 built 2 tables: 1 enqueued, 1 sent (1 ci upload), 0 pending."
     assert deployment.api.sent("POST") == ["/api/v1/ci/4/12"]
     assert deployment.api.bodies == snapshot(
         [
@@ -141,7 +143,7 @@ def test_nothing_is_uploaded_twice_and_a_new_build_uploads_all_again(deployment)
     deployment.built(CLIENTS)
     quietly(deployment)
 
-    assert again == "Pull request 12 built 1 table: 0 new, sent nothing; 0 wait."
+    assert again == "Pull request 12 built 1 table: 0 enqueued, 0 sent, 0 pending."
     assert [len(body) for body in deployment.api.bodies] == [1, 2]
 
 
@@ -149,7 +151,7 @@ def test_it_waits_until_nothing_was_synced_for_a_minute(deployment):
     deployment.built(ORDERS)
 
     assert deployment.tick() == (
-        "Pull request 12 built 1 table: 0 new, sent nothing; 0 wait. Waits until nothing was synced for a minute."
+        "Pull request 12 built 1 table: 0 enqueued, 0 sent, 0 pending. Waits until nothing was synced for a minute."
     )
     assert deployment.api.requests == []
 
@@ -181,9 +183,9 @@ def test_an_upload_is_tried_again_until_a_run_waits_for_it(deployment):
     deployment.later()
 
     assert "Datafold has no run that waits for pull request 12 yet." in first
-    assert "1 wait" in first
-    assert "1 wait" in second
-    assert "sent 1 ci upload; 0 wait" in quietly(deployment)
+    assert "1 pending" in first
+    assert "1 pending" in second
+    assert "1 sent (1 ci upload), 0 pending" in quietly(deployment)
 
 
 def test_a_deployment_of_another_pull_request_begins_anew(deployment, monkeypatch):
@@ -191,7 +193,7 @@ def test_a_deployment_of_another_pull_request_begins_anew(deployment, monkeypatc
     quietly(deployment)
     monkeypatch.setenv("DATAFOLD_CI_PR_NUMBER", "13")
 
-    assert quietly(deployment) == "Pull request 13 built 0 tables: 0 new, sent nothing; 0 wait."
+    assert quietly(deployment) == "Pull request 13 built 0 tables: 0 enqueued, 0 sent, 0 pending."
     deployment.built(CLIENTS)
     quietly(deployment)
     assert deployment.api.sent("POST")[-1] == "/api/v1/ci/4/13"
@@ -212,8 +214,6 @@ def test_a_dry_run_writes_the_request(deployment, tmp_path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("DATAFOLD_API_KEY", "DATAFOLD_API_KEY is not set."),
-        ("DATAFOLD_CI_CONFIG_ID", "DATAFOLD_CI_CONFIG_ID is not set."),
         (
             "DAGSTER_CLOUD_PULL_REQUEST_ID",
             "this deployment is of no pull request (DAGSTER_CLOUD_PULL_REQUEST_ID, DATAFOLD_CI_PR_NUMBER).",
@@ -229,6 +229,13 @@ def test_what_is_missing_is_said_and_nothing_else_happens(deployment, monkeypatc
 
     assert deployment.tick() == f"Datafold's CI is off: {said}"
     assert deployment.api.requests == []
+
+
+@pytest.mark.parametrize("name", ["DATAFOLD_API_KEY", "DATAFOLD_CI_CONFIG_ID"])
+def test_without_a_key_or_a_configuration_there_is_no_sensor(deployment, monkeypatch, name):
+    monkeypatch.delenv(name)
+
+    assert datafold_ci_sensor() is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from observe_dagster.integrations.datascale import LIMIT, WINDOW, Datascale, enqueue
+from observe_dagster.integrations.datascale.enqueue import enqueue
+from observe_dagster.integrations.datascale.sender import LIMIT, WINDOW, Datascale
 from observe_dagster.integrations.facts import SQL_CONTENT, SqlContent, as_record
 from observe_dagster.integrations.http import Client
 from observe_dagster.ledger import DeliveryReport, Publication, deliver

@@ -10,13 +10,28 @@ import dagster as dg
 import pytest
 
 from observe_dagster.config.project import Project
+from observe_dagster.errors import SettingsError
+from observe_dagster.integrations.datafold.settings import DatafoldSettings
+from observe_dagster.integrations.datascale.settings import DatascaleSettings
+from observe_dagster.integrations.monte_carlo.settings import MonteCarloSettings
+from observe_dagster.integrations.publisher import PublisherContext
+from observe_dagster.integrations.registry import PUBLISHERS, secrets
+from observe_dagster.integrations.watcher.settings import WatcherSettings
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.publishers import publishing_sensors
-from observe_dagster.settings import DatascaleSettings, MonteCarloSettings, Settings
+from observe_dagster.settings import Settings
 from tests.fakes.datascale import TOKEN, FakeDatascale
 from tests.fakes.monte_carlo import KEY, FakeMonteCarlo
 from tests.integration.ledger.declared_project import project as declared_project
 
+ALL = {
+    "MCD_INGEST_ID": "mc-id-31",
+    "MCD_INGEST_TOKEN": "mc-token-32",
+    "DATASCALE_TOKEN": "ds-token-33",
+    "WATCHER_URL": "http://watcher.example",
+    "WATCHER_AUTHORIZATION": "w-proxy-34",
+    "DATAFOLD_API_KEY": "df-key-35",
+}
 FLIGHTS = dg.AssetKey(["lake", "analytics", "flights"])
 
 
@@ -31,10 +46,12 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 class Neighbours:
     """Both sensors, and what they talk to."""
 
-    def __init__(self, instance: dg.DagsterInstance, settings: Settings, project: Project) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, settings: Settings, project: Project, environment: dict[str, str]
+    ) -> None:
         self.instance, self.settings, self.project = instance, settings, project
         self.observe = ObserveResource(project, settings)
-        sensors = publishing_sensors(project, settings, settle=timedelta())
+        sensors = publishing_sensors(project, settings, settle=timedelta(), environment=environment)
         others = [
             dg.AssetSpec(
                 "marts", deps=[FLIGHTS], metadata={"dagster/table_name": "lakehouse.gold.marts"}, kinds={"view"}
@@ -71,20 +88,22 @@ def neighbours(instance, ledger_url, tmp_path) -> Iterator[Neighbours]:
             home=tmp_path,
             defs=tmp_path,
             database_url=ledger_url,
-            monte_carlo=MonteCarloSettings(
-                key_id=KEY["x-mcd-id"],
-                token=KEY["x-mcd-token"],
-                url=monte_carlo.url,
-                resource_uuid="uuid-other",
-                resource_type="databricks",
-            ),
-            datascale=DatascaleSettings(token=TOKEN, url=datascale.url),
             publish_assets="marts",
         )
+        environment = {
+            "MCD_INGEST_ID": KEY["x-mcd-id"],
+            "MCD_INGEST_TOKEN": KEY["x-mcd-token"],
+            "MCD_INGEST_URL": monte_carlo.url,
+            "MCD_RESOURCE_UUID": "uuid-other",
+            "MCD_RESOURCE_TYPE": "databricks",
+            "DATASCALE_TOKEN": TOKEN,
+            "DATASCALE_URL": datascale.url,
+        }
         connections = tuple(
             each.model_copy(update={"monte_carlo_resource_uuid": f"uuid-{each.id}"}) for each in declared.connections
         )
-        opened = Neighbours(instance, settings, dataclasses.replace(declared, connections=connections))
+        project = dataclasses.replace(declared, connections=connections)
+        opened = Neighbours(instance, settings, project, environment)
         opened.monte_carlo, opened.datascale = monte_carlo, datascale
         opened.tick("monte_carlo")
         yield opened
@@ -115,7 +134,7 @@ def test_a_sync_tells_metadata_and_lineage_and_its_asset_shows_the_receipt(neigh
     gateway = neighbours.monte_carlo
     assert gateway.problems == []
     assert said == (
-        "3 new, sent 1 column lineage, 1 table lineage, 1 table metadata in 3 requests; 0 wait. "
+        "3 enqueued, 3 sent (1 column lineage, 1 table lineage, 1 table metadata), 0 pending. "
         "Monte Carlo takes no query logs of duckdb and postgres: those of ops, lake are not sent."
     )
     (asset,) = gateway.events("METADATA")
@@ -138,7 +157,7 @@ def test_a_sync_tells_metadata_and_lineage_and_its_asset_shows_the_receipt(neigh
     assert observed.metadata["observe/monte_carlo_status"].value == "202"
     assert "observe/monte_carlo_sent_at" in observed.metadata
     assert observed.metadata["observe/monte_carlo_receipts"].value == (
-        "`observe publications list --to monte_carlo --of lake/lake/analytics/flights`"
+        "`observe publications list --publisher monte_carlo --key lake/lake/analytics/flights`"
     )
 
 
@@ -205,21 +224,59 @@ def test_scripts_of_pipelines_and_the_ddl_of_their_tables_go_to_datascale(neighb
     second = neighbours.tick("datascale")
 
     pipelines = len(neighbours.project.pipelines)
-    assert first == f"{pipelines} new, sent {pipelines} sql content in 1 requests; 0 wait."
-    assert second == "1 new, sent 1 sql content in 1 requests; 0 wait."
+    assert first == f"{pipelines} enqueued, {pipelines} sent ({pipelines} sql content), 0 pending."
+    assert second == "1 enqueued, 1 sent (1 sql content), 0 pending."
+    assert len(neighbours.datascale.bodies) == 2
     assert neighbours.datascale.bodies[-1] == {
         "content": 'CREATE TABLE "analytics"."flights" (\n  "flight_id" bigint,\n  "Mixed Case" bigint\n)',
         "platform": "duckdb",
         "extra_config": {},
     }
-    assert neighbours.tick("datascale") == "0 new, sent nothing in 0 requests; 0 wait."
+    assert neighbours.tick("datascale") == "0 enqueued, 0 sent, 0 pending."
+    assert len(neighbours.datascale.bodies) == 2
 
 
-def test_without_credentials_each_sensor_says_what_is_missing(instance, tmp_path):
-    off = Neighbours(instance, Settings(home=tmp_path, defs=tmp_path), declared_project())
+def test_without_credentials_there_is_no_sensor(tmp_path, monkeypatch):
+    settings = Settings(home=tmp_path, defs=tmp_path)
+    for entry in PUBLISHERS:
+        for name in entry.variables:
+            monkeypatch.delenv(name, raising=False)
 
-    assert off.tick("monte_carlo") == "Monte Carlo is off: MCD_INGEST_ID and MCD_INGEST_TOKEN are not set."
-    assert off.tick("datascale") == "Datascale is off: DATASCALE_TOKEN is not set."
+    assert publishing_sensors(declared_project(), settings) == []
+    assert [sensor.name for sensor in publishing_sensors(declared_project(), settings, environment=ALL)] == [
+        "monte_carlo",
+        "datascale",
+        "watcher",
+    ]
+    assert publishing_sensors(Project(), settings, environment=ALL) == []
+
+
+def test_what_has_to_be_declared_is_reported_by_the_tick(instance, tmp_path):
+    undeclared = Neighbours(instance, Settings(home=tmp_path, defs=tmp_path), declared_project(), ALL)
+
+    assert undeclared.tick("monte_carlo") == (
+        "Nothing to publish: no connection has a monte_carlo_resource_uuid, and MCD_RESOURCE_UUID is not set."
+    )
+
+
+def test_half_of_a_key_fails_the_tick(instance, tmp_path):
+    half = Neighbours(instance, Settings(home=tmp_path, defs=tmp_path), declared_project(), {"MCD_INGEST_ID": "id"})
+
+    with pytest.raises(SettingsError, match="MCD_INGEST_ID and MCD_INGEST_TOKEN belong together"):
+        half.tick("monte_carlo")
+
+
+@pytest.mark.parametrize("entry", PUBLISHERS, ids=lambda entry: entry.name)
+def test_every_publisher_sends_under_its_name_in_the_table(entry, ledger):
+    publisher = entry.open(ALL)
+
+    with publisher.sender(PublisherContext(project=Project(), ledger=ledger)) as sender:
+        assert sender.publisher == entry.name
+        assert all(sender.batch_size(kind) > 0 for kind in sender.kinds)
+
+
+def test_every_secret_of_the_environment_is_masked():
+    assert set(secrets(ALL)) == {"mc-id-31", "mc-token-32", "ds-token-33", "w-proxy-34", "df-key-35"}
 
 
 def test_a_dry_run_writes_each_request_to_a_file(neighbours, tmp_path: Path):
@@ -238,5 +295,8 @@ def test_a_dry_run_writes_each_request_to_a_file(neighbours, tmp_path: Path):
     assert neighbours.monte_carlo.asked == neighbours.datascale.asked == []
 
 
-def test_credentials_stay_out_of_the_repr(neighbours):
-    assert not any(secret in repr(neighbours.settings) for secret in (*KEY.values(), TOKEN))
+def test_credentials_stay_out_of_the_repr():
+    settings = (MonteCarloSettings, DatascaleSettings, WatcherSettings, DatafoldSettings)
+    shown = repr([each.from_environment(ALL) for each in settings])
+
+    assert not any(secret in shown for secret in secrets(ALL))

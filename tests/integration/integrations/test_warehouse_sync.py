@@ -16,15 +16,10 @@ from observe_dagster.errors import (
     RefusedCredentialsError,
     SyncError,
 )
-from observe_dagster.integrations.warehouse_sync import (
-    RemoteRunner,
-    WarehouseSync,
-    WarehouseSyncSettings,
-    apply_changes,
-    planned,
-    secrets_sent,
-)
-from observe_dagster.integrations.warehouse_sync.client import PAGE_SIZE
+from observe_dagster.integrations.warehouse_sync.apply import apply_changes, planned, secrets_sent
+from observe_dagster.integrations.warehouse_sync.client import PAGE_SIZE, WarehouseSync
+from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
+from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 from observe_dagster.orchestration.build import build_definitions
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.sensors.remote_runs import remote_runs_sensor, report_remote_run

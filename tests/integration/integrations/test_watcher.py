@@ -8,10 +8,11 @@ import pytest
 from observe_dagster import build_watcher_sensor, observe_resource
 from observe_dagster.config import project_from_attributes
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule, Expectations
-from observe_dagster.integrations.watcher import PUBLISHER, WatcherSettings
+from observe_dagster.integrations.watcher.enqueue import PUBLISHER
+from observe_dagster.integrations.watcher.settings import WatcherSettings
 from observe_dagster.ledger import EndedExecution, WatchedAsset
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.sensors.publishers import push_to_watcher, watcher_sensor
+from observe_dagster.orchestration.sensors.publishers import publishing_sensors
 from observe_dagster.records import Counts, RunType
 from observe_dagster.settings import Settings
 from tests.fakes.watcher import FakeWatcher
@@ -61,6 +62,7 @@ class Reporting:
 
     def __init__(self, server, ledger, ledger_url, clock, tmp_path):
         self.server, self.ledger, self.clock, self.folder = server, ledger, clock, tmp_path
+        self.instance = dg.DagsterInstance.ephemeral()
         self.settings = Settings(home=tmp_path, defs=tmp_path, database_url=ledger_url)
         self.declare()
 
@@ -71,7 +73,9 @@ class Reporting:
 
     def tick(self, instance=None):
         try:
-            return push_to_watcher(self.observe, WatcherSettings(url=self.server.url), instance=instance)
+            (sensor,) = publishing_sensors(self.project, self.settings, environment={"WATCHER_URL": self.server.url})
+            context = dg.build_sensor_context(instance=instance or self.instance, resources={"observe": self.observe})
+            return sensor(context).skip_message
         finally:
             self.observe.close()
 
@@ -108,7 +112,9 @@ def server():
 
 @pytest.fixture
 def reporting(server, ledger, ledger_url, clock, tmp_path):
-    return Reporting(server, ledger, ledger_url, clock, tmp_path)
+    made = Reporting(server, ledger, ledger_url, clock, tmp_path)
+    yield made
+    made.instance.dispose()
 
 
 def test_a_pipeline_its_addresses_and_its_lineage_are_told_once(reporting, server):
@@ -122,8 +128,8 @@ def test_a_pipeline_its_addresses_and_its_lineage_are_told_once(reporting, serve
     assert server.types["extraction"] == {}
     assert server.edges == {("shop.public.orders", "l.a.orders")}
     assert server.addresses["l.a.orders"]["primary_key"] == "id"
-    assert first == "2 new, sent 1 address lineage, 1 pipeline; 0 wait."
-    assert second == "0 new, sent nothing; 0 wait."
+    assert first == "2 enqueued, 2 sent (1 address lineage, 1 pipeline), 0 pending."
+    assert second == "0 enqueued, 0 sent, 0 pending."
     assert len(server.requests) == requests
 
 
@@ -218,7 +224,7 @@ def test_an_execution_that_the_server_forgot_is_given_up_and_holds_nothing_back(
 
     (dead,) = reporting.ledger.outbox.items(PUBLISHER, states=["dead"])
     assert dead.last_error == "does not know execution 1 any more."
-    assert "1 given up" in said
+    assert "1 dead-lettered" in said
     assert [each["pipeline_id"] for each in server.executions.values()] == [1]
 
 
@@ -231,11 +237,12 @@ def test_executions_of_long_ago_are_not_told(reporting, server, clock):
     assert server.executions == {}
 
 
-def test_the_sensor_says_that_it_is_off_without_a_server(reporting, monkeypatch):
+def test_without_a_server_there_is_no_sensor_unless_it_was_asked_for(reporting, monkeypatch):
     monkeypatch.delenv("WATCHER_URL", raising=False)
     context = dg.build_sensor_context(resources={"observe": reporting.observe})
 
-    assert watcher_sensor()(context).skip_message == "Watcher is off: WATCHER_URL is not set."
+    assert publishing_sensors(reporting.project, reporting.settings) == []
+    assert build_watcher_sensor()(context).skip_message == "Watcher is off: WATCHER_URL is not set."
 
 
 def test_a_proxys_authorization_is_not_shown():
@@ -273,7 +280,7 @@ def test_anomaly_rules_are_told_with_all_their_numbers_and_rest_once_they_are_go
     }
     assert (changed["z_threshold"], changed["lookback_days"], changed["active"]) == (4.0, 60, True)
     assert (len(server.rules), server.rules[1]["active"]) == (1, False)
-    assert reporting.tick() == "0 new, sent nothing; 0 wait."
+    assert reporting.tick() == "0 enqueued, 0 sent, 0 pending."
 
 
 def test_assets_that_others_make_are_told_with_what_is_expected_of_them_and_what_they_did(reporting, server, clock):
@@ -307,7 +314,9 @@ def test_assets_that_others_make_are_told_with_what_is_expected_of_them_and_what
     assert [rule["metric_field"] for rule in server.rules.values()] == ["total_rows"]
     (receipt,) = [record.asset_observation.metadata for record in shown]
     assert receipt["observe/watcher_id"].value == "1"
-    assert receipt["observe/watcher_receipts"].value == "`observe publications list --to watcher --of dbt/orders`"
+    assert (
+        receipt["observe/watcher_receipts"].value == "`observe publications list --publisher watcher --key dbt/orders`"
+    )
 
 
 def test_a_location_without_pipelines_tells_a_watcher_too(server, ledger, ledger_url, tmp_path, monkeypatch):
@@ -320,5 +329,5 @@ def test_a_location_without_pipelines_tells_a_watcher_too(server, ledger, ledger
         said = build_watcher_sensor()(context).skip_message
     observe.close()
 
-    assert said == "1 new, sent 1 pipeline; 0 wait."
+    assert said == "1 enqueued, 1 sent (1 pipeline), 0 pending."
     assert server.named("/orders")["pipeline_metadata"]["asset_key"] == "/orders"

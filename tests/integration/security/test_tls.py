@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import trustme
 
-from observe_dagster.alerts.notifier import AppriseNotifier
+from observe_dagster.alerts.notifier import send_message
 from observe_dagster.config import project_from_attributes
 from observe_dagster.config.models.alerts import Channel
 from observe_dagster.errors import DeliveryError, SpecError, UnreachableError
@@ -61,7 +61,7 @@ def test_a_neighbouring_system_with_an_unknown_certificate_is_not_told_anything(
 def test_a_channel_with_an_unknown_certificate_gets_no_message(impostor: str) -> None:
     channel = Channel.model_validate({"id": "team", "url": f"jsons://{impostor}/hook"})
     with pytest.raises(DeliveryError):
-        AppriseNotifier().send(channel, MESSAGE)
+        send_message(channel, MESSAGE)
     assert Handler.taken == 0
 
 

@@ -12,24 +12,13 @@ from pydantic import ValidationError
 from observe_dagster.cli import main
 from observe_dagster.config import project_from_attributes
 from observe_dagster.errors import PublishError, RefusedCredentialsError
-from observe_dagster.integrations.datafold import (
-    ChangedTable,
-    DataDiff,
-    Datafold,
-    DatafoldSettings,
-    NotAtDatafoldError,
-    Phase,
-    PullRequest,
-    await_data_source_test,
-    diff_outcome,
-    monitor_body,
-    monitor_outcome,
-    phase,
-    quoted_path,
-    run_data_diff,
-    run_monitor,
-    walk,
-)
+from observe_dagster.integrations.datafold.client import Datafold
+from observe_dagster.integrations.datafold.lineage import quoted_path, walk
+from observe_dagster.integrations.datafold.monitors import NotAtDatafoldError, monitor_body
+from observe_dagster.integrations.datafold.polling import await_data_source_test, run_data_diff, run_monitor
+from observe_dagster.integrations.datafold.requests import ChangedTable, DataDiff, PullRequest
+from observe_dagster.integrations.datafold.results import Phase, diff_outcome, monitor_outcome, phase
+from observe_dagster.integrations.datafold.settings import DatafoldSettings
 from observe_dagster.orchestration.checks.datafold.resource import DatafoldResource, run_at_datafold
 from observe_dagster.records import Status
 from tests.fakes.datafold import FakeDatafold

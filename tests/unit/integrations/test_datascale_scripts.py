@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from observe_dagster.config import project_from_attributes
-from observe_dagster.integrations.datascale import pipeline_scripts
+from observe_dagster.integrations.datascale.scripts import pipeline_scripts
 
 
 def made_by(tmp_path, sql: str, **transformation: Any) -> str:

@@ -21,7 +21,7 @@ from observe_dagster.orchestration.translator.keys import KIND_KEY
 from observe_dagster.records import CheckResult, Outcome, Status
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.datafold import Datafold
+    from observe_dagster.integrations.datafold.client import Datafold
 
 KIND = "datafold"
 NUMBER_KEY = "observe/datafold_monitor_id"
@@ -122,7 +122,7 @@ def _evaluation(monitors: Monitors) -> Callable[..., Iterator[dg.AssetCheckResul
 
 
 def _run(client: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outcome:
-    from observe_dagster.integrations.datafold import run_monitor
+    from observe_dagster.integrations.datafold.polling import run_monitor
 
     if client is None:
         return Outcome(status=Status.ERROR, reason=NO_KEY)
@@ -133,7 +133,8 @@ def _run(client: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Out
 
 
 def _open() -> "Datafold | None":
-    from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
+    from observe_dagster.integrations.datafold.client import Datafold
+    from observe_dagster.integrations.datafold.settings import DatafoldSettings
 
     access = DatafoldSettings.from_environment()
     return None if access is None else Datafold(access)

@@ -16,7 +16,7 @@ from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.records import CheckResult, Outcome, Status
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.datafold import Datafold
+    from observe_dagster.integrations.datafold.client import Datafold
 
 _BATCH = 200
 _WRONG_KEY = 401
@@ -111,7 +111,8 @@ class MonitorFollower:
         return True
 
     def _poll(self, check: dg.AssetCheckKey, state: _PendingRun) -> None:
-        from observe_dagster.integrations.datafold import LIMIT, monitor_outcome, no_verdict
+        from observe_dagster.integrations.datafold.polling import LIMIT, no_verdict
+        from observe_dagster.integrations.datafold.results import monitor_outcome
 
         if state.run_id is None:
             return
@@ -129,7 +130,7 @@ class MonitorFollower:
             self._report(check, outcome)
 
     def _start(self, check: dg.AssetCheckKey, state: _PendingRun) -> None:
-        from observe_dagster.integrations.datafold import start_monitor
+        from observe_dagster.integrations.datafold.polling import start_monitor
 
         if state.due and state.run_id is None:
             state.run_id = start_monitor(self._client, self._monitors[check])

@@ -11,14 +11,17 @@ from observe_dagster.errors import PublishError, SettingsError
 from observe_dagster.records import Outcome, Status
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.datafold import ChangedTable, DataDiff, Datafold
+    from observe_dagster.integrations.datafold.client import Datafold
+    from observe_dagster.integrations.datafold.requests import ChangedTable, DataDiff
 
 _NO_KEY = "DATAFOLD_API_KEY is not set; a monitor with engine datafold needs it."
 
 
 def run_at_datafold(declared: DeclaredMonitor) -> Outcome:
     """Run a monitor at Datafold and wait for its verdict; what goes wrong makes it an `error`."""
-    from observe_dagster.integrations.datafold import Datafold, DatafoldSettings, run_monitor
+    from observe_dagster.integrations.datafold.client import Datafold
+    from observe_dagster.integrations.datafold.polling import run_monitor
+    from observe_dagster.integrations.datafold.settings import DatafoldSettings
 
     slug, number = declared.slug, declared.monitor.id
     access = DatafoldSettings.from_environment()
@@ -54,7 +57,8 @@ class DatafoldResource(dg.ConfigurableResource["DatafoldResource"]):
     @property
     def client(self) -> "Datafold":
         """The client with all of Datafold's verbs."""
-        from observe_dagster.integrations.datafold import Datafold, DatafoldSettings
+        from observe_dagster.integrations.datafold.client import Datafold
+        from observe_dagster.integrations.datafold.settings import DatafoldSettings
 
         if self._client is None:
             if not self.api_key:
@@ -70,13 +74,13 @@ class DatafoldResource(dg.ConfigurableResource["DatafoldResource"]):
 
     def monitor_as_check(self, name: str, number: int) -> dg.AssetCheckResult:
         """Run a monitor and give its verdict."""
-        from observe_dagster.integrations.datafold import run_monitor
+        from observe_dagster.integrations.datafold.polling import run_monitor
 
         return _check_result(run_monitor(self.client, name, number))
 
     def diff_as_check(self, diff: "DataDiff") -> dg.AssetCheckResult:
         """Compare two datasets and give the verdict."""
-        from observe_dagster.integrations.datafold import run_data_diff
+        from observe_dagster.integrations.datafold.polling import run_data_diff
 
         number, outcome = run_data_diff(self.client, diff)
         return _check_result(outcome, diff_id=number)
