@@ -114,7 +114,7 @@ def _common(slug: str, monitor: MonitorCommon) -> Document:
 def _schedule(monitor: MonitorCommon) -> Document:
     """Its own schedule; none for a monitor that Dagster starts there, or it would run twice."""
     schedule = monitor.schedule
-    if monitor.engine == "datafold":
+    if not monitor.is_local:
         return {"type": "none"}
     if schedule.cron is not None:
         return {"type": "crontab", "cron": schedule.cron}

@@ -50,7 +50,7 @@ def plan_changes(project: Project, remote: Remote, *, send_secrets: bool = False
 
 
 def _changes(project: Project, remote: Remote, *, send_secrets: bool) -> Iterator[Change]:
-    pipelines = [pipeline for pipeline in project.pipelines if pipeline.engine == "mparticle"]
+    pipelines = [pipeline for pipeline in project.pipelines if not pipeline.is_local]
     connections = dict.fromkeys(pipeline.connection_id for pipeline in pipelines)
     data_models = dict.fromkeys(pipeline.data_model_id for pipeline in pipelines)
     expected: list[tuple[Kind, list[Body]]] = [

@@ -67,7 +67,7 @@ def _readable_pipelines(project: Project) -> dict[dg.AssetKey, Pipeline]:
     return {
         destination_key(pipeline): pipeline
         for pipeline in project.pipelines
-        if pipeline.engine == "local" and project.connection(pipeline.destination.connection_id).datafold_id is not None
+        if pipeline.is_local and project.connection(pipeline.destination.connection_id).datafold_id is not None
     }
 
 
