@@ -43,7 +43,7 @@ class DemoPublisher:
         # Nothing else writes events, so none has to settle before it is read.
         self._sensors = publishing_sensors(self._project, pretended, settle=timedelta())
         self._cursors: list[str | None] = [None] * len(self._sensors)
-        self._forget()
+        self._outbox.delete(self._keys())
         self._possible = not any(self._outbox.counts(each).get("pending") for each in _PUBLISHERS)
         self._tick()
 
@@ -67,9 +67,6 @@ class DemoPublisher:
                 repository_def=self._runs.repository,
             ) as context:
                 self._cursors[number] = sensor.evaluate_tick(context).cursor
-
-    def _forget(self) -> None:
-        self._outbox.delete(self._keys())
 
     def _keys(self) -> set[str]:
         tables = [table.key for table in FactBuilder(self._project, None).tables]

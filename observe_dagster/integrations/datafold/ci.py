@@ -102,7 +102,7 @@ def enqueue_upload(tx: Ledger, branch: Branch, tables: Sequence[ChangedTable], *
         asked = {"config": branch.config, "pull_request": branch.pull_request.body()}
         once = f"{TRIGGER}:{branch.config}:{branch.pr_num}:{branch.pull_request.pr_sha}"
         made += tx.outbox.enqueue(NewPublication(kind=TRIGGER, record=asked, dedupe_key=once, **names), now=now)
-    if tx.outbox.supersede(kind=UPLOAD, record=record, now=now, **names):
+    if tx.outbox.supersede_all(publisher=PUBLISHER, kind=UPLOAD, records={branch.ordering_key: record}, now=now):
         return made
     dedupe_key = f"{UPLOAD}:{branch.config}:{branch.pr_num}:{before.id if before else 0}:{upto}"
     return made + tx.outbox.enqueue(NewPublication(kind=UPLOAD, record=record, dedupe_key=dedupe_key, **names), now=now)

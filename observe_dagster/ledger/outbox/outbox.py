@@ -92,14 +92,13 @@ class Outbox(EnqueueStore, PublishedStore):
 
         `receipt` is the receiver's answer, its `invocation_id` where there is one.
         """
-        invocation_id = (receipt or {}).get("invocation_id")
         return self._settle(
             items,
             state="sent",
             sent_at=now,
             last_error=None,
             receipt=None if receipt is None else dict(receipt),
-            invocation_id=invocation_id,
+            invocation_id=(receipt or {}).get("invocation_id"),
         )
 
     def retry_later(
@@ -170,12 +169,6 @@ class Outbox(EnqueueStore, PublishedStore):
         if row is None:
             raise NotFoundError("publication", str(item_id))
         return Publication(**row)
-
-    def oldest_pending(self, publisher: str) -> datetime | None:
-        """When the oldest pending item was put in; None when none is pending."""
-        chosen = (publication.c.publisher == publisher, publication.c.state == "pending")
-        with self._begin() as db:
-            return db.execute(sa.select(sa.func.min(publication.c.created_at)).where(*chosen)).scalar_one()
 
     def latest_sent(self, publisher: str) -> datetime | None:
         """When an item was last sent; None before the first."""

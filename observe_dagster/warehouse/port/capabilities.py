@@ -27,6 +27,4 @@ class Capabilities:
 
     arrays: bool = True
     widest_decimal_digits: int | None = None
-    longest_text_bytes: int | None = None
     longest_name_bytes: int | None = None
-    longest_statement_bytes: int | None = None

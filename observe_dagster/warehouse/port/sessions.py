@@ -1,7 +1,7 @@
 """A warehouse whose reading, asking and writing each work on a connection of one kind."""
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,8 +15,25 @@ from observe_dagster.warehouse.port.warehouse import OpenOptions
 class Session(Protocol):
     """An engine's connection."""
 
+    @property
+    def connection_id(self) -> str:
+        """The connection's id."""
+        ...
+
+    def execute(self, text: str) -> object:
+        """Run a statement."""
+        ...
+
+    def changed(self, text: str) -> int:
+        """Run an INSERT, UPDATE or DELETE; return how many rows it touched."""
+        ...
+
     def fetch(self, text: str) -> list[tuple[Any, ...]]:
         """Run a query whose answer is small; return its rows."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Run a block in one transaction: all of it or nothing."""
         ...
 
     def close(self) -> None:
@@ -25,8 +42,6 @@ class Session(Protocol):
 
 
 _S = TypeVar("_S", bound=Session)
-
-
 _Opened_co = TypeVar("_Opened_co", bound=Session, covariant=True)
 
 
