@@ -117,10 +117,7 @@ class _Loading:
             f"COPY (SELECT * FROM {table.name} WHERE {condition}) TO '{_quoted(self.file)}' (FORMAT csv, HEADER false)"  # noqa: S608 (text of our own)
         )
         total = max(1, self.file.stat().st_size)
-        with (
-            self.file.open("rb") as lines,
-            self.connection.cursor() as cursor,
-        ):
+        with self.file.open("rb") as lines, self.connection.cursor() as cursor:
             with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(name)) as copy:
                 while block := lines.read(_COPY_BLOCK):
                     copy.write(block)
