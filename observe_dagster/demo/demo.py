@@ -57,7 +57,9 @@ def run_demo(settings: Settings, *, console: "Console", ui: bool = False, pace: 
             watching = DemoDaemon(runs, receiver)
             replay(runs, watching, places, planned, now=now, pace=pace, console=console)
             telling = DemoPublisher(runs)
-            _catch_up(runs, project)
+            # What came after the last closed interval, as someone who does not want to wait for the next.
+            for pipeline in upstream_first(project.pipelines):
+                runs.triggered(pipeline.id)
             _prove(project, places, [pipeline.id for pipeline in project.pipelines], console=console)
             _change_and_trigger(runs, project, places, console=console)
             _tell(telling, console=console)
@@ -94,12 +96,6 @@ def _load(places: DemoDatabases, *, now: datetime, pace: Pace, console: "Console
     newest = source.newest.strftime("%Y-%m-%d %H:%M")
     console.print(f"The source: {listed}. Dates are moved by {source.shift_days:,} days; the newest is {newest} UTC.")
     return source
-
-
-def _catch_up(runs: "ExampleRuns", project: "Project") -> None:
-    """Read what came after the last closed interval, as someone who does not want to wait for the next."""
-    for pipeline in upstream_first(project.pipelines):
-        runs.triggered(pipeline.id)
 
 
 def _prove(project: "Project", places: DemoDatabases, pipeline_ids: Sequence[str], *, console: "Console") -> None:

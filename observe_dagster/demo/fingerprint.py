@@ -99,10 +99,6 @@ def _fingerprint(row: Sequence[object] | None) -> Fingerprint:
 _Encodings = dict[str, Callable[[str], str]]
 
 
-def _as_text(column: str) -> str:
-    return f"CAST({column} AS text)"
-
-
 def _double(column: str) -> str:
     """The shortest digits that give the same double back, where DuckDB writes `1.0` and PostgreSQL `1`."""
     return rf"regexp_replace(lower(CAST({column} AS text)), '\.0$', '')"
@@ -112,13 +108,9 @@ def _boolean(column: str) -> str:
     return f"CASE WHEN {column} THEN 'true' WHEN NOT {column} THEN 'false' END"
 
 
-def _day(column: str) -> str:
-    return f"CAST({column} - DATE '1970-01-01' AS text)"
-
-
 _POSTGRES: _Encodings = {
     "bool": _boolean,
-    "date": _day,
+    "date": lambda column: f"CAST({column} - DATE '1970-01-01' AS text)",
     "float8": _double,
     "timestamp": lambda column: f"CAST(CAST(extract(epoch FROM {column}) * 1000000 AS bigint) AS text)",
     "timestamptz": lambda column: f"CAST(CAST(extract(epoch FROM {column}) * 1000000 AS bigint) AS text)",
@@ -135,7 +127,8 @@ _DUCKDB: _Encodings = {
 def _row(columns: Sequence[tuple[str, str]], encodings: _Encodings) -> str:
     parts: list[str] = []
     for name, type_name in columns:
-        text = encodings.get(type_name, _as_text)(quoted(name))
+        encode = encodings.get(type_name)
+        text = f"CAST({quoted(name)} AS text)" if encode is None else encode(quoted(name))
         parts.append(f"coalesce(CAST(length({text}) AS text) || ':' || {text}, '-')")
     return " || ".join(parts)
 

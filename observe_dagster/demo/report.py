@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from observe_dagster.demo.changes import Changes
 from observe_dagster.demo.fingerprint import Comparison
@@ -32,9 +32,7 @@ def progress_bar(console: "Console") -> "Progress":
 
 def moved_table(moved: Mapping[str, "MovedRows"]) -> "Table":
     """What each pipeline's runs moved, and how fast while they ran."""
-    table = _table("What moved", "pipeline")
-    for heading in ("runs", "read", "inserts", "updates", "soft deletes", "rows/s"):
-        table.add_column(heading, justify="right")
+    table = _table("What moved", "pipeline", "runs", "read", "inserts", "updates", "soft deletes", "rows/s")
     for pipeline_id, each in moved.items():
         speed = each.total_rows / each.duration_seconds if each.duration_seconds else 0.0
         counts = (each.runs, each.total_rows, each.inserts, each.updates, each.soft_deletes)
@@ -44,9 +42,7 @@ def moved_table(moved: Mapping[str, "MovedRows"]) -> "Table":
 
 def comparison_table(comparisons: Iterable[Comparison]) -> "Table":
     """Count and checksum of each pipeline's source and, below it, of its destination."""
-    table = _table("Sources and destinations, by count and by a checksum over all columns", "")
-    for heading in ("columns", "rows"):
-        table.add_column(heading, justify="right")
+    table = _table("Sources and destinations, by count and by a checksum over all columns", "", "columns", "rows")
     for heading in ("checksum", ""):
         table.add_column(heading)
     for each in comparisons:
@@ -58,9 +54,8 @@ def comparison_table(comparisons: Iterable[Comparison]) -> "Table":
 
 def changes_table(expected: Changes, reported: Mapping[str, Changes]) -> "Table":
     """What was changed in the source and what each triggered run reported."""
-    table = _table("What was changed in the source, and what the runs report", "")
-    for heading in ("inserts", "updates", "soft deletes"):
-        table.add_column(heading, justify="right")
+    title = "What was changed in the source, and what the runs report"
+    table = _table(title, "", "inserts", "updates", "soft deletes")
     table.add_column("")
     for name, changes in {"changed in the source": expected, **reported}.items():
         verdict = "" if changes is expected else EQUAL if changes == expected else DIFFERENT
@@ -93,16 +88,14 @@ def publications_table(told: Iterable["Publication"]) -> "Table":
     for each in told:
         kinds[each.publisher, each.kind].append(each)
     for (publisher, kind), alike in kinds.items():
-        table.add_row(publisher, kind, f"{len(alike):,}", _brief(alike[-1].record))
+        text = json.dumps(alike[-1].record, ensure_ascii=False)
+        brief = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
+        table.add_row(publisher, kind, f"{len(alike):,}", brief)
     return table
 
 
-def _brief(record: Mapping[str, Any]) -> str:
-    text = json.dumps(record, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
-
-
-def _table(title: str, first_heading: str) -> "Table":
+def _table(title: str, first_heading: str, *numbers: str) -> "Table":
+    """A table whose first column has texts; the columns `numbers` are aligned to the right."""
     from rich import box
     from rich.table import Table
 
@@ -115,4 +108,6 @@ def _table(title: str, first_heading: str) -> "Table":
         show_edge=False,
     )
     table.add_column(first_heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
     return table

@@ -56,7 +56,10 @@ def load_source(
         with zipfile.ZipFile(data / FLIGHTS.file) as archive:
             files[FLIGHTS.file] = Path(archive.extract("flights.csv", folder))
         reader.execute(f"CREATE TABLE flights AS {_select(FLIGHTS, files)}")
-        shift_days, newest = _shift(reader, now)
+        (newest,) = reader.execute("SELECT max(updated_at) FROM flights").fetchall()[0]
+        newest = newest.replace(tzinfo=now.tzinfo)
+        # The most whole days by which the flights can move and still all lie before `now`.
+        shift_days = (now - newest).days
         _move_dates(reader, shift_days)
         reader.execute(f"CREATE TABLE weather AS {_select(WEATHER, files, shift_days)}")
         for table in SMALL_TABLES:
@@ -69,7 +72,7 @@ def load_source(
             rows[table.name] += loading.fill("upcoming", table, f"NOT ({happened})")
         _index(connection)
         _announce(connection, until=live_from)
-    return LoadedSource(rows=rows, shift_days=shift_days, newest=newest)
+    return LoadedSource(rows=rows, shift_days=shift_days, newest=newest + timedelta(days=shift_days))
 
 
 def advance(connection: psycopg.Connection, *, since: datetime, until: datetime) -> None:
@@ -114,10 +117,7 @@ class _Loading:
             f"COPY (SELECT * FROM {table.name} WHERE {condition}) TO '{_quoted(self.file)}' (FORMAT csv, HEADER false)"  # noqa: S608 (text of our own)
         )
         total = max(1, self.file.stat().st_size)
-        with (
-            self.file.open("rb") as lines,
-            self.connection.cursor() as cursor,
-        ):
+        with self.file.open("rb") as lines, self.connection.cursor() as cursor:
             with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(name)) as copy:
                 while block := lines.read(_COPY_BLOCK):
                     copy.write(block)
@@ -136,14 +136,6 @@ def _select(table: SourceTable, files: dict[str, Path], shift_days: int = 0) -> 
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
-
-
-def _shift(reader: "DuckDBPyConnection", now: datetime) -> tuple[int, datetime]:
-    """The most whole days by which the flights can move and still all lie before `now`."""
-    (newest,) = reader.execute("SELECT max(updated_at) FROM flights").fetchall()[0]
-    newest = newest.replace(tzinfo=now.tzinfo)
-    shift_days = (now - newest).days
-    return shift_days, newest + timedelta(days=shift_days)
 
 
 def _move_dates(reader: "DuckDBPyConnection", shift_days: int) -> None:

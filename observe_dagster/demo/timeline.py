@@ -5,7 +5,7 @@ pipeline that missed ticks reads the whole gap in its next run, as after a downt
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -69,7 +69,10 @@ def ticks(pipelines: Iterable[Pipeline], *, now: datetime, pace: Pace) -> list[T
     newest: dict[datetime, dict[str, Due]] = defaultdict(dict)
     for pipeline in upstream_first(pipelines):
         if isinstance(pipeline.schedule, IntervalSchedule):
-            for moment in _fires(pipeline.schedule, since=start, until=now):
+            # From the last time before the start.
+            index = latest_closed(pipeline.schedule, start) or 0
+            while (moment := fires_at(pipeline.schedule, index)) <= now:
+                index += 1
                 slot = _slot(moment, start, hourly_from)
                 several = slot < start or pipeline.id in newest[slot]
                 newest[slot][pipeline.id] = Due(at=moment, pipeline_id=pipeline.id, catches_up=several)
@@ -93,15 +96,6 @@ def upstream_first(pipelines: Iterable[Pipeline]) -> list[Pipeline]:
 def _tick(due: Iterable[Due]) -> Tick:
     ordered = tuple(due)
     return Tick(at=max(each.at for each in ordered), due=ordered)
-
-
-def _fires(schedule: IntervalSchedule, *, since: datetime, until: datetime) -> Iterator[datetime]:
-    """When runs were due in `[since, until]`, and the last time before."""
-    index = latest_closed(schedule, since)
-    index = 0 if index is None else index
-    while (moment := fires_at(schedule, index)) <= until:
-        yield moment
-        index += 1
 
 
 def _slot(moment: datetime, start: datetime, hourly_from: datetime) -> datetime:

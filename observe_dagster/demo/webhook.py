@@ -45,10 +45,14 @@ def _handler(messages: list[Message]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            message = _message(body)
-            if message is not None:
+            try:
+                fields = json.loads(body)
+                message = Message(title=str(fields["title"]), text=str(fields["message"]), type=str(fields["type"]))
+            except (ValueError, KeyError, TypeError):
+                self.send_response(400)
+            else:
                 messages.append(message)
-            self.send_response(200 if message is not None else 400)
+                self.send_response(200)
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -56,11 +60,3 @@ def _handler(messages: list[Message]) -> type[BaseHTTPRequestHandler]:
             """Say nothing."""
 
     return Handler
-
-
-def _message(body: bytes) -> Message | None:
-    try:
-        said = json.loads(body)
-        return Message(title=str(said["title"]), text=str(said["message"]), type=str(said["type"]))
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -1,13 +1,8 @@
 """Delete old rows: by date, in foreign-key order, in batches that are each committed."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
-
-from observe_dagster.ledger.database import reporting
-
-SHORTEST_RETENTION_DAYS = 90
-DEFAULT_BATCH_SIZE = 10_000
 
 _OLD_EXECUTIONS = """
     SELECT e.id FROM observe.pipeline_execution e
@@ -40,7 +35,7 @@ _BY_THEIR_OWN_DATE = {
     "publications": "publication l WHERE l.state = 'sent' AND l.sent_at <= :cutoff",
     "alerts": "alert l WHERE l.status = 'resolved' AND l.resolved_at <= :cutoff",
 }
-_REPORTED = (
+REPORTED = (
     "pipeline_executions",
     "timeliness_pipeline_execution_logs",
     "anomaly_detection_results",
@@ -56,23 +51,8 @@ _REPORTED = (
 )
 
 
-def prune(engine: sa.Engine, *, now: datetime, retention_days: int, batch_size: int, dry_run: bool) -> dict[str, int]:
-    """Delete what is older, or count it; returns the counts by the Watcher document's names and further ones.
-
-    Open runs stay, and so do those that a check's current status refers to, pending publications, open alerts and
-    late tables that have not recovered.
-    """
-    if retention_days < SHORTEST_RETENTION_DAYS:
-        raise ValueError(f"retention_days is at least {SHORTEST_RETENTION_DAYS}, not {retention_days}")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is at least 1, not {batch_size}")
-    cutoff = now - timedelta(days=retention_days)
-    with reporting(engine):
-        counts = _count(engine, cutoff) if dry_run else _delete(engine, cutoff, batch_size)
-    return {f"total_{name}_deleted": counts.get(name, 0) for name in _REPORTED}
-
-
-def _delete(engine: sa.Engine, cutoff: datetime, batch_size: int) -> dict[str, int]:
+def delete_old(engine: sa.Engine, cutoff: datetime, batch_size: int) -> dict[str, int]:
+    """Delete what is not younger than `cutoff`; returns how many rows of each kind."""
     counts: dict[str, int] = {}
     for name, what in _BY_THEIR_OWN_DATE.items():
         table = what.partition(" ")[0]
@@ -83,18 +63,14 @@ def _delete(engine: sa.Engine, cutoff: datetime, batch_size: int) -> dict[str, i
             with engine.begin() as db:
                 deleted = db.execute(sa.text(statement), {"cutoff": cutoff, "size": batch_size}).rowcount
             counts[name] = counts.get(name, 0) + deleted
+    old = f"{_OLD_EXECUTIONS} ORDER BY e.start_date, e.id LIMIT :size FOR UPDATE OF e SKIP LOCKED"
     execution_ids = None
     while execution_ids is None or len(execution_ids) == batch_size:
         with engine.begin() as db:
-            execution_ids = _old_executions(db, cutoff, batch_size)
+            execution_ids = list(db.execute(sa.text(old), {"cutoff": cutoff, "size": batch_size}).scalars())
             for name, deleted in delete_executions(db, execution_ids).items():
                 counts[name] = counts.get(name, 0) + deleted
     return counts
-
-
-def _old_executions(db: sa.Connection, cutoff: datetime, batch_size: int) -> list[int]:
-    ordered = f"{_OLD_EXECUTIONS} ORDER BY e.start_date, e.id LIMIT :size FOR UPDATE OF e SKIP LOCKED"
-    return list(db.execute(sa.text(ordered), {"cutoff": cutoff, "size": batch_size}).scalars())
 
 
 def delete_executions(db: sa.Connection, execution_ids: list[int]) -> dict[str, int]:
@@ -112,7 +88,8 @@ def delete_executions(db: sa.Connection, execution_ids: list[int]) -> dict[str, 
     return {**counts, "pipeline_executions": db.execute(gone, parameters).rowcount}
 
 
-def _count(engine: sa.Engine, cutoff: datetime) -> dict[str, int]:
+def count_old(engine: sa.Engine, cutoff: datetime) -> dict[str, int]:
+    """Count what `delete_old` would delete."""
     counts: dict[str, int] = {}
     with engine.connect() as db:
         for name, what in _BY_THEIR_OWN_DATE.items():

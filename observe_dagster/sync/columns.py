@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from observe_dagster.config.models.pipeline import Pipeline
@@ -51,8 +52,11 @@ def plan_columns(
     _require_targets(pipeline, written, names.dialect)
     position = next((i for i, column in enumerate(staged) if column.name == iterator), None)
     columns, added, widened, changes = _against_table(pipeline, written, existing, names)
-    removed = _removed(pipeline, source, previous)
-    _refuse(pipeline, [*changes, *removed])
+    known = {column.name for column in source}
+    action = "refused" if pipeline.destination.schema_change == "freeze" else "kept"
+    gone = {name: native for name, native in (previous or {}).items() if name not in known}
+    changes += [_change(name, "removed", native, None, action) for name, native in gone.items()]
+    _refuse(pipeline, changes)
     _require_kept(pipeline, columns)
     iterator_column = next(
         (column.name for column in columns if position is not None and column.position == position), None
@@ -65,7 +69,7 @@ def plan_columns(
         iterator_position=position,
         iterator_column=iterator_column,
     )
-    return schema, (*changes, *removed)
+    return schema, tuple(changes)
 
 
 def _require_known(pipeline: Pipeline, source: Sequence[Column], iterator: str | None) -> None:
@@ -155,7 +159,7 @@ def _against_table(
                 added.append(column)
                 columns.append(column)
             continue
-        kept = _retyped(column, held)
+        kept = replace(column, native=held.native, data_type=held.data_type)
         if _holds(held, column):
             columns.append(kept)
             continue
@@ -188,16 +192,6 @@ def _is_longer(native: str, held: str) -> bool:
     return native in ("text", "character varying") or (limit is not None and int(limit[1]) > int(held_limit[1]))
 
 
-def _retyped(column: LoadColumn, held: Column) -> LoadColumn:
-    return LoadColumn(
-        name=column.name,
-        native=held.native,
-        data_type=held.data_type,
-        position=column.position,
-        constant=column.constant,
-    )
-
-
 def _require_kept(pipeline: Pipeline, columns: Sequence[LoadColumn]) -> None:
     """A column that is discarded because the table does not have it may be one that cannot be done without."""
     destination, kept = pipeline.destination, {column.name for column in columns}
@@ -210,14 +204,6 @@ def _require_kept(pipeline: Pipeline, columns: Sequence[LoadColumn]) -> None:
                 f"{where} names {name!r}, which {destination.table!r} does not have and schema_change discard leaves "
                 "out; add the column, or set schema_change to evolve.",
             )
-
-
-def _removed(pipeline: Pipeline, source: Sequence[Column], previous: Mapping[str, str] | None) -> list[SchemaChange]:
-    now = {column.name for column in source}
-    action = "refused" if pipeline.destination.schema_change == "freeze" else "kept"
-    return [
-        _change(name, "removed", native, None, action) for name, native in (previous or {}).items() if name not in now
-    ]
 
 
 def _refuse(pipeline: Pipeline, changes: Sequence[SchemaChange]) -> None:

@@ -8,13 +8,7 @@ from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.models.schedule import IncrementalSync, IteratorDataType
 from observe_dagster.config.time.bounds import Bound, bound
 from observe_dagster.datatypes import Kind
-from observe_dagster.errors import (
-    DataModelError,
-    LimitExceededError,
-    NullIteratorError,
-    SyncError,
-    WarehouseError,
-)
+from observe_dagster.errors import DataModelError, LimitExceededError, NullIteratorError, SyncError, WarehouseError
 from observe_dagster.records import Column, SchemaChange, SyncRange, TableName
 from observe_dagster.sync.columns import plan_columns
 from observe_dagster.sync.ranges import from_text, to_text

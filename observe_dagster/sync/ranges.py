@@ -28,6 +28,10 @@ class SyncRequest:
     window: tuple[datetime, datetime] | None = None
 
 
+_Bounds = tuple[str | None, str | None, str | None, str | None]
+"""Start, end, read_from and read_until of a SyncRange."""
+
+
 def plan(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: SyncRequest) -> SyncRange:
     """Plan the range of one run.
 
@@ -42,10 +46,22 @@ def plan(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: S
     mode = pipeline.sync_mode
     logical_date, end = _live_end(pipeline, watermark=watermark, now=now, request=request)
     if isinstance(mode, FullSync):
-        return _full(pipeline, mode, end=end, logical_date=logical_date, watermark=watermark, request=request)
-    if mode.iterator_data_type == "integer":
-        return _by_number(pipeline, mode, logical_date=logical_date, watermark=watermark, request=request)
-    return _incremental(pipeline, mode, end=end, logical_date=logical_date, watermark=watermark, request=request)
+        bounds = _full(pipeline, mode, end=end, watermark=watermark, request=request)
+    elif mode.iterator_data_type == "integer":
+        bounds = _by_number(pipeline, mode, watermark=watermark, request=request)
+    else:
+        bounds = _incremental(pipeline, mode, end=end, watermark=watermark, request=request)
+    start, until, read_from, read_until = bounds
+    return SyncRange(
+        start=start,
+        end=until,
+        read_from=read_from,
+        read_until=read_until,
+        logical_date=logical_date,
+        run_type=request.run_type,
+        moves_watermark=True,
+        full_refresh=request.full_refresh,
+    )
 
 
 def to_text(instant: datetime) -> str:
@@ -91,14 +107,8 @@ def _live_end(
 
 
 def _incremental(
-    pipeline: Pipeline,
-    mode: IncrementalSync,
-    *,
-    end: datetime,
-    logical_date: datetime,
-    watermark: str | None,
-    request: SyncRequest,
-) -> SyncRange:
+    pipeline: Pipeline, mode: IncrementalSync, *, end: datetime, watermark: str | None, request: SyncRequest
+) -> _Bounds:
     if mode.until is not None:
         end = min(end, mode.until)
     committed = None if watermark is None or request.full_refresh else _time_of(pipeline, watermark)
@@ -118,64 +128,26 @@ def _incremental(
     if committed is not None and isinstance(mode.lag, timedelta):
         lagged = committed - mode.lag
         read_from = lagged if mode.from_ is None else min(committed, max(lagged, mode.from_))
-    return SyncRange(
-        start=None if start is None else to_text(start),
-        end=to_text(end),
-        read_from=None if read_from is None else to_text(read_from),
-        read_until=to_text(end),
-        logical_date=logical_date,
-        run_type=request.run_type,
-        moves_watermark=True,
-        full_refresh=request.full_refresh,
-    )
+    return start and to_text(start), to_text(end), read_from and to_text(read_from), to_text(end)
 
 
-def _by_number(
-    pipeline: Pipeline,
-    mode: IncrementalSync,
-    *,
-    logical_date: datetime,
-    watermark: str | None,
-    request: SyncRequest,
-) -> SyncRange:
-    start = None if watermark is None or request.full_refresh else _number_of(pipeline, watermark)
-    lag = mode.lag if isinstance(mode.lag, int) else 0
-    return SyncRange(
-        start=None if start is None else str(start),
-        end=None,
-        read_from=None if start is None else str(start - lag),
-        read_until=None,
-        logical_date=logical_date,
-        run_type=request.run_type,
-        moves_watermark=True,
-        full_refresh=request.full_refresh,
-    )
+def _by_number(pipeline: Pipeline, mode: IncrementalSync, *, watermark: str | None, request: SyncRequest) -> _Bounds:
+    if watermark is None or request.full_refresh:
+        return None, None, None, None
+    if _is_time(watermark):
+        raise _of_another_kind(pipeline, watermark, "a number")
+    start, lag = int(watermark), mode.lag if isinstance(mode.lag, int) else 0
+    return str(start), None, str(start - lag), None
 
 
-def _full(
-    pipeline: Pipeline,
-    mode: FullSync,
-    *,
-    end: datetime,
-    logical_date: datetime,
-    watermark: str | None,
-    request: SyncRequest,
-) -> SyncRange:
+def _full(pipeline: Pipeline, mode: FullSync, *, end: datetime, watermark: str | None, request: SyncRequest) -> _Bounds:
     read_until = None if watermark is None or not _is_time(watermark) else from_text(watermark)
     if request.run_type is RunType.SCHEDULED and read_until is not None and read_until >= end:
         raise NothingToSyncError(
             pipeline.id, f"Pipeline {pipeline.id} has read everything before {to_text(read_until)}; nothing is due yet."
         )
-    return SyncRange(
-        start=None if mode.from_ is None else to_text(mode.from_),
-        end=to_text(end),
-        read_from=None if mode.from_ is None else to_text(mode.from_),
-        read_until=None if mode.until is None else to_text(mode.until),
-        logical_date=logical_date,
-        run_type=request.run_type,
-        moves_watermark=True,
-        full_refresh=request.full_refresh,
-    )
+    start = mode.from_ and to_text(mode.from_)
+    return start, to_text(end), start, mode.until and to_text(mode.until)
 
 
 def _plan_backfill(pipeline: Pipeline, *, watermark: str | None, now: datetime, request: SyncRequest) -> SyncRange:
@@ -225,15 +197,9 @@ def _time_of(pipeline: Pipeline, watermark: str) -> datetime:
     return from_text(watermark)
 
 
-def _number_of(pipeline: Pipeline, watermark: str) -> int:
-    if _is_time(watermark):
-        raise _of_another_kind(pipeline, watermark, "a number")
-    return int(watermark)
-
-
-def _of_another_kind(pipeline: Pipeline, watermark: str, wanted: str) -> SyncError:
+def _of_another_kind(pipeline: Pipeline, watermark: str, expected: str) -> SyncError:
     return SyncError(
         pipeline.id,
-        f"Pipeline {pipeline.id} has read up to {watermark}, which is not {wanted}: its iterator has changed. "
+        f"Pipeline {pipeline.id} has read up to {watermark}, which is not {expected}: its iterator has changed. "
         "Trigger it with full_refresh to read everything again.",
     )

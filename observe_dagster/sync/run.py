@@ -103,7 +103,9 @@ class Run:
             return LockLostError(self.pipeline.id, error)
         else:
             with suppress(LedgerError):
-                self._fail(started or self._start_unplanned(), error)
+                started = started or self._start_unplanned()
+                self._close(started, [_text(error)], RunStatus.FAILED)
+                self._fault(started, error)
         return error
 
     def _was_overtaken(self, started: ExecutionRow | None) -> bool:
@@ -119,10 +121,6 @@ class Run:
         if started is not None:
             with suppress(LedgerError):
                 self._close(started, [reason], RunStatus.STOPPED)
-
-    def _fail(self, started: ExecutionRow, error: Exception) -> None:
-        self._close(started, [_text(error)], RunStatus.FAILED)
-        self._fault(started, error)
 
     def _leave_open(self, started: ExecutionRow, error: BaseException) -> None:
         attempts = self.ledger.executions.get(started.id).attempts

@@ -31,7 +31,7 @@ from observe_dagster.sync.ranges import SyncRequest, plan
 from observe_dagster.sync.reconcile import close_abandoned
 from observe_dagster.sync.run import Run
 from observe_dagster.sync.transfer import TransferResult, transfer
-from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
+from observe_dagster.warehouse import OpenOptions, open_warehouse
 from observe_dagster.warehouse.port.load import Committed, NotCommitted, Running
 
 _SOURCE_COLUMNS = "source_columns"
@@ -73,8 +73,7 @@ class SyncRunner:
                 ledger=self.ledger,
                 lock=lock,
                 clock=self.clock,
-                on_progress=on_progress or _ignore,
-                queries=QueryRecorder(),
+                on_progress=on_progress or (lambda _rows, _bytes: None),
             )
             return self._attempts(run)
 
@@ -107,7 +106,7 @@ class SyncRunner:
 
     def _attempts(self, run: Run) -> SyncResult:
         attempts = stamina.retry_context(
-            on=_is_transient,
+            on=lambda error: isinstance(error, ObserveError) and error.transient,
             attempts=self.settings.sync_attempts,
             timeout=None,
             wait_initial=self.settings.retry_wait_seconds,
@@ -296,11 +295,3 @@ class SyncRunner:
             self.ledger.declared.clear_connection_fault(connection_id)
         if self.ledger.declared.data_model(pipeline.data_model_id).status != "valid":
             self.ledger.declared.validate_data_model(pipeline.data_model_id)
-
-
-def _ignore(rows: int, size: int) -> None:
-    del rows, size
-
-
-def _is_transient(error: Exception) -> bool:
-    return isinstance(error, ObserveError) and error.transient

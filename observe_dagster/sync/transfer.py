@@ -6,10 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from observe_dagster.clock import Clock
-from observe_dagster.errors import (
-    InterruptedTransferError,
-    WarehouseError,
-)
+from observe_dagster.errors import InterruptedTransferError, WarehouseError
 from observe_dagster.records import Column, Counts, SchemaChange, SyncRange
 from observe_dagster.sync.planning import Job, TransferPlan, plan_transfer
 from observe_dagster.warehouse.port.destination import Destination

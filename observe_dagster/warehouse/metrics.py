@@ -99,9 +99,11 @@ def _unique(dialect: Dialect, checked: CheckedTable) -> tuple[str, str]:
     columns = [dialect.quote(column) for column in checked.columns]
     keys = ", ".join(columns)
     known = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-    rows = dialect.quote(_free("rows", checked.columns))
+    rows = "rows"
+    while rows in checked.columns:
+        rows += "_"
     text = (
-        f"SELECT {keys}, count(*) AS {rows} FROM {_table(dialect, checked.path)} "
+        f"SELECT {keys}, count(*) AS {dialect.quote(rows)} FROM {_table(dialect, checked.path)} "
         f"WHERE {known} GROUP BY {keys} HAVING count(*) > 1"
     )
     return f"unique of {', '.join(checked.columns)} in {checked.path}", text
@@ -118,12 +120,6 @@ def _referential_integrity(dialect: Dialect, child: CheckedTable, parent: Checke
     )
     looked_for = f"referential_integrity of {', '.join(child.columns)} in {child.path} to {parent.path}"
     return looked_for, text
-
-
-def _free(name: str, used: Sequence[str]) -> str:
-    while name in used:
-        name += "_"
-    return name
 
 
 def _table(dialect: Dialect, path: str | None) -> str:

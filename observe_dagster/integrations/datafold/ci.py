@@ -99,7 +99,7 @@ def enqueue_upload(tx: Ledger, branch: Branch, tables: Sequence[ChangedTable], *
         trigger = {"config": branch.config, "pull_request": branch.pull_request.body()}
         once = f"{TRIGGER}:{branch.config}:{branch.pr_num}:{branch.pull_request.pr_sha}"
         enqueued += tx.outbox.enqueue(NewPublication(kind=TRIGGER, record=trigger, dedupe_key=once, **names), now=now)
-    if tx.outbox.supersede(kind=UPLOAD, record=record, now=now, **names):
+    if tx.outbox.supersede_all(publisher=PUBLISHER, kind=UPLOAD, records={branch.ordering_key: record}, now=now):
         return enqueued
     dedupe_key = f"{UPLOAD}:{branch.config}:{branch.pr_num}:{before.id if before else 0}:{upto}"
     return enqueued + tx.outbox.enqueue(

@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Collection, Generator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -81,28 +80,33 @@ _UNJUDGED = "e.anomaly_judged_at IS NULL AND (e.end_date >= %(since)s OR e.anoma
 _OF_PIPELINES = " AND p.pipeline_id = ANY(%(pipeline_ids)s)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """Which runs are to be judged: these, or the latest of each pipeline, or all that were not since `since`.
-
-    `pipeline_ids` narrows the latter two down.
-    """
-
-    since: datetime
-    execution_ids: Collection[int] | None = None
-    pipeline_ids: Collection[str] | None = None
-    latest: bool = False
-
-
-def cases(db: sa.Connection, chosen: Chosen) -> Generator[AnomalyCase]:
+def cases(
+    db: sa.Connection,
+    *,
+    since: datetime,
+    pipeline_ids: Collection[str] | None,
+    execution_ids: Collection[int] | None,
+    latest: bool,
+) -> Generator[AnomalyCase]:
     """Each active rule with the runs it is to judge; holds a few hundred rules' runs in memory at a time."""
+    chosen = _LATEST.format(comparable=_comparable("l")) if latest else _UNJUDGED
+    if execution_ids is not None:
+        chosen = _EXECUTIONS
+    if pipeline_ids is not None:
+        chosen += _OF_PIPELINES
+    query = _QUERY.format(chosen=chosen, metric=_METRIC, comparable=_comparable("e"))
+    parameters = {
+        "since": since,
+        "execution_ids": None if execution_ids is None else list(execution_ids),
+        "pipeline_ids": None if pipeline_ids is None else list(pipeline_ids),
+    }
     raw: Any = db.connection.driver_connection
     session: psycopg.Connection[Any] = raw
     with session.cursor("observe_anomalies", row_factory=dict_row) as cursor:
         for oid in _ARRAY_OIDS:
             cursor.adapters.register_loader(oid, _Raw)
         cursor.itersize = _RULES_AT_A_TIME
-        cursor.execute(_query(chosen).encode(), _parameters(chosen), binary=True)
+        cursor.execute(query.encode(), parameters, binary=True)
         for row in cursor:
             yield _case(row)
 
@@ -122,23 +126,6 @@ def _comparable(execution: str) -> str:
     return f"(NOT p.managed OR {execution}.type = {kind})"
 
 
-def _query(chosen: Chosen) -> str:
-    which = _LATEST.format(comparable=_comparable("l")) if chosen.latest else _UNJUDGED
-    if chosen.execution_ids is not None:
-        which = _EXECUTIONS
-    if chosen.pipeline_ids is not None:
-        which += _OF_PIPELINES
-    return _QUERY.format(chosen=which, metric=_METRIC, comparable=_comparable("e"))
-
-
-def _parameters(chosen: Chosen) -> dict[str, Any]:
-    return {
-        "since": chosen.since,
-        "execution_ids": None if chosen.execution_ids is None else list(chosen.execution_ids),
-        "pipeline_ids": None if chosen.pipeline_ids is None else list(chosen.pipeline_ids),
-    }
-
-
 def _case(row: dict[str, Any]) -> AnomalyCase:
     import numpy as np
 
@@ -147,25 +134,14 @@ def _case(row: dict[str, Any]) -> AnomalyCase:
         pipeline_id=row["pipeline_id"],
         name=row["name"],
         asset=asset_of(row),
-        rule=RuleRow(
-            id=row["id"],
-            metric_field=row["metric_field"],
-            method=row["method"],
-            z_threshold=row["z_threshold"],
-            lookback_days=row["lookback_days"],
-            minimum_executions=row["minimum_executions"],
-            active=True,
-        ),
+        rule=RuleRow(active=True, **{name: row[name] for name in RuleRow.__slots__ if name != "active"}),
         to_judge=frozenset(int(number) for number in _array(row["to_judge"], ">i8")),
         execution_ids=_array(row["ids"], ">i8").astype(np.int64),
         at=_array(row["starts"], ">i8").astype(np.int64) + _MICROSECONDS_FROM_1970_TO_2000,
         values=_array(row["metrics"], ">f8").astype(np.float64),
         flagged=flags == 1,
-        unflagged=flags == _UNFLAGGED,
+        unflagged=flags == 2,
     )
-
-
-_UNFLAGGED = 2
 
 
 def _array(data: bytes, dtype: str) -> "npt.NDArray[np.generic]":

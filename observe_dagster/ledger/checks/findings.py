@@ -1,6 +1,6 @@
 """Write the findings of check results to the tables of the Watcher document: anomalies, late tables, late runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -99,7 +99,10 @@ def _write_anomalies(db: sa.Connection, results: Sequence[CheckResult], pks: Map
     if not of_runs:
         return
     _mark(db, "anomaly_judged_at", {result.execution_id: result for result in of_runs if result.execution_id})
-    rules = _rules(db, {pks[result.pipeline_id or ""] for result in of_runs})
+    rule = anomaly_detection_rule.c
+    of_pipelines = among(rule.pipeline_pk, {pks[result.pipeline_id or ""] for result in of_runs}, sa.BigInteger)
+    stored = db.execute(sa.select(rule.pipeline_pk, rule.metric_field, rule.id).where(of_pipelines))
+    rules = {(row.pipeline_pk, row.metric_field): row.id for row in stored}
     hits: list[_Row] = []
     misses: list[_Row] = []
     for result in of_runs:
@@ -177,14 +180,6 @@ def _mark(db: sa.Connection, column: str, judged: Mapping[int, CheckResult]) -> 
     at = max(result.evaluated_at for result in judged.values())
     statement = sa.update(pipeline_execution).where(among(columns.id, judged, sa.BigInteger), columns[column].is_(None))
     db.execute(statement.values({column: at}))
-
-
-def _rules(db: sa.Connection, pks: Iterable[int]) -> dict[tuple[int, str], int]:
-    rule = anomaly_detection_rule.c
-    rows = db.execute(
-        sa.select(rule.pipeline_pk, rule.metric_field, rule.id).where(among(rule.pipeline_pk, pks, sa.BigInteger))
-    )
-    return {(row.pipeline_pk, row.metric_field): row.id for row in rows}
 
 
 def _metric(result: CheckResult) -> str | None:

@@ -21,6 +21,7 @@ from observe_dagster.records import CheckResult, Status
 KEPT_AT_LEAST_EVERY = timedelta(days=1)
 _TOUCHED_EVERY = timedelta(minutes=15)
 _BOUNDS = ("value", "expected", "lower_bound", "upper_bound")
+_STATUS_COLUMNS = ("status", "since", "judged_at", "last_evaluated_at", "last_reported_at")
 _JUDGED_AGAIN = ("status", *_BOUNDS, "reason", "evidence", "evaluated_at", "flagged")
 
 _Key = tuple[str, str]
@@ -120,15 +121,10 @@ def _lock_statuses(db: sa.Connection, keys: Sequence[_Key]) -> dict[_Key, _Statu
         .with_for_update(of=check_status)
     )
     return {
-        (row.asset, row.check_name): _Status(
-            status=row.status,
-            since=row.since,
-            judged_at=row.judged_at,
-            last_evaluated_at=row.last_evaluated_at,
-            last_reported_at=row.last_reported_at,
-            execution_id=row.pipeline_execution_id,
+        (row["asset"], row["check_name"]): _Status(
+            execution_id=row["pipeline_execution_id"], **{name: row[name] for name in _STATUS_COLUMNS}
         )
-        for row in db.execute(statement)
+        for row in db.execute(statement).mappings()
     }
 
 
@@ -187,12 +183,8 @@ def _status_values(after: _Status, newest: CheckResult, pks: Mapping[str, int]) 
         "asset": asset,
         "check_name": check_name,
         "kind": newest.kind,
-        "status": after.status,
         "reason": storable(newest.outcome.reason),
-        "since": after.since,
-        "judged_at": after.judged_at,
-        "last_evaluated_at": after.last_evaluated_at,
-        "last_reported_at": after.last_reported_at,
+        **{name: getattr(after, name) for name in _STATUS_COLUMNS},
         "pipeline_pk": pks.get(newest.pipeline_id or ""),
         "pipeline_execution_id": newest.execution_id,
     }

@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from observe_dagster.config.models.check_names import anomaly_check_name
 from observe_dagster.config.models.pipeline import AnomalyDetectionRule
 from observe_dagster.errors import NotFoundError
-from observe_dagster.ledger.checks.anomaly_inputs import Chosen, cases
+from observe_dagster.ledger.checks.anomaly_inputs import cases
 from observe_dagster.ledger.checks.results import record_results
 from observe_dagster.ledger.checks.rows import AnomalyCase, CheckResultRow, CheckStatus, TimingInputs
 from observe_dagster.ledger.checks.timing_inputs import timing_inputs
@@ -35,6 +37,9 @@ _RESULTS = sa.select(check_result, pipeline.c.pipeline_id).select_from(
 )
 
 
+_Row = TypeVar("_Row", CheckStatus, CheckResultRow)
+
+
 class CheckStore(LedgerSession):
     """Inputs, results and current status of checks."""
 
@@ -57,9 +62,9 @@ class CheckStore(LedgerSession):
         To judge are these executions, or with `latest` the last successful run of each pipeline, or else all
         successful runs of the last week that were not judged yet, and those that were unflagged.
         """
-        chosen = Chosen(since=now - LOOKS_BACK, execution_ids=execution_ids, pipeline_ids=pipeline_ids, latest=latest)
+        since = now - LOOKS_BACK
         with self._begin() as db:
-            yield cases(db, chosen)
+            yield cases(db, since=since, pipeline_ids=pipeline_ids, execution_ids=execution_ids, latest=latest)
 
     def record_results(self, results: Sequence[CheckResult]) -> None:
         """Record results, statuses and findings; idempotent, all or nothing."""
@@ -72,7 +77,7 @@ class CheckStore(LedgerSession):
         if asset is not None:
             statement = statement.where(check_status.c.asset == "/".join(asset))
         with self._begin() as db:
-            return [_status(row) for row in db.execute(statement).mappings()]
+            return [_read(CheckStatus, row) for row in db.execute(statement).mappings()]
 
     def history(
         self, asset: tuple[str, ...], check_name: str, *, limit: int = 100, before: datetime | None = None
@@ -84,7 +89,7 @@ class CheckStore(LedgerSession):
             statement = statement.where(columns.judged_at < before)
         newest_first = statement.order_by(columns.judged_at.desc(), columns.id.desc()).limit(limit)
         with self._begin() as db:
-            return [_result(row) for row in db.execute(newest_first).mappings()]
+            return [_read(CheckResultRow, row) for row in db.execute(newest_first).mappings()]
 
     def rules_of(self, pipeline_ids: Collection[str]) -> dict[str, tuple[AnomalyDetectionRule, ...]]:
         """The anomaly rules of pipelines and watched assets, by their ids; removed ones are inactive."""
@@ -131,38 +136,15 @@ def _delete_flagged(db: sa.Connection, pk: int, execution_id: int, metric_fields
     db.execute(sa.update(check_result).where(*of_checks).values(flagged=False))
 
 
-def _status(row: sa.RowMapping) -> CheckStatus:
-    return CheckStatus(
-        asset=tuple(row["asset"].split("/")),
-        check_name=row["check_name"],
-        kind=row["kind"],
-        status=Status(row["status"]),
-        reason=row["reason"],
-        since=row["since"],
-        judged_at=row["judged_at"],
-        last_evaluated_at=row["last_evaluated_at"],
-        last_reported_at=row["last_reported_at"],
-        pipeline_id=row["pipeline_id"],
-        execution_id=row["pipeline_execution_id"],
-    )
-
-
-def _result(row: sa.RowMapping) -> CheckResultRow:
-    return CheckResultRow(
-        id=row["id"],
-        asset=tuple(row["asset"].split("/")),
-        check_name=row["check_name"],
-        kind=row["kind"],
-        status=Status(row["status"]),
-        reason=row["reason"],
-        value=row["value"],
-        expected=row["expected"],
-        lower=row["lower_bound"],
-        upper=row["upper_bound"],
-        evidence=row["evidence"] or {},
-        judged_at=row["judged_at"],
-        evaluated_at=row["evaluated_at"],
-        pipeline_id=row["pipeline_id"],
-        execution_id=row["pipeline_execution_id"],
-        flagged=row["flagged"],
-    )
+def _read(kind: type[_Row], row: sa.RowMapping) -> _Row:
+    """Make a row of `kind` of the columns; those of statuses have no bounds and no evidence."""
+    values: dict[str, Any] = {
+        **row,
+        "asset": tuple(row["asset"].split("/")),
+        "status": Status(row["status"]),
+        "execution_id": row["pipeline_execution_id"],
+        "lower": row.get("lower_bound"),
+        "upper": row.get("upper_bound"),
+        "evidence": row.get("evidence") or {},
+    }
+    return kind(**{each.name: values[each.name] for each in fields(kind)})

@@ -85,6 +85,10 @@ def asset_of(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _timing_inputs(row: sa.RowMapping) -> TimingInputs:
     created, changed = _utc(row["created_at"]), row["updated_at"]
+    inherited = {name: row[f"type_{name}"] for name in _EXPECTATIONS}
+    opened = zip(row["open_ids"] or (), row["open_starts"] or (), strict=True)
+    untimed = zip(*(row[f"untimed_{name}"] or () for name in ("ids", "starts", "ends", "outcomes")), strict=True)
+    ended = [row[f"ended_{name}"] for name in ("id", "start", "end", "outcome")]
     return TimingInputs(
         pipeline_id=row["pipeline_id"],
         name=row["name"],
@@ -99,24 +103,14 @@ def _timing_inputs(row: sa.RowMapping) -> TimingInputs:
         last_update=_moment(row["last_target_update"]),
         last_soft_delete=_moment(row["last_target_soft_delete"]),
         own=ExpectationsRow(**{name: row[name] for name in _EXPECTATIONS}),
-        inherited=_inherited(row),
-        open_runs=_open_runs(row),
-        untimed_runs=_untimed_runs(row),
-        latest_ended=_latest_ended(row),
+        inherited=ExpectationsRow(**inherited) if row["has_type"] else None,
+        open_runs=tuple(_run(*each) for each in opened),
+        untimed_runs=tuple(_run(*each) for each in untimed),
+        latest_ended=None if row["ended_id"] is None else _run(*ended),
         latest_start=_latest_start(row),
         freshness_status=_status(row["freshness_status"]),
         timeliness_status=_status(row["timeliness_status"]),
     )
-
-
-def _inherited(row: sa.RowMapping) -> ExpectationsRow | None:
-    return ExpectationsRow(**{name: row[f"type_{name}"] for name in _EXPECTATIONS}) if row["has_type"] else None
-
-
-def _latest_ended(row: sa.RowMapping) -> RunTiming | None:
-    if row["ended_id"] is None:
-        return None
-    return _run(row["ended_id"], row["ended_start"], row["ended_end"], outcome=row["ended_outcome"])
 
 
 def _latest_start(row: sa.RowMapping) -> LastRequestedRun | None:
@@ -130,18 +124,12 @@ def _latest_start(row: sa.RowMapping) -> LastRequestedRun | None:
     )
 
 
-def _open_runs(row: sa.RowMapping) -> tuple[RunTiming, ...]:
-    pairs = zip(row["open_ids"] or (), row["open_starts"] or (), strict=True)
-    return tuple(_run(execution_id, start, None, outcome=None) for execution_id, start in pairs)
-
-
-def _untimed_runs(row: sa.RowMapping) -> tuple[RunTiming, ...]:
-    columns = (row[f"untimed_{name}"] or () for name in ("ids", "starts", "ends", "outcomes"))
-    pairs = zip(*columns, strict=True)
-    return tuple(_run(execution_id, start, end, outcome=outcome) for execution_id, start, end, outcome in pairs)
-
-
-def _run(execution_id: int, start: datetime, end: datetime | None, *, outcome: bool | None) -> RunTiming:
+def _run(
+    execution_id: int,
+    start: datetime,
+    end: datetime | None = None,
+    outcome: bool | None = None,  # noqa: FBT001 (a column's value)
+) -> RunTiming:
     return RunTiming(execution_id=execution_id, started_at=_utc(start), ended_at=_moment(end), succeeded=outcome)
 
 

@@ -13,21 +13,17 @@ from observe_dagster.records import TableName
 _PIPELINE_FIELDS = [name for name in PipelineRow.__slots__ if name not in ("destination", "errors")]
 
 
-def resting_status() -> sa.ColumnElement[str]:
-    """The status of a pipeline that is not running: faulted while it has errors, stopped while it is paused."""
+def settled_status() -> sa.ColumnElement[str]:
+    """The status of a pipeline: running while an execution is open, else faulted with errors, stopped by a pause."""
+    is_open = sa.exists().where(
+        pipeline_execution.c.pipeline_pk == pipeline.c.id, pipeline_execution.c.end_date.is_(None)
+    )
     return sa.case(
+        (is_open, "running"),
         (sa.func.jsonb_array_length(pipeline.c.errors) > 0, "faulted"),
         (sa.or_(pipeline.c.paused_by_user, pipeline.c.state == "paused", sa.not_(pipeline.c.active)), "stopped"),
         else_="idle",
     )
-
-
-def settled_status() -> sa.ColumnElement[str]:
-    """The status of a pipeline by its executions: running while one is open, else resting."""
-    is_open = sa.exists().where(
-        pipeline_execution.c.pipeline_pk == pipeline.c.id, pipeline_execution.c.end_date.is_(None)
-    )
-    return sa.case((is_open, "running"), else_=resting_status())
 
 
 def select_pipelines(db: sa.Connection, *where: sa.ColumnElement[bool]) -> list[PipelineRow]:

@@ -32,7 +32,6 @@ _EXPECTATIONS = tuple(Expectations.model_fields)
 class Kind:
     """One kind of declared thing: its table, its key's column, and what is declared, by key."""
 
-    name: str
     table: sa.Table
     key: str
     declared: Mapping[str, Any]
@@ -61,17 +60,16 @@ class Difference:
 
 def declared_kinds(project: Project) -> tuple[Kind, ...]:
     """The declared things of each kind, with their content hashes."""
-    return (
-        _kind("connection", connection, "id", {item.id: item for item in project.connections}),
-        _kind("data_model", data_model, "id", {item.id: item for item in project.data_models}),
-        _kind("pipeline_type", pipeline_type, "name", {item.name: item for item in project.pipeline_types}),
-        _kind("pipeline", pipeline, "pipeline_id", {item.id: item for item in project.pipelines}),
+    kinds: tuple[tuple[sa.Table, str, dict[str, Any]], ...] = (
+        (connection, "id", {item.id: item for item in project.connections}),
+        (data_model, "id", {item.id: item for item in project.data_models}),
+        (pipeline_type, "name", {item.name: item for item in project.pipeline_types}),
+        (pipeline, "pipeline_id", {item.id: item for item in project.pipelines}),
     )
-
-
-def _kind(name: str, table: sa.Table, key: str, declared: Mapping[str, Any]) -> Kind:
-    hashes = {item_id: content_hash(item) for item_id, item in declared.items()}
-    return Kind(name=name, table=table, key=key, declared=declared, hashes=hashes)
+    return tuple(
+        Kind(table=table, key=key, declared=items, hashes={name: content_hash(item) for name, item in items.items()})
+        for table, key, items in kinds
+    )
 
 
 def compare(db: sa.Connection, kinds: Iterable[Kind]) -> list[Difference]:
@@ -111,7 +109,9 @@ def write(db: sa.Connection, kinds: tuple[Kind, ...], *, now: datetime) -> list[
         db.execute(sa.update(pipeline).where(of_dependent).values(**cleared, load_lineage=True))
     affected = sorted({*of_pipelines.to_write, *of_pipelines.gone, *dependent})
     for kind, difference in zip(kinds, differences, strict=True):
-        _deactivate(db, kind, difference.gone, now=now)
+        if difference.gone:
+            gone = sa.update(kind.table).where(among(kind.table.c[kind.key], difference.gone))
+            db.execute(gone.values(active=False, updated_at=now))
     if affected:
         db.execute(sa.update(pipeline).where(among(pipeline.c.pipeline_id, affected)).values(status=settled_status()))
         rules = {key: pipelines.declared[key].anomaly_detection_rules for key in of_pipelines.to_write}
@@ -149,12 +149,6 @@ def _upsert(
     statement = insert(kind.table)
     written = {name: statement.excluded[name] for name in rows[0] if name not in (kind.key, "created_at")}
     db.execute(statement.on_conflict_do_update(index_elements=[kind.key], set_={**written, **on_change}), rows)
-
-
-def _deactivate(db: sa.Connection, kind: Kind, gone: tuple[str, ...], *, now: datetime) -> None:
-    if gone:
-        statement = sa.update(kind.table).where(among(kind.table.c[kind.key], gone))
-        db.execute(statement.values(active=False, updated_at=now))
 
 
 def _connection_values(declared: Any) -> _Row:
@@ -236,7 +230,7 @@ def report(kinds: tuple[Kind, ...], differences: list[Difference]) -> Synchronis
 
     def entries(part: str) -> tuple[str, ...]:
         pairs = zip(kinds, differences, strict=True)
-        return tuple(f"{kind.name}:{key}" for kind, difference in pairs for key in getattr(difference, part))
+        return tuple(f"{kind.table.name}:{key}" for kind, difference in pairs for key in getattr(difference, part))
 
     return SynchroniseReport(
         added=entries("added"),

@@ -4,14 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from observe_dagster.ledger.lineage.edges import replace_lineage
-from observe_dagster.ledger.lineage.rows import (
-    Direction,
-    IngestReport,
-    LineageEdge,
-    LineageGraph,
-    LineageNode,
-    Script,
-)
+from observe_dagster.ledger.lineage.rows import Direction, IngestReport, LineageEdge, LineageGraph, LineageNode, Script
 from observe_dagster.ledger.lineage.scripts import ingest
 from observe_dagster.ledger.lineage.walk import DEFAULT_DEPTH, find, walk
 from observe_dagster.ledger.session import LedgerSession

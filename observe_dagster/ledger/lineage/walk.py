@@ -5,7 +5,7 @@ once however many ways and circles lead to it. A recursive query would have to c
 visit a node of a circle again at each depth.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,8 +32,9 @@ def find(db: sa.Connection, text: str) -> LineageNode:
         parts = parse_path(text)
     except ValueError as error:
         raise LedgerError(f"{error}.") from None
-    exact = [*_tables(db, text), *_tables(db, path_text(parts)), *_columns(db, parts)]
-    matches = {(node.path, node.column): node for node in exact or _by_suffix(db, parts)}
+    exact = _read_tables(db, address.c.name == text) + _named(db, parts, lambda name: address.c.name == name)
+    suffixed = exact or _named(db, parts, lambda name: address.c.name.endswith(f".{name}", autoescape=True))
+    matches = {(node.path, node.column): node for node in suffixed}
     if len(matches) == 1:
         return next(iter(matches.values()))
     if not matches:
@@ -69,7 +70,9 @@ def walk(db: sa.Connection, start: LineageNode, direction: Direction, max_depth:
         depths |= dict.fromkeys(level, depth)
         if not level:
             break
-    nodes = _nodes(db, start, {node_id: depth for node_id, depth in depths.items() if depth})
+    del depths[start.id]
+    read, ids = (_read_tables, address.c.id) if start.column is None else (_read_columns, address_column.c.id)
+    nodes = read(db, among(ids, depths, sa.BigInteger), depths=depths)
     return LineageGraph(
         start=start,
         direction=direction,
@@ -79,30 +82,14 @@ def walk(db: sa.Connection, start: LineageNode, direction: Direction, max_depth:
     )
 
 
-def _nodes(db: sa.Connection, start: LineageNode, depths: Mapping[int, int]) -> list[LineageNode]:
-    if start.column is None:
-        return _read_tables(db, among(address.c.id, depths, sa.BigInteger), depths=depths)
-    return _read_columns(db, among(address_column.c.id, depths, sa.BigInteger), depths=depths)
-
-
-def _tables(db: sa.Connection, name: str) -> list[LineageNode]:
-    return _read_tables(db, address.c.name == name)
-
-
-def _columns(db: sa.Connection, parts: tuple[str, ...]) -> list[LineageNode]:
+def _named(
+    db: sa.Connection, parts: tuple[str, ...], matches: Callable[[str], sa.ColumnElement[bool]]
+) -> list[LineageNode]:
+    """The tables whose name matches a path, and the columns of that name in tables that match the rest of it."""
+    tables = _read_tables(db, matches(path_text(parts)))
     if len(parts) < 2:
-        return []
-    return _read_columns(db, address.c.name == path_text(parts[:-1]), address_column.c.name == parts[-1])
-
-
-def _by_suffix(db: sa.Connection, parts: tuple[str, ...]) -> Iterable[LineageNode]:
-    yield from _read_tables(db, _ends_with(parts))
-    if len(parts) > 1:
-        yield from _read_columns(db, _ends_with(parts[:-1]), address_column.c.name == parts[-1])
-
-
-def _ends_with(parts: tuple[str, ...]) -> sa.ColumnElement[bool]:
-    return address.c.name.endswith(f".{path_text(parts)}", autoescape=True)
+        return tables
+    return tables + _read_columns(db, matches(path_text(parts[:-1])), address_column.c.name == parts[-1])
 
 
 _NEAR: Mapping[int, int] = {}

@@ -44,12 +44,6 @@ class EnqueueStore(LedgerSession):
         with self._begin() as db:
             return len(db.execute(statement.returning(publication.c.id), values).all())
 
-    def supersede(
-        self, *, publisher: str, kind: str, ordering_key: str, record: Mapping[str, Any], now: datetime
-    ) -> bool:
-        """Replace the record of a pending item that is not leased; false when there is none."""
-        return bool(self.supersede_all(publisher=publisher, kind=kind, records={ordering_key: record}, now=now))
-
     def supersede_all(
         self, *, publisher: str, kind: str, records: Mapping[str, Mapping[str, Any]], now: datetime
     ) -> set[str]:

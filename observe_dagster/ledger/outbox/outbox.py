@@ -92,14 +92,13 @@ class Outbox(EnqueueStore, PublishedStore):
 
         `receipt` is the receiver's answer, its `invocation_id` where there is one.
         """
-        invocation_id = (receipt or {}).get("invocation_id")
         return self._settle(
             items,
             state="sent",
             sent_at=now,
             last_error=None,
             receipt=None if receipt is None else dict(receipt),
-            invocation_id=invocation_id,
+            invocation_id=(receipt or {}).get("invocation_id"),
         )
 
     def retry_later(

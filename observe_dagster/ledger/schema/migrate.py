@@ -20,9 +20,13 @@ _FOLDER = Path(__file__).parent / "migrations"
 def migrate(url: str) -> None:
     """Create or upgrade the ledger's schema; two processes at once are fine, and so is doing it again."""
     from alembic import command
+    from alembic.script import ScriptDirectory
 
     with _migrating(url) as config:
-        _upgradable(config.attributes["connection"])
+        revision = current_revision(config.attributes["connection"])
+        known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
+        if revision is not None and revision not in known:
+            raise LedgerError(f"The ledger database is at revision {revision}, which is newer than this version.")
         command.upgrade(config, "head")
 
 
@@ -85,12 +89,3 @@ def _migrating(url: str) -> Generator["Config"]:
         config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
         config.attributes["connection"] = connection
         yield config
-
-
-def _upgradable(connection: sa.Connection) -> None:
-    from alembic.script import ScriptDirectory
-
-    revision = current_revision(connection)
-    known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise LedgerError(f"The ledger database is at revision {revision}, which is newer than this version.")

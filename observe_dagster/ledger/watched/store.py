@@ -55,8 +55,11 @@ class WatchedAssetStore(LedgerSession):
             statement = sa.select(pipeline).where(pipeline.c.pipeline_id == key, pipeline.c.active)
             row = db.execute(statement).mappings().one_or_none()
             if row is not None and all(row[name] == value for name, value in added.items()):
-                known = _rules(db, row["id"])
-                if all(known.get(rule.metric_field) == rule for rule in asset.rules):
+                columns = anomaly_detection_rule.c
+                stored = sa.select(*(columns[name] for name in AnomalyDetectionRule.model_fields))
+                rules = db.execute(stored.where(columns.pipeline_pk == row["id"])).mappings()
+                known = [AnomalyDetectionRule(**values) for values in rules]
+                if all(rule in known for rule in asset.rules):
                     return
             initial = {} if row else {"name": _name(asset), **_expected(asset)}
             # No hash: the next upsert writes the asset anew.
@@ -126,19 +129,18 @@ def _write(db: sa.Connection, pipeline_id: str, values: Mapping[str, Any], *, no
     db.execute(statement.on_conflict_do_update(index_elements=["pipeline_id"], set_={**values, "updated_at": now}))
 
 
-def _rules(db: sa.Connection, pk: int) -> dict[str, AnomalyDetectionRule]:
-    columns = [anomaly_detection_rule.c[name] for name in AnomalyDetectionRule.model_fields]
-    rows = db.execute(sa.select(*columns).where(anomaly_detection_rule.c.pipeline_pk == pk)).mappings()
-    return {row["metric_field"]: AnomalyDetectionRule(**row) for row in rows}
-
-
 def _execution_values(ended: EndedExecution) -> dict[str, Any]:
     end = ended.ended_at.astimezone(UTC)
     timed = ended.started_at is not None and ended.started_at < ended.ended_at
     start = ended.started_at.astimezone(UTC) if ended.started_at is not None and timed else end - _SHORTEST
     duration = (end - start).total_seconds() if timed else None
     counts = ended.counts
-    metadata = {name: value for name, value in ended.execution_metadata.items() if _is_json(value)}
+    # JSON has neither infinity nor NaN.
+    metadata = {
+        name: value
+        for name, value in ended.execution_metadata.items()
+        if not isinstance(value, float) or math.isfinite(value)
+    }
     return {
         "execution_key": ended.execution_key,
         "type": RunType.MANUAL,
@@ -157,7 +159,3 @@ def _execution_values(ended: EndedExecution) -> dict[str, Any]:
         **({"timeliness_judged_at": end, "anomaly_judged_at": end} if ended.is_past else {}),
         **({} if counts is None else {name: getattr(counts, name) for name in COUNT_NAMES}),
     }
-
-
-def _is_json(value: object) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)

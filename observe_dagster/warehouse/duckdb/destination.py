@@ -11,12 +11,7 @@ from observe_dagster.datatypes import DataType
 from observe_dagster.errors import UnsupportedTypeError
 from observe_dagster.records import Column, TableName
 from observe_dagster.warehouse.duckdb.dialect import DIALECT
-from observe_dagster.warehouse.duckdb.session import (
-    MEGABYTES,
-    MEGABYTES_OF_CHANGES,
-    MEGABYTES_OF_NEW,
-    DuckDBSession,
-)
+from observe_dagster.warehouse.duckdb.session import MEGABYTES, MEGABYTES_OF_CHANGES, MEGABYTES_OF_NEW, DuckDBSession
 from observe_dagster.warehouse.duckdb.source import describe
 from observe_dagster.warehouse.duckdb.types import native_of
 from observe_dagster.warehouse.load import tables

@@ -2,10 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
 
 from observe_dagster.datatypes import DataType
 from observe_dagster.errors import UnsupportedTypeError, WarehouseError, WatermarkConflictError
@@ -13,47 +11,10 @@ from observe_dagster.records import Column, CommittedRun, Counts, TableName
 from observe_dagster.warehouse.dialects import Dialect
 from observe_dagster.warehouse.load import tables
 from observe_dagster.warehouse.load.merge import MergeStatements
-from observe_dagster.warehouse.load.run_record import (
-    add_run,
-    check_deletes,
-    committed_run,
-    create_sync_run,
-    newest_run,
-)
+from observe_dagster.warehouse.load.run_record import add_run, check_deletes, committed_run, create_sync_run, newest_run
 from observe_dagster.warehouse.port.destination import noop
-from observe_dagster.warehouse.port.load import (
-    SYNC_RUN_TABLE,
-    CommitOutcome,
-    Committed,
-    LoadPlan,
-    NotCommitted,
-    Staged,
-)
-
-
-class SqlSession(Protocol):
-    """What a destination needs of its engine's connection."""
-
-    @property
-    def connection_id(self) -> str:
-        """The connection's id."""
-        ...
-
-    def execute(self, text: str) -> object:
-        """Run a statement."""
-        ...
-
-    def changed(self, text: str) -> int:
-        """Run an INSERT, UPDATE or DELETE; return how many rows it touched."""
-        ...
-
-    def fetch(self, text: str) -> list[tuple[Any, ...]]:
-        """Run a query whose answer is small; return its rows."""
-        ...
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Run a block in one transaction: all of it or nothing."""
-        ...
+from observe_dagster.warehouse.port.load import SYNC_RUN_TABLE, CommitOutcome, Committed, LoadPlan, NotCommitted, Staged
+from observe_dagster.warehouse.port.warehouse import Session
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +33,7 @@ class MergingDestination(ABC):
 
     dialect: Dialect
 
-    def __init__(self, session: SqlSession) -> None:
+    def __init__(self, session: Session) -> None:
         self._sql = session
         self._schemas: set[str] = set()
 

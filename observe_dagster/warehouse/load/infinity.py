@@ -4,7 +4,6 @@ Arrow has no infinity. DuckDB writes it as the largest integer and its negative;
 distance between the two epochs to PostgreSQL's own largest and smallest integer, and wraps around.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def has_positive_infinity(column: "pa.Array") -> bool:
     """Whether a column of timestamps, or of arrays of them, has a positive infinite one."""
     import pyarrow as pa
 
-    pc = _compute()
+    pc = compute()
     if pa.types.is_list(column.type):
         return has_positive_infinity(pc.list_flatten(column))
     if not pa.types.is_timestamp(column.type) or len(column) == 0:
@@ -58,17 +57,17 @@ def _remapped_column(column: "pa.Array", mapping: Remapping) -> "pa.Array":
     if pa.types.is_list(column.type):
         elements = _remapped_column(column.values, mapping)
         return column if elements is column.values else with_elements(column, elements)
-    pc = _compute()
-    width = _width(column.type)
-    if width is None or len(column) == 0:
+    integer = (
+        pa.int64() if pa.types.is_timestamp(column.type) else pa.int32() if pa.types.is_date32(column.type) else None
+    )
+    if integer is None or column.null_count == len(column):
         return column
-    integers = column.cast(pa.int64() if width == "int64" else pa.int32())
+    pc = compute()
+    changed = integers = column.cast(integer)
     bounds = pc.min_max(integers)
-    changed = integers
-    for given, wanted in _present(bounds["min"].as_py(), bounds["max"].as_py(), mapping[width]):
-        changed = pc.if_else(
-            pc.equal(integers, pa.scalar(given, integers.type)), pa.scalar(wanted, integers.type), changed
-        )
+    for before, after in mapping[str(integer)]:
+        if bounds["min"].as_py() <= before <= bounds["max"].as_py():
+            changed = pc.if_else(pc.equal(integers, pa.scalar(before, integer)), pa.scalar(after, integer), changed)
     return column if changed is integers else changed.cast(column.type)
 
 
@@ -81,23 +80,8 @@ def with_elements(column: "pa.Array", elements: "pa.Array") -> "pa.Array":
     )
 
 
-def _present(low: int | None, high: int | None, pairs: tuple[tuple[int, int], ...]) -> Iterator[tuple[int, int]]:
-    if low is None or high is None:
-        return
-    for given, wanted in pairs:
-        if low <= given <= high:
-            yield given, wanted
-
-
-def _width(data_type: "pa.DataType") -> str | None:
-    import pyarrow as pa
-
-    if pa.types.is_timestamp(data_type):
-        return "int64"
-    return "int32" if pa.types.is_date32(data_type) else None
-
-
-def _compute() -> Any:
+def compute() -> Any:
+    """The module pyarrow.compute, imported when it is used."""
     import pyarrow.compute
 
     return pyarrow.compute

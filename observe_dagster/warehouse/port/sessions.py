@@ -12,8 +12,6 @@ from observe_dagster.warehouse.port.source import Source
 from observe_dagster.warehouse.port.warehouse import OpenOptions, Session
 
 _S = TypeVar("_S", bound=Session)
-
-
 _Opened_co = TypeVar("_Opened_co", bound=Session, covariant=True)
 
 

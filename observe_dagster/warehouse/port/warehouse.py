@@ -31,8 +31,21 @@ class OpenOptions:
 class Session(Protocol):
     """An engine's connection."""
 
+    @property
+    def connection_id(self) -> str:
+        """The connection's id."""
+        ...
+
     def execute(self, text: str) -> object:
         """Run a statement."""
+        ...
+
+    def changed(self, text: str) -> int:
+        """Run an INSERT, UPDATE or DELETE; return how many rows it touched."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Run a block in one transaction: all of it or nothing."""
         ...
 
     def fetch(self, text: str) -> list[tuple[Any, ...]]:

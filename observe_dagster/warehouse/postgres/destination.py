@@ -144,8 +144,12 @@ class PostgresDestination(MergingDestination):
                 record.rows = stream.sent
         except dbapi.Error as error:
             raise self.session.arrow_error(error) from None
+        arrived = DIALECT.string(ARRIVED_INFINITY)
         for position, in_arrays in infinite.items():
-            self.session.execute(_with_infinity(stage.table, f"c{position}", in_arrays=in_arrays))
+            field = f"c{position}"
+            value = f"array_replace({field}, {arrived}, 'infinity')" if in_arrays else "'infinity'"
+            holds = f"{arrived} = ANY ({field})" if in_arrays else f"{field} = {arrived}"
+            self.session.execute(f"UPDATE {stage.table} SET {field} = {value} WHERE {holds}")
         return int(self.session.fetch(f"SELECT count(*) FROM {stage.table}")[0][0])
 
     # Preparing
@@ -253,10 +257,3 @@ def _staged_types(plan: LoadPlan, row_format: Format) -> tuple[str, ...]:
     return tuple(
         "text" if column.data_type is None else arrow_transport_type(column.data_type) for column in plan.schema.staged
     )
-
-
-def _with_infinity(stage: str, field: str, *, in_arrays: bool) -> str:
-    arrived = DIALECT.string(ARRIVED_INFINITY)
-    value = f"array_replace({field}, {arrived}, 'infinity')" if in_arrays else "'infinity'"
-    holds = f"{arrived} = ANY ({field})" if in_arrays else f"{field} = {arrived}"
-    return f"UPDATE {stage} SET {field} = {value} WHERE {holds}"

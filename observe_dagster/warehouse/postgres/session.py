@@ -104,9 +104,9 @@ class PostgresSession:
             return rows
 
     @contextmanager
-    def transaction(self, how: str = "") -> Generator[None]:
+    def transaction(self) -> Generator[None]:
         """Run a block in one transaction: all of it or nothing."""
-        self.execute(f"BEGIN {how}".strip())
+        self.execute("BEGIN")
         try:
             yield
         except BaseException:

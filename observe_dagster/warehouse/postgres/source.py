@@ -104,11 +104,8 @@ class PostgresSource:
     def read(self, selection: Selection, row_format: Format, *, batch_rows: int) -> RowStream:
         """Stream a selection's rows in bounded memory, as COPY blocks or Arrow batches of a bounded size in bytes."""
         del batch_rows
-        if row_format == "pgcopy":
-            return self._copy_out(selection)
-        return self._arrow_out(selection)
-
-    def _copy_out(self, selection: Selection) -> RowStream:
+        if row_format != "pgcopy":
+            return self._arrow_out(selection)
         fields = ", ".join(f"{DIALECT.quote(column.name)}::{column.native}" for column in selection.columns)
         text = f"COPY (SELECT {fields} FROM {selected_rows(DIALECT, selection)}) TO STDOUT (FORMAT BINARY)"
         stream = RowStream(format="pgcopy", columns=selection.columns)

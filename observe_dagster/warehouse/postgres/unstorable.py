@@ -1,9 +1,9 @@
 """Text that PostgreSQL cannot hold: a NUL character in an Arrow batch, made visible, and its row marked."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from observe_dagster.warehouse.load.infinity import with_elements
+from observe_dagster.warehouse.load.infinity import compute, with_elements
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +23,7 @@ def marked(batch: "pa.RecordBatch", names: Sequence[str]) -> tuple["pa.RecordBat
             columns.append(column)
             continue
         reason = pa.scalar(f'column "{name}": text with a NUL character, which PostgreSQL cannot hold')
-        reasons = _compute().if_else(rows, reason, reasons)
+        reasons = compute().if_else(rows, reason, reasons)
         columns.append(_shown(column))
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema), reasons
 
@@ -32,7 +32,7 @@ def _rows_with_nul(column: "pa.Array") -> "pa.Array | None":
     """Which rows hold a NUL; None where none does."""
     import pyarrow as pa
 
-    pc = _compute()
+    pc = compute()
     if pa.types.is_list(column.type):
         among = _rows_with_nul(pc.list_flatten(column))
         if among is None:
@@ -50,10 +50,4 @@ def _shown(column: "pa.Array") -> "pa.Array":
 
     if pa.types.is_list(column.type):
         return with_elements(column, _shown(column.values))
-    return _compute().replace_substring(column, _NUL, _SHOWN_AS)
-
-
-def _compute() -> Any:
-    import pyarrow.compute
-
-    return pyarrow.compute
+    return compute().replace_substring(column, _NUL, _SHOWN_AS)

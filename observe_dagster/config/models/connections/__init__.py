@@ -5,25 +5,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from observe_dagster.config.models.connections.base import PROVIDER_NAMES as PROVIDER_NAMES
 from observe_dagster.config.models.connections.bigquery import BigQueryConnection
 from observe_dagster.config.models.connections.databricks import DatabricksConnection
 from observe_dagster.config.models.connections.duckdb import DuckDBConnection
 from observe_dagster.config.models.connections.postgres import PostgresConnection
 from observe_dagster.config.models.connections.redshift import RedshiftConnection
 from observe_dagster.config.models.connections.snowflake import SnowflakeConnection
-
-PROVIDER_NAMES = {
-    kind.provider_name.lower(): kind.provider_name
-    for kind in (
-        PostgresConnection,
-        DuckDBConnection,
-        SnowflakeConnection,
-        BigQueryConnection,
-        RedshiftConnection,
-        DatabricksConnection,
-    )
-}
-"""Each provider as the Warehouse Sync document spells it in answers."""
 
 
 def _provider_in_lower_case(value: Any) -> Any:

@@ -13,13 +13,14 @@ Port = Annotated[str, Field(pattern=r"^\d{1,5}$", coerce_numbers_to_str=True)]
 
 def _both_spellings(schema: JsonDict) -> None:
     provider = str(schema.pop("const"))
-    schema["enum"] = [provider, _NAMES[provider]]
+    schema["enum"] = [provider, PROVIDER_NAMES[provider]]
 
 
 Provider = Field(json_schema_extra=_both_spellings)
 """The field `service_provider`; editors offer it in lower case and as the Warehouse Sync document spells it."""
 
-_NAMES: dict[str, str] = {}
+PROVIDER_NAMES: dict[str, str] = {}
+"""Each provider as the Warehouse Sync document spells it in answers, by its name in lower case."""
 
 
 class BaseConnection(Declared):
@@ -38,7 +39,7 @@ class BaseConnection(Declared):
     def __init_subclass__(cls) -> None:
         """Make the provider's spelling known."""
         super().__init_subclass__()
-        _NAMES[cls.provider_name.lower()] = cls.provider_name
+        PROVIDER_NAMES[cls.provider_name.lower()] = cls.provider_name
 
     @property
     def default_schema(self) -> str:
