@@ -246,7 +246,7 @@ def _facts(tables: int) -> Iterator[tuple[str, Any]]:
     from observe_dagster.integrations.facts import (
         ColumnLineage,
         ColumnMapping,
-        Field,
+        FieldFact,
         SourceColumn,
         Table,
         TableLineage,
@@ -254,7 +254,7 @@ def _facts(tables: int) -> Iterator[tuple[str, Any]]:
     )
 
     names = [f"column_{number}" for number in range(10)]
-    fields = tuple(Field(name=name, type="bigint") for name in names)
+    fields = tuple(FieldFact(name=name, type="bigint") for name in names)
     at = datetime.now(UTC).replace(microsecond=0)
     for number in range(tables):
         table = Table(connection_id=None, database="db", schema="public", name=f"table_{number:05}")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from observe_dagster.alerts.events import AUTOMATION, FAULT, RUN
-from observe_dagster.alerts.transitions import Change, Event
+from observe_dagster.alerts.transitions import Event, Transition
 from observe_dagster.config.models.alerts import MessageTemplate
 from observe_dagster.config.models.check_kinds import check_kind
 from observe_dagster.records import Status
@@ -34,7 +34,7 @@ class Message:
         return {"title": self.title, "markdown": self.markdown, "text": self.text, "level": self.level}
 
 
-def compose(changes: Sequence[Change], template: MessageTemplate, *, base_url: str | None) -> Message:
+def compose(changes: Sequence[Transition], template: MessageTemplate, *, base_url: str | None) -> Message:
     """Put changes in one message: failures first, the most severe first, then recoveries."""
     entries = _by_run(sorted(changes, key=_urgency))
     named, rest = entries[:MOST_ALERTS], len(entries) - MOST_ALERTS
@@ -52,7 +52,7 @@ def compose(changes: Sequence[Change], template: MessageTemplate, *, base_url: s
     )
 
 
-def title_fields(changes: Sequence[Change]) -> dict[str, str]:
+def title_fields(changes: Sequence[Transition]) -> dict[str, str]:
     """The fields of a title; a number that is zero is empty."""
     resolved = sum(change.event is Event.RESOLVED for change in changes)
     repeated = sum(change.event is Event.REMINDER for change in changes)
@@ -67,7 +67,7 @@ def title_fields(changes: Sequence[Change]) -> dict[str, str]:
     return {"summary": summary, **{name: str(number) if number else "" for name, number in numbers.items()}}
 
 
-def alert_fields(change: Change, *, base_url: str | None, markdown: bool) -> dict[str, str]:
+def alert_fields(change: Transition, *, base_url: str | None, markdown: bool) -> dict[str, str]:
     """The fields of one alert in a message; what is not known is empty."""
     alert, details = change.alert, change.alert.details
     kind = str(details.get("kind", ""))
@@ -101,7 +101,7 @@ def alert_fields(change: Change, *, base_url: str | None, markdown: bool) -> dic
     }
 
 
-def headline(change: Change) -> str:
+def headline(change: Transition) -> str:
     """One line: what, and what happened to it."""
     alert, kind = change.alert, change.alert.details.get("kind")
     subject = alert.subject
@@ -180,9 +180,9 @@ def _plain(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>" else letter for letter in text)
 
 
-def _by_run(changes: Iterable[Change]) -> list[Change]:
+def _by_run(changes: Iterable[Transition]) -> list[Transition]:
     """One entry for a run that failed with several assets."""
-    grouped: dict[object, list[Change]] = {}
+    grouped: dict[object, list[Transition]] = {}
     for number, change in enumerate(changes):
         details = change.alert.details
         alike = details.get("kind") == RUN and "run_id" in details and change.event is not Event.RESOLVED
@@ -190,7 +190,7 @@ def _by_run(changes: Iterable[Change]) -> list[Change]:
     return [_joined(group) for group in grouped.values()]
 
 
-def _joined(group: Sequence[Change]) -> Change:
+def _joined(group: Sequence[Transition]) -> Transition:
     first = group[0]
     if len(group) == 1:
         return first
@@ -202,10 +202,10 @@ def _joined(group: Sequence[Change]) -> Change:
     return replace(first, alert=replace(first.alert, subject=subject, details=details))
 
 
-def _urgency(change: Change) -> tuple[bool, bool, bool]:
+def _urgency(change: Transition) -> tuple[bool, bool, bool]:
     return change.event is Event.RESOLVED, change.event is Event.REMINDER, change.alert.severity != "error"
 
 
-def _level(changes: Sequence[Change]) -> str:
+def _level(changes: Sequence[Transition]) -> str:
     wrong = [change.alert.severity for change in changes if change.event is not Event.RESOLVED]
     return "ok" if not wrong else "error" if "error" in wrong else "warn"

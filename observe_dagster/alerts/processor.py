@@ -11,7 +11,7 @@ from datetime import datetime
 from observe_dagster.alerts.events import FAILING, HealthEvent
 from observe_dagster.alerts.message import compose
 from observe_dagster.alerts.routing import channels_for, notified_channels
-from observe_dagster.alerts.transitions import Change, Event, due_reminders, resolved_by_absence, transitions
+from observe_dagster.alerts.transitions import Event, Transition, due_reminders, resolved_by_absence, transitions
 from observe_dagster.config.models.alerts import Alerting
 from observe_dagster.ledger import Alert, Ledger, NewPublication
 
@@ -66,7 +66,7 @@ def process_events(
         notified = {change.alert.key for change in changes if change.event is not None}
         others = [alert for alert in known.values() if alert.key not in notified]
         changes.extend(due_reminders(others, now=now, repeat_every=alerting.repeat_every))
-        by_channel: dict[str, list[Change]] = {}
+        by_channel: dict[str, list[Transition]] = {}
         for change, alert in zip(changes, _routed(changes, alerting, by_channel, now), strict=True):
             (tx.alerts.add if change.new else tx.alerts.update)(alert)
         link = alerting.base_url or base_url
@@ -84,7 +84,7 @@ def process_events(
 
 
 def _routed(
-    changes: Sequence[Change], alerting: Alerting, by_channel: dict[str, list[Change]], now: datetime
+    changes: Sequence[Transition], alerting: Alerting, by_channel: dict[str, list[Transition]], now: datetime
 ) -> Iterator[Alert]:
     """Add changes to those of each channel, and give every changed alert with the channels that were notified of it."""
     notified: dict[tuple[str, str], tuple[str, ...]] = {}

@@ -26,7 +26,7 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Transition:
     """An alert as it is from now on: `new` when it has to be added, `event` None when nobody is notified."""
 
     alert: Alert
@@ -34,10 +34,10 @@ class Change:
     event: Event | None
 
 
-def transitions(known: Iterable[Alert], events: Iterable[HealthEvent]) -> list[Change]:
+def transitions(known: Iterable[Alert], events: Iterable[HealthEvent]) -> list[Transition]:
     """Apply events, the oldest first, to known alerts. Idempotent: events older than the last one change nothing."""
     alerts = {alert.key: alert for alert in known}
-    changes: list[Change] = []
+    changes: list[Transition] = []
     for event in sorted(events, key=lambda event: event.at):
         change = _apply(alerts.get(event.key), event)
         if change is not None:
@@ -46,10 +46,10 @@ def transitions(known: Iterable[Alert], events: Iterable[HealthEvent]) -> list[C
     return changes
 
 
-def due_reminders(alerts: Iterable[Alert], *, now: datetime, repeat_every: timedelta) -> list[Change]:
+def due_reminders(alerts: Iterable[Alert], *, now: datetime, repeat_every: timedelta) -> list[Transition]:
     """Remind of open alerts whose last message is `repeat_every` ago; there are no reminders of failed runs."""
     return [
-        Change(alert=alert, new=False, event=Event.REMINDER)
+        Transition(alert=alert, new=False, event=Event.REMINDER)
         for alert in alerts
         if alert.is_open
         and alert.details.get("kind") != RUN
@@ -70,22 +70,22 @@ def resolved_by_absence(
     ]
 
 
-def _apply(before: Alert | None, event: HealthEvent) -> Change | None:
+def _apply(before: Alert | None, event: HealthEvent) -> Transition | None:
     if before is not None and event.at <= before.last_seen_at:
         return None
     if event.status in FAILING:
         if before is None or not before.is_open:
-            return Change(alert=_opened(event), new=True, event=Event.OPENED)
-        return Change(alert=_seen(before, event), new=False, event=_notification(before, event))
+            return Transition(alert=_opened(event), new=True, event=Event.OPENED)
+        return Transition(alert=_seen(before, event), new=False, event=_notification(before, event))
     if before is None or not before.is_open:
         return None
     details = {**before.details, "status": event.status.value}
     if event.status in SILENT:
-        return Change(alert=replace(before, details=details, last_seen_at=event.at), new=False, event=None)
+        return Transition(alert=replace(before, details=details, last_seen_at=event.at), new=False, event=None)
     if event.reason:
         details["recovery"] = event.reason
     resolved = replace(before, status="resolved", details=details, last_seen_at=event.at, resolved_at=event.at)
-    return Change(alert=resolved, new=False, event=Event.RESOLVED)
+    return Transition(alert=resolved, new=False, event=Event.RESOLVED)
 
 
 def _opened(event: HealthEvent) -> Alert:

@@ -24,7 +24,7 @@ class Timeliness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TimedRun:
     """What is observed: one run. Without `started_at` it is a run that is due by the schedule; all times aware.
 
     `succeeded` is None while it is running.
@@ -37,7 +37,7 @@ class Run:
     execution_id: int | None = None
 
 
-def judge(declared: Timeliness, observed: Run, *, now: datetime) -> Outcome:
+def judge(declared: Timeliness, observed: TimedRun, *, now: datetime) -> Outcome:
     """Fail when the run ended, or is still going, or has still to start, later than is allowed.
 
     A run may take the allowance from its start; one that never started may be late by as much from when it was due.
@@ -72,7 +72,7 @@ def judge(declared: Timeliness, observed: Run, *, now: datetime) -> Outcome:
     )
 
 
-def _skipped(declared: Timeliness, observed: Run) -> str | None:
+def _skipped(declared: Timeliness, observed: TimedRun) -> str | None:
     if not declared.active:
         return f"{declared.name} is inactive, so its runs are not judged."
     if declared.paused and observed.started_at is None:
@@ -82,7 +82,7 @@ def _skipped(declared: Timeliness, observed: Run) -> str | None:
     return None
 
 
-def _state(observed: Run) -> str:
+def _state(observed: TimedRun) -> str:
     if observed.started_at is None:
         return "not started"
     if observed.ended_at is None:
@@ -90,7 +90,7 @@ def _state(observed: Run) -> str:
     return "failed" if observed.succeeded is False else "completed"
 
 
-def _progress(name: str, observed: Run, begin: datetime, elapsed: timedelta) -> str:
+def _progress(name: str, observed: TimedRun, begin: datetime, elapsed: timedelta) -> str:
     length = span(elapsed)
     if observed.started_at is None:
         due = f"has been due for {length}, since" if elapsed >= timedelta(0) else f"is due in {length}, at"
@@ -101,7 +101,7 @@ def _progress(name: str, observed: Run, begin: datetime, elapsed: timedelta) -> 
     return f"The run of {name} that started at {moment(begin)} {verb} {length}"
 
 
-def _conclusion(observed: Run, limit: datetime, *, late: bool) -> str:
+def _conclusion(observed: TimedRun, limit: datetime, *, late: bool) -> str:
     if late:
         return f"so it was late from {moment(limit)}" if observed.ended_at else f"so it is late since {moment(limit)}"
     return "so it was in time" if observed.ended_at else f"so it has until {moment(limit)}"

@@ -10,7 +10,7 @@ from observe_dagster.errors import SettingsError
 from observe_dagster.service.context import Context, Document
 
 if TYPE_CHECKING:
-    from observe_dagster.integrations.warehouse_sync.plan import Change
+    from observe_dagster.integrations.warehouse_sync.plan import PlannedChange
 
 _NOUNS = {"connection": "connection", "data_model": "data model", "pipeline": "pipeline"}
 
@@ -32,7 +32,7 @@ def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
     MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN say where and who.
     """
     from observe_dagster.integrations.warehouse_sync.apply import apply_changes, planned, secrets_sent
-    from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.client import WarehouseSyncClient
     from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
     project = context.project
@@ -45,7 +45,7 @@ def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
     settings = WarehouseSyncSettings.from_environment()
     if settings is None:
         raise SettingsError("Set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN to apply.")
-    with WarehouseSync(settings, secrets=secrets_sent(project)) as client:
+    with WarehouseSyncClient(settings, secrets=secrets_sent(project)) as client:
         changes = planned(project, client, send_secrets=send_secrets)
         if not context.as_json:
             _show(changes)
@@ -57,13 +57,13 @@ def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
         write_json({"dry_run": dry_run, "changes": [_document(change) for change in changes]})
 
 
-def _document(change: "Change") -> Document:
+def _document(change: "PlannedChange") -> Document:
     """One change; secrets are masked."""
     differences = [{"path": each.path, "from": each.was, "to": each.becomes} for each in change.differences]
     return {"kind": change.kind, "id": change.id, "action": change.action, "differences": differences}
 
 
-def _show(changes: "tuple[Change, ...]") -> None:
+def _show(changes: "tuple[PlannedChange, ...]") -> None:
     open_ = [change for change in changes if change.action != "unchanged"]
     if not open_:
         click.echo(f"All {len(changes)} resources at Warehouse Sync are as declared.")

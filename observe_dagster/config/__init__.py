@@ -16,7 +16,7 @@ from observe_dagster.config.models.data_model import DataModel, DataModelConfig
 from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor, SchemaMonitor
 from observe_dagster.config.models.pipeline import (
     AnomalyDetectionRule,
-    Destination,
+    DestinationTable,
     Expectations,
     FieldTransformation,
     Pipeline,
@@ -50,7 +50,7 @@ __all__ = [
     "DatabricksConfig",
     "DatabricksConnection",
     "DeclaredMonitor",
-    "Destination",
+    "DestinationTable",
     "DiffMonitor",
     "DuckDBConfig",
     "DuckDBConnection",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from observe_dagster.demo.runs import ExampleRuns
-from observe_dagster.demo.webhook import Message, Receiver
+from observe_dagster.demo.webhook import ReceivedMessage, Receiver
 from observe_dagster.orchestration.checks.monitors import monitored_asset, run
 from observe_dagster.orchestration.checks.results import check_evaluation
 from observe_dagster.orchestration.checks.specs import pipeline_check_specs
@@ -59,7 +59,7 @@ class DemoDaemon:
         for declared in self._project.monitors:
             self.monitor(declared.slug, at)
 
-    def tell(self) -> list[Message]:
+    def tell(self) -> list[ReceivedMessage]:
         """Let the sensor tell what happened since the last time; answers the messages that arrived."""
         assert self._sensor is not None, "the example declares a channel"
         before = len(self._receiver.messages)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, anomaly_check_name
 from observe_dagster.demo.databases import DemoDatabases
-from observe_dagster.demo.scenario import Stage, Story, withheld
+from observe_dagster.demo.scenario import Scenario, Story, withheld
 from observe_dagster.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ _A_WHILE = timedelta(minutes=5)
 _HOUR = timedelta(hours=1)
 
 
-def half_the_rows(stage: Stage) -> Story:
+def half_the_rows(stage: Scenario) -> Story:
     """A day of flights arrives by half; it is read again when the rest is there."""
     return _withheld_rows(stage, "half the rows", "flights-daily", _at(stage, 0), one_of=2)
 
 
-def no_rows(stage: Stage) -> Story:
+def no_rows(stage: Scenario) -> Story:
     """An hour of flights does not arrive at all; it is read again when it is there."""
     return _withheld_rows(stage, "zero rows", "flights-hourly", _at(stage, 18), one_of=1)
 
 
-def triple_rows(stage: Stage) -> Story:
+def triple_rows(stage: Scenario) -> Story:
     """Every hour's weather is sent three times, under three names; the copies are deleted on both sides."""
     fault, due = "triple rows", stage.take("weather-daily", _at(stage, 0))
     following = stage.take("weather-daily", due.at + _HOUR)
@@ -51,7 +51,7 @@ def triple_rows(stage: Stage) -> Story:
     stage.look_again(fault)
 
 
-def late_run(stage: Stage) -> Story:
+def late_run(stage: Scenario) -> Story:
     """A run does not start when it is due, and then it does."""
     fault, due = "late run", stage.take("carrier-delays-daily", _at(stage, 0))
     yield due.at + _LATE_BY
@@ -61,7 +61,7 @@ def late_run(stage: Stage) -> Story:
     stage.look_again(fault)
 
 
-def stalled_pipeline(stage: Stage) -> Story:
+def stalled_pipeline(stage: Scenario) -> Story:
     """A pipeline does not run until its table is too old; somebody runs it."""
     fault, due = "stalled pipeline", stage.take("airport-traffic-daily", _at(stage, 0))
     noticed = due.at + timedelta(hours=7)
@@ -72,7 +72,7 @@ def stalled_pipeline(stage: Stage) -> Story:
     stage.look_again(fault)
 
 
-def dropped_column(stage: Stage) -> Story:
+def dropped_column(stage: Scenario) -> Story:
     """Somebody drops a column of a table in the lake; the next sync brings it back."""
     fault, moment = "dropped column", _at(stage, 12, 20)
     yield moment
@@ -83,7 +83,7 @@ def dropped_column(stage: Stage) -> Story:
     stage.look_again(fault)
 
 
-def changed_rows(stage: Stage) -> Story:
+def changed_rows(stage: Scenario) -> Story:
     """Somebody changes five rows of a table in the lake; the next sync puts them right."""
     fault, moment = "5 changed rows", _at(stage, 13, 20)
     yield moment
@@ -94,7 +94,7 @@ def changed_rows(stage: Stage) -> Story:
     stage.look_again(fault)
 
 
-STORIES: tuple[Callable[[Stage], Story], ...] = (
+STORIES: tuple[Callable[[Scenario], Story], ...] = (
     half_the_rows,
     no_rows,
     triple_rows,
@@ -120,7 +120,7 @@ def change_five_rows(places: DemoDatabases) -> None:
         )
 
 
-def _withheld_rows(stage: Stage, fault: str, pipeline_id: str, at: datetime, *, one_of: int) -> Story:
+def _withheld_rows(stage: Scenario, fault: str, pipeline_id: str, at: datetime, *, one_of: int) -> Story:
     due = stage.take(pipeline_id, at)
     following = stage.take(pipeline_id, due.at + _A_WHILE)
     since, until = stage.runs.interval(pipeline_id, due.at)
@@ -145,9 +145,9 @@ def _lake(places: DemoDatabases) -> Generator["DuckDBPyConnection"]:
         raise LedgerError(f"The example's lake refused: {type(error).__name__}.") from None
 
 
-def _at(stage: Stage, hour: int, minute: int = 0) -> datetime:
+def _at(stage: Scenario, hour: int, minute: int = 0) -> datetime:
     return datetime.combine(stage.day, time(hour, minute), UTC)
 
 
-def _asset(stage: Stage, pipeline_id: str) -> tuple[str, ...]:
+def _asset(stage: Scenario, pipeline_id: str) -> tuple[str, ...]:
     return stage.runs.project.pipeline(pipeline_id).table_key

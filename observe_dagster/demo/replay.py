@@ -9,10 +9,10 @@ from observe_dagster.demo.databases import DemoDatabases
 from observe_dagster.demo.faults import STORIES, change_five_rows, drop_a_column
 from observe_dagster.demo.report import faults_table, moved_table, progress_bar
 from observe_dagster.demo.runs import ExampleRuns
-from observe_dagster.demo.scenario import Found, Stage, Stories
+from observe_dagster.demo.scenario import Found, Scenario, Stories
 from observe_dagster.demo.source import advance, connect
 from observe_dagster.demo.timeline import Pace, Tick, last_moment
-from observe_dagster.demo.webhook import Message
+from observe_dagster.demo.webhook import ReceivedMessage
 from observe_dagster.errors import DemoFailedError
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def replay(
     with progress_bar(console) as bar, connect(places.source_url) as source:
         task = bar.add_task("Replaying", total=sum(len(tick.due) for tick in planned))
         day = (last_moment(now) - timedelta(days=pace.fault_days or 0)).date()
-        stage = Stage(runs=runs, watching=watching, source=source, places=places, planned=planned, day=day)
+        stage = Scenario(runs=runs, watching=watching, source=source, places=places, planned=planned, day=day)
         stories = Stories(stage, STORIES if pace.fault_days is not None else ())
         since = judged = planned[0].at
-        today, unasked = None, list[Message]()
+        today, unasked = None, list[ReceivedMessage]()
         for tick in planned:
             advance(source, since=since, until=tick.at)
             since = tick.at
@@ -66,7 +66,7 @@ def replay(
 
 
 def _report(
-    watching: DemoDaemon, found: Mapping[str, Found], unasked: Sequence[Message], *, console: "Console"
+    watching: DemoDaemon, found: Mapping[str, Found], unasked: Sequence[ReceivedMessage], *, console: "Console"
 ) -> None:
     """Show how each fault was found, and that nothing else was: neither a check that failed nor a message."""
     count, bad = watching.verdicts()

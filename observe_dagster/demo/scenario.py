@@ -39,7 +39,7 @@ class Found:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Scenario:
     """What stories use. `day` is when they begin; runs that they take are theirs to run."""
 
     runs: ExampleRuns
@@ -90,7 +90,7 @@ class Stage:
 class Stories:
     """Plays several stories, each at its moments, in the order of time."""
 
-    def __init__(self, stage: Stage, tell: Iterable[Callable[[Stage], Story]]) -> None:
+    def __init__(self, stage: Scenario, tell: Iterable[Callable[[Scenario], Story]]) -> None:
         self._stage = stage
         self._waiting: list[tuple[datetime, int, Story]] = []
         for number, begin in enumerate(tell):

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class ReceivedMessage:
     """One message that arrived; `type` is failure, warning or success."""
 
     title: str
@@ -21,7 +21,7 @@ class Receiver:
     """Keeps what Apprise's `json://` sends to `url`, in the order in which it arrived."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
+        self.messages: list[ReceivedMessage] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.messages))
         self._server.daemon_threads = True
 
@@ -41,13 +41,15 @@ class Receiver:
         self._server.server_close()
 
 
-def _handler(messages: list[Message]) -> type[BaseHTTPRequestHandler]:
+def _handler(messages: list[ReceivedMessage]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             try:
                 fields = json.loads(body)
-                message = Message(title=str(fields["title"]), text=str(fields["message"]), type=str(fields["type"]))
+                message = ReceivedMessage(
+                    title=str(fields["title"]), text=str(fields["message"]), type=str(fields["type"])
+                )
             except (ValueError, KeyError, TypeError):
                 self.send_response(400)
             else:

@@ -47,7 +47,7 @@ def lineage_key(table_key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class FieldFact:
     """A column of a table; `type` is as the engine spells it."""
 
     name: str
@@ -61,7 +61,7 @@ class TableMetadata:
 
     kind: ClassVar[str] = TABLE_METADATA
     table: Table
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldFact, ...] = ()
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     row_count: int | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from observe_dagster.checks.freshness import Freshness, Loads
 from observe_dagster.checks.freshness import judge as judge_freshness
 from observe_dagster.checks.thresholds import freshness_allowance, timeliness_allowance
-from observe_dagster.checks.timeliness import Run, Timeliness
+from observe_dagster.checks.timeliness import TimedRun, Timeliness
 from observe_dagster.checks.timeliness import judge as judge_timeliness
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
 from observe_dagster.config.models.pipeline import Pipeline
@@ -109,13 +109,13 @@ def _timeliness(inputs: "TimingInputs", pipeline: Pipeline | None, now: datetime
         timezone=timezone_of(pipeline),
     )
 
-    def judged(run: Run) -> CheckResult:
+    def judged(run: TimedRun) -> CheckResult:
         outcome = judge_timeliness(declared, run, now=now)
         return _result(inputs, TIMELINESS, outcome, now, execution_id=run.execution_id if outcome.judged else None)
 
     due_at = None if pipeline is None else next_expected_run(pipeline, inputs)
     running = [judged(_run(run)) for run in inputs.open_runs]
-    missing = judged(Run(due_at=due_at))
+    missing = judged(TimedRun(due_at=due_at))
     ended = [judged(_run(run)) for run in inputs.untimed_runs]
     latest = None if inputs.latest_ended is None else judged(_run(inputs.latest_ended))
     late = next((result for result in (*running, missing) if result.outcome.status is Status.FAIL), None)
@@ -128,8 +128,8 @@ def _nothing_to_report(number: int | None, status: Status | None) -> bool:
     return number is None and status in (None, Status.SKIPPED)
 
 
-def _run(timing: "RunTiming") -> Run:
-    return Run(
+def _run(timing: "RunTiming") -> TimedRun:
+    return TimedRun(
         started_at=timing.started_at,
         ended_at=timing.ended_at,
         succeeded=timing.succeeded,

@@ -48,7 +48,7 @@ class AttemptState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class SyncRun:
     """One run of a pipeline; `lock` is what keeps others from running it."""
 
     pipeline: Pipeline

@@ -29,7 +29,7 @@ from observe_dagster.sync.lineage import lineage_edges, lineage_of
 from observe_dagster.sync.planning import Job
 from observe_dagster.sync.ranges import SyncRequest, plan
 from observe_dagster.sync.reconcile import close_abandoned
-from observe_dagster.sync.run import Run
+from observe_dagster.sync.run import SyncRun
 from observe_dagster.sync.transfer import TransferResult, transfer
 from observe_dagster.warehouse import OpenOptions, open_warehouse
 from observe_dagster.warehouse.port.load import Committed, NotCommitted, Running
@@ -65,7 +65,7 @@ class SyncRunner:
             if not lock:
                 raise AlreadyInProgressError(pipeline_id)
             close_abandoned(self.project, self.ledger, pipeline_id, clock=self.clock)
-            run = Run(
+            run = SyncRun(
                 pipeline=pipeline,
                 request=request,
                 execution_key=execution_key,
@@ -104,7 +104,7 @@ class SyncRunner:
                 "A changed declaration or a successful manual run clears it.",
             )
 
-    def _attempts(self, run: Run) -> SyncResult:
+    def _attempts(self, run: SyncRun) -> SyncResult:
         attempts = stamina.retry_context(
             on=lambda error: isinstance(error, ObserveError) and error.transient,
             attempts=self.settings.sync_attempts,
@@ -133,7 +133,7 @@ class SyncRunner:
             raise
         raise AssertionError
 
-    def _attempt(self, run: Run, started: list[ExecutionRow]) -> SyncResult:
+    def _attempt(self, run: SyncRun, started: list[ExecutionRow]) -> SyncResult:
         options = self._options(run)
         warehouse = open_warehouse(self.project.connection(run.pipeline.connection_id))
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
@@ -172,7 +172,7 @@ class SyncRunner:
             )
         return self._succeed(run, started[0], moved)
 
-    def _may_have_committed(self, run: Run) -> bool:
+    def _may_have_committed(self, run: SyncRun) -> bool:
         """Whether the destination has the run's rows, or cannot be asked at once."""
         options = replace(self._options(run), lock_wait_seconds=_SOON_SECONDS)
         target = open_warehouse(self.project.connection(run.pipeline.destination.connection_id))
@@ -185,7 +185,7 @@ class SyncRunner:
 
     # The ledger's side
 
-    def _start(self, run: Run, started: list[ExecutionRow], last: CommittedRun | None) -> SyncRange:
+    def _start(self, run: SyncRun, started: list[ExecutionRow], last: CommittedRun | None) -> SyncRange:
         """Plan from what the destination says, and record the start on the first attempt."""
         watermark = None if last is None else last.watermark
         if last is not None and self.ledger.declared.pipeline(run.pipeline.id).watermark != watermark:
@@ -215,7 +215,7 @@ class SyncRunner:
         metadata = None if number is None else self.ledger.executions.get(number).execution_metadata
         return None if metadata is None else metadata.get(_SOURCE_COLUMNS)
 
-    def _succeed(self, run: Run, started: ExecutionRow, moved: TransferResult) -> SyncResult:
+    def _succeed(self, run: SyncRun, started: ExecutionRow, moved: TransferResult) -> SyncResult:
         ended_at = run.ended_at(started)
         columns = {column.name: column.native for column in moved.source_columns}
         size = {} if moved.table_bytes is None else {_TABLE_BYTES: moved.table_bytes}
@@ -250,7 +250,7 @@ class SyncRunner:
             metadata={f"observe/{name}": value for name, value in size.items()},
         )
 
-    def _record_lineage(self, run: Run, moved: TransferResult) -> tuple[ColumnFlow, ...]:
+    def _record_lineage(self, run: SyncRun, moved: TransferResult) -> tuple[ColumnFlow, ...]:
         """Say where the columns come from; the ledger is told when what is declared or the columns have changed."""
         if not moved.columns:
             return ()
@@ -259,7 +259,7 @@ class SyncRunner:
             self.ledger.lineage.replace(run.pipeline.id, lineage_edges(run.pipeline, self.project, found))
         return found.columns
 
-    def _options(self, run: Run) -> OpenOptions:
+    def _options(self, run: SyncRun) -> OpenOptions:
         return OpenOptions(
             lock_wait_seconds=self.settings.lock_wait_seconds,
             batch_rows=self.settings.batch_rows,
@@ -267,7 +267,7 @@ class SyncRunner:
             limit_memory=run.attempting.limit_memory,
         )
 
-    def _found_committed(self, run: Run, started: ExecutionRow, committed: CommittedRun) -> SyncResult:
+    def _found_committed(self, run: SyncRun, started: ExecutionRow, committed: CommittedRun) -> SyncResult:
         """The last attempt's commit did reach the destination, although its answer did not reach us."""
         planned = SyncRange(
             start=committed.range_start,

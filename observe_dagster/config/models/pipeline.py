@@ -90,7 +90,7 @@ class FieldTransformation(Declared):
         return self
 
 
-class Destination(Declared):
+class DestinationTable(Declared):
     """The table a pipeline writes and how. Column names are the destination's, after the field transformation."""
 
     connection_id: Slug
@@ -103,7 +103,7 @@ class Destination(Declared):
     max_delete_percent: float = Field(default=20.0, ge=0, le=100)
 
     @model_validator(mode="after")
-    def _keys_and_modes(self) -> "Destination":
+    def _keys_and_modes(self) -> "DestinationTable":
         if self.write_mode in ("upsert", "mirror") and not self.primary_key:
             raise ValueError(f"write_mode {self.write_mode} needs a primary_key")
         if len(set(self.primary_key)) < len(self.primary_key):
@@ -161,7 +161,7 @@ class Pipeline(Expectations):
     data_model_id: Slug
     engine: Literal["local", "mparticle"] = "local"
     mparticle: MParticle | None = None
-    destination: Destination
+    destination: DestinationTable
     field_transformation: FieldTransformation = FieldTransformation()
     state: Literal["new", "active", "paused"] = "active"
     environment: Literal["development", "production"] = "production"

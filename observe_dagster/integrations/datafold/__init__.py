@@ -3,6 +3,6 @@
 What assets of one's own use is here; the rest is in the modules.
 """
 
-from observe_dagster.integrations.datafold.requests import ChangedTable, ColumnTolerance, DataDiff, PullRequest
+from observe_dagster.integrations.datafold.requests import ChangedTable, DataDiff, DatafoldColumnTolerance, PullRequest
 
-__all__ = ["ChangedTable", "ColumnTolerance", "DataDiff", "PullRequest"]
+__all__ = ["ChangedTable", "DataDiff", "DatafoldColumnTolerance", "PullRequest"]

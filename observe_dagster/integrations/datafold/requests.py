@@ -44,7 +44,7 @@ class ChangedTable(_Request):
     exclude_columns: Texts = ()
 
 
-class ColumnTolerance(_Request):
+class DatafoldColumnTolerance(_Request):
     """How far the values of one column may be apart."""
 
     column_name: Text
@@ -73,7 +73,7 @@ class DataDiff(_Request):
     table_modifiers: tuple[Literal["case_insensitive_strings", "null_equals_empty_string"], ...] | None = None
     diff_tolerance: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     tolerance_mode: Literal["absolute", "relative"] | None = None
-    diff_tolerances_per_column: tuple[ColumnTolerance, ...] | None = None
+    diff_tolerances_per_column: tuple[DatafoldColumnTolerance, ...] | None = None
     datetime_tolerance: StrictInt | None = Field(default=None, ge=0, le=6)
     sampling_tolerance: float | None = None
     sampling_confidence: float | None = None

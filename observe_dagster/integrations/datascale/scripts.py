@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
-from observe_dagster.integrations.facts import Field, SqlContent
+from observe_dagster.integrations.facts import FieldFact, SqlContent
 from observe_dagster.lineage import output_columns
 
 
@@ -18,7 +18,7 @@ def pipeline_scripts(project: Project) -> Iterator[SqlContent]:
         yield SqlContent(name=f"pipeline/{pipeline.id}", content=content, platform=provider)
 
 
-def table_script(name: str, provider: str, schema: str, table: str, fields: tuple[Field, ...]) -> SqlContent:
+def table_script(name: str, provider: str, schema: str, table: str, fields: tuple[FieldFact, ...]) -> SqlContent:
     """The DDL of a table as it is; `name` tells it from other scripts."""
     columns = ",\n".join(f"  {quoted(provider, field.name)} {field.type}" for field in fields)
     content = f"CREATE TABLE {quoted(provider, schema, table)} (\n{columns}\n)"

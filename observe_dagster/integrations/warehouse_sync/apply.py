@@ -5,19 +5,21 @@ from typing import get_args
 
 from observe_dagster.config.project import Project
 from observe_dagster.config.secrets import secrets_of
-from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+from observe_dagster.integrations.warehouse_sync.client import WarehouseSyncClient
 from observe_dagster.integrations.warehouse_sync.payloads import SECRETS, connection_body
-from observe_dagster.integrations.warehouse_sync.plan import Change, Kind, plan_changes
+from observe_dagster.integrations.warehouse_sync.plan import Kind, PlannedChange, plan_changes
 from observe_dagster.ledger import Ledger
 
 
-def planned(project: Project, client: WarehouseSync, *, send_secrets: bool = False) -> tuple[Change, ...]:
+def planned(project: Project, client: WarehouseSyncClient, *, send_secrets: bool = False) -> tuple[PlannedChange, ...]:
     """What has to change; only reads. Raises PublishError."""
     remote = {kind: client.resources(kind) for kind in get_args(Kind)}
     return plan_changes(project, remote, send_secrets=send_secrets)
 
 
-def apply_changes(changes: Sequence[Change], client: WarehouseSync, ledger: Ledger) -> Iterator[Change]:
+def apply_changes(
+    changes: Sequence[PlannedChange], client: WarehouseSyncClient, ledger: Ledger
+) -> Iterator[PlannedChange]:
     """Carry out the changes in their order, giving each when it is done; stops with PublishError at the first failure.
 
     An update clears the fault of a resource there, so it is cleared in the ledger too.
@@ -45,7 +47,7 @@ def secrets_sent(project: Project) -> tuple[str, ...]:
     return tuple(sorted(secrets))
 
 
-def _clear_fault(change: Change, ledger: Ledger) -> None:
+def _clear_fault(change: PlannedChange, ledger: Ledger) -> None:
     clear = {
         "connection": ledger.declared.clear_connection_fault,
         "data_model": ledger.declared.validate_data_model,

@@ -65,7 +65,7 @@ class Report:
         return max(self.latest_successful_run_id, self.latest_run.id if self.latest_run is not None else 0)
 
 
-class WarehouseSync(Client):
+class WarehouseSyncClient(Client):
     """A workspace's connections, data models and pipelines. Verbs raise PublishError."""
 
     def __init__(

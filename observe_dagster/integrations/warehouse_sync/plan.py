@@ -21,7 +21,7 @@ Remote = Mapping[Kind, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class FieldDifference:
     """One field that is not as declared; a secret is shown as the mask on both sides."""
 
     path: str
@@ -30,17 +30,17 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class PlannedChange:
     """What is to be done with one resource. `body` is what is sent and may hold secrets: it is not shown."""
 
     kind: Kind
     id: str
     action: Action
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[FieldDifference, ...] = ()
     body: Body = field(default_factory=Body, repr=False, hash=False)
 
 
-def plan_changes(project: Project, remote: Remote, *, send_secrets: bool = False) -> tuple[Change, ...]:
+def plan_changes(project: Project, remote: Remote, *, send_secrets: bool = False) -> tuple[PlannedChange, ...]:
     """Compare what is declared with what is there; connections and data models come before their pipelines.
 
     Only what pipelines with engine mparticle use is compared, and what is not declared is left alone. A changed
@@ -49,7 +49,7 @@ def plan_changes(project: Project, remote: Remote, *, send_secrets: bool = False
     return tuple(_changes(project, remote, send_secrets=send_secrets))
 
 
-def _changes(project: Project, remote: Remote, *, send_secrets: bool) -> Iterator[Change]:
+def _changes(project: Project, remote: Remote, *, send_secrets: bool) -> Iterator[PlannedChange]:
     pipelines = [pipeline for pipeline in project.pipelines if not pipeline.is_local]
     connections = dict.fromkeys(pipeline.connection_id for pipeline in pipelines)
     data_models = dict.fromkeys(pipeline.data_model_id for pipeline in pipelines)
@@ -64,26 +64,28 @@ def _changes(project: Project, remote: Remote, *, send_secrets: bool) -> Iterato
             yield _change(kind, body, remote_body.get(body["id"]), send_secrets=send_secrets)
 
 
-def _change(kind: Kind, body: Body, remote_body: Mapping[str, Any] | None, *, send_secrets: bool) -> Change:
+def _change(kind: Kind, body: Body, remote_body: Mapping[str, Any] | None, *, send_secrets: bool) -> PlannedChange:
     if remote_body is None:
-        created = tuple(Difference(path=path, becomes=_shown(path, value)) for path, value in _flat(body))
-        return Change(kind=kind, id=body["id"], action="create", differences=created, body=body)
+        created = tuple(FieldDifference(path=path, becomes=_shown(path, value)) for path, value in _flat(body))
+        return PlannedChange(kind=kind, id=body["id"], action="create", differences=created, body=body)
     differences = tuple(_differences(body, remote_body, send_secrets=send_secrets))
     action: Action = "update" if differences else "unchanged"
-    return Change(kind=kind, id=body["id"], action=action, differences=differences, body=body if differences else {})
+    return PlannedChange(
+        kind=kind, id=body["id"], action=action, differences=differences, body=body if differences else {}
+    )
 
 
-def _differences(body: Body, remote_body: Mapping[str, Any], *, send_secrets: bool) -> Iterator[Difference]:
+def _differences(body: Body, remote_body: Mapping[str, Any], *, send_secrets: bool) -> Iterator[FieldDifference]:
     expected, current = dict(_flat(body)), dict(_flat(remote_body))
     for path, value in expected.items():
         if _is_secret(path):
             if send_secrets:
-                yield Difference(path=path, was=MASK, becomes=MASK)
+                yield FieldDifference(path=path, was=MASK, becomes=MASK)
         elif _canonical(path, value) != _canonical(path, current.get(path)):
-            yield Difference(path=path, was=current.get(path), becomes=value)
+            yield FieldDifference(path=path, was=current.get(path), becomes=value)
     for path in _OPTIONAL:
         if path not in expected and current.get(path) is not None:
-            yield Difference(path=path, was=_shown(path, current[path]))
+            yield FieldDifference(path=path, was=_shown(path, current[path]))
 
 
 _OPTIONAL = (

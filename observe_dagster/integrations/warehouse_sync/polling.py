@@ -14,7 +14,7 @@ from observe_dagster.errors import (
     PublishError,
     SyncError,
 )
-from observe_dagster.integrations.warehouse_sync.client import RemoteRun, Report, WarehouseSync
+from observe_dagster.integrations.warehouse_sync.client import RemoteRun, Report, WarehouseSyncClient
 
 FOLLOW_LIMIT = timedelta(hours=24)
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
@@ -24,7 +24,7 @@ Wait = Callable[[float], None]
 OnRun = Callable[[RemoteRun], None]
 
 
-def started_run(client: WarehouseSync, pipeline: Pipeline) -> int:
+def started_run(client: WarehouseSyncClient, pipeline: Pipeline) -> int:
     """Trigger the pipeline and return its run's number; raises what went wrong in our own terms.
 
     A trigger that gets no answer may have arrived. So the latest run is looked up before, and after such a trigger a
@@ -52,7 +52,7 @@ def started_run(client: WarehouseSync, pipeline: Pipeline) -> int:
 
 
 def followed(
-    client: WarehouseSync,
+    client: WarehouseSyncClient,
     pipeline: Pipeline,
     run_id: int,
     *,
@@ -79,7 +79,7 @@ def followed(
         pause = min(pause * 2, LONGEST_WAIT)
 
 
-def failure_reason(client: WarehouseSync, pipeline: Pipeline, run: RemoteRun) -> ObserveError:
+def failure_reason(client: WarehouseSyncClient, pipeline: Pipeline, run: RemoteRun) -> ObserveError:
     """What ended a run badly: its connection, its data model, or what the run itself says."""
     try:
         report = client.report(pipeline.id)

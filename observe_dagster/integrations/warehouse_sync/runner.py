@@ -19,7 +19,7 @@ from observe_dagster.errors import (
     PublishError,
     SyncError,
 )
-from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSync
+from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSyncClient
 from observe_dagster.integrations.warehouse_sync.polling import OnRun, Wait, failure_reason, followed, started_run
 from observe_dagster.ledger import ExecutionRow, Ledger
 from observe_dagster.records import Counts, RunStatus, RunType, SyncRange, SyncResult
@@ -43,7 +43,7 @@ class RemoteRunner:
         self,
         project: Project,
         ledger: Ledger,
-        client: WarehouseSync,
+        client: WarehouseSyncClient,
         *,
         clock: Callable[[], datetime],
         wait: Wait = time.sleep,

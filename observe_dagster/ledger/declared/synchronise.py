@@ -29,7 +29,7 @@ _EXPECTATIONS = tuple(Expectations.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class DeclaredKind:
     """One kind of declared thing: its table, its key's column, and what is declared, by key."""
 
     table: sa.Table
@@ -39,7 +39,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class TableDifference:
     """The keys of one kind, by what is to be done with them."""
 
     added: tuple[str, ...]
@@ -58,7 +58,7 @@ class Difference:
         return not (self.added or self.changed or self.gone)
 
 
-def declared_kinds(project: Project) -> tuple[Kind, ...]:
+def declared_kinds(project: Project) -> tuple[DeclaredKind, ...]:
     """The declared things of each kind, with their content hashes."""
     kinds: tuple[tuple[sa.Table, str, dict[str, Any]], ...] = (
         (connection, "id", {item.id: item for item in project.connections}),
@@ -67,23 +67,25 @@ def declared_kinds(project: Project) -> tuple[Kind, ...]:
         (pipeline, "pipeline_id", {item.id: item for item in project.pipelines}),
     )
     return tuple(
-        Kind(table=table, key=key, declared=items, hashes={name: content_hash(item) for name, item in items.items()})
+        DeclaredKind(
+            table=table, key=key, declared=items, hashes={name: content_hash(item) for name, item in items.items()}
+        )
         for table, key, items in kinds
     )
 
 
-def compare(db: sa.Connection, kinds: Iterable[Kind]) -> list[Difference]:
+def compare(db: sa.Connection, kinds: Iterable[DeclaredKind]) -> list[TableDifference]:
     """How the ledger differs from what is declared, for each kind."""
     return [_difference(db, kind) for kind in kinds]
 
 
-def _difference(db: sa.Connection, kind: Kind) -> Difference:
+def _difference(db: sa.Connection, kind: DeclaredKind) -> TableDifference:
     columns = kind.table.c
     chosen = sa.select(columns[kind.key], columns.content_hash, columns.active)
     rows = db.execute(chosen.where(columns.managed) if kind.table is pipeline else chosen)
     stored = {key: (known, active) for key, known, active in rows}
     same = {key for key, known in kind.hashes.items() if stored.get(key) == (known, True)}
-    return Difference(
+    return TableDifference(
         added=tuple(key for key in kind.hashes if key not in stored),
         changed=tuple(key for key in kind.hashes if key in stored and key not in same),
         unchanged=tuple(key for key in kind.hashes if key in same),
@@ -91,7 +93,7 @@ def _difference(db: sa.Connection, kind: Kind) -> Difference:
     )
 
 
-def write(db: sa.Connection, kinds: tuple[Kind, ...], *, now: datetime) -> list[Difference]:
+def write(db: sa.Connection, kinds: tuple[DeclaredKind, ...], *, now: datetime) -> list[TableDifference]:
     """Write what differs, one process at a time; returns the differences."""
     db.execute(sa.select(sa.func.pg_advisory_xact_lock(advisory_key("synchronise"))))
     differences = compare(db, kinds)
@@ -120,7 +122,7 @@ def write(db: sa.Connection, kinds: tuple[Kind, ...], *, now: datetime) -> list[
     return differences
 
 
-def _using(pipelines: Kind, connections: Collection[str], data_models: Collection[str]) -> list[str]:
+def _using(pipelines: DeclaredKind, connections: Collection[str], data_models: Collection[str]) -> list[str]:
     """The pipelines that work with any of these: the cause of their fault may be fixed."""
     return [
         pipeline_id
@@ -131,7 +133,13 @@ def _using(pipelines: Kind, connections: Collection[str], data_models: Collectio
 
 
 def _upsert(
-    db: sa.Connection, kind: Kind, difference: Difference, values_of: Any, on_change: _Row, *, now: datetime
+    db: sa.Connection,
+    kind: DeclaredKind,
+    difference: TableDifference,
+    values_of: Any,
+    on_change: _Row,
+    *,
+    now: datetime,
 ) -> None:
     rows = [
         {
@@ -225,7 +233,7 @@ def write_rules(
         db.execute(statement.on_conflict_do_update(index_elements=keys, set_=written), rows)
 
 
-def report(kinds: tuple[Kind, ...], differences: list[Difference]) -> SynchroniseReport:
+def report(kinds: tuple[DeclaredKind, ...], differences: list[TableDifference]) -> SynchroniseReport:
     """What was done, by kind and key."""
 
     def entries(part: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def remote_run(
 ) -> SyncResult:
     """Run the pipeline at Warehouse Sync; raises ObserveError."""
     from observe_dagster.integrations.warehouse_sync.apply import secrets_sent
-    from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.client import RemoteRun, WarehouseSyncClient
     from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
     from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
@@ -44,7 +44,7 @@ def remote_run(
             logged.append(run.status)
             context.log.info(f"Run {run.id} at Warehouse Sync: {run.status}.")
 
-    with WarehouseSync(settings, secrets=secrets_sent(observe.project)) as client:
+    with WarehouseSyncClient(settings, secrets=secrets_sent(observe.project)) as client:
         return RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).run(
             pipeline.id,
             run_type=run_type,
@@ -59,12 +59,12 @@ def reconcile_remote(observe: ObserveResource) -> int:
     if all(pipeline.is_local for pipeline in observe.project.pipelines):
         return 0
     from observe_dagster.integrations.warehouse_sync.apply import secrets_sent
-    from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.client import WarehouseSyncClient
     from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
     from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 
     settings = WarehouseSyncSettings.from_environment()
     if settings is None:
         return 0
-    with WarehouseSync(settings, secrets=secrets_sent(observe.project)) as client:
+    with WarehouseSyncClient(settings, secrets=secrets_sent(observe.project)) as client:
         return len(RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).reconcile())

@@ -13,7 +13,7 @@ from observe_dagster.integrations.facts import (
     ColumnLineage,
     ColumnMapping,
     Fact,
-    Field,
+    FieldFact,
     SourceColumn,
     Table,
     TableLineage,
@@ -101,7 +101,7 @@ class FactBuilder:
         size = _plain(metadata.get(TABLE_BYTES_KEY))
         columns = schema.columns if isinstance(schema, dg.TableSchema) else ()
         pipeline = self._pipelines.get(key)
-        fields = [Field(name=each.name, type=each.type, description=each.description) for each in columns]
+        fields = [FieldFact(name=each.name, type=each.type, description=each.description) for each in columns]
         if pipeline is not None:
             # Descriptions of its columns are written for Dagster's UI; others get column lineage.
             fields = [replace(each, description=None) for each in fields]

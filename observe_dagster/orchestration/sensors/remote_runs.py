@@ -60,7 +60,7 @@ def _import_runs(
     pipelines: Sequence[Pipeline],
 ) -> str:
     from observe_dagster.integrations.warehouse_sync.apply import secrets_sent
-    from observe_dagster.integrations.warehouse_sync.client import WarehouseSync
+    from observe_dagster.integrations.warehouse_sync.client import WarehouseSyncClient
     from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
 
     def report(pipeline: Pipeline, run: "RemoteRun") -> None:
@@ -69,7 +69,7 @@ def _import_runs(
     deadline, count, notices = monotonic() + _SECONDS_PER_TICK, 0, dict[str, None]()
     cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"last": None, "seen": {}}
     seen: dict[str, int] = cursor["seen"]
-    with WarehouseSync(settings, secrets=secrets_sent(observe.project)) as client:
+    with WarehouseSyncClient(settings, secrets=secrets_sent(observe.project)) as client:
         runner = RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock)
         for pipeline in _after(cursor["last"], pipelines):
             if monotonic() > deadline:

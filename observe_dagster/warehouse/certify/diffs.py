@@ -13,7 +13,7 @@ from observe_dagster.warehouse.certify.cases import case
 from observe_dagster.warehouse.certify.expectations import NotOfferedError, require
 from observe_dagster.warehouse.certify.sandbox import Sandbox
 from observe_dagster.warehouse.certify.trial import Trial
-from observe_dagster.warehouse.certify.values import ID, Field, Row, field
+from observe_dagster.warehouse.certify.values import ID, Row, TypedField, field
 from observe_dagster.warehouse.diff.comparison import ComparedColumn, Domain, domain_of
 from observe_dagster.warehouse.diff.statements import row_text
 from observe_dagster.warehouse.registry import open_warehouse
@@ -140,9 +140,9 @@ def _local_duckdb(folder: Path) -> Sandbox:
     return Sandbox(open_warehouse(DuckDBConnection.model_validate(connection)), "local")
 
 
-def _without_refused(trial: Trial) -> list[Field]:
+def _without_refused(trial: Trial) -> list[TypedField]:
     """The fields of types that the engine has."""
-    kept: list[Field] = []
+    kept: list[TypedField] = []
     with trial.destination() as destination:
         for each in _FIELDS:
             try:

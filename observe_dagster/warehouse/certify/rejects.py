@@ -6,7 +6,7 @@ from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.warehouse.certify.cases import case
 from observe_dagster.warehouse.certify.expectations import require
 from observe_dagster.warehouse.certify.trial import Trial
-from observe_dagster.warehouse.certify.values import ID, Field, field
+from observe_dagster.warehouse.certify.values import ID, TypedField, field
 from observe_dagster.warehouse.port.load import REJECTED_SUFFIX
 
 _N, _NAME = field("n", Kind.BIGINT), field("name", Kind.TEXT)
@@ -149,7 +149,7 @@ def a_decimal_is_cast_to_fewer_digits_where_it_fits(trial: Trial) -> str:
     """A wider one is quarantined."""
     wide = DataType(kind=Kind.DECIMAL, precision=10, scale=2)
     narrow = DataType(kind=Kind.DECIMAL, precision=4, scale=2)
-    fields, written = [ID, Field("n", wide)], [ID, Field("n", narrow)]
+    fields, written = [ID, TypedField("n", wide)], [ID, TypedField("n", narrow)]
     counts = trial.load(fields, [(1, "12.34"), (2, "123.45"), (3, "-99.99")], written=written)
     trial.require_counts(counts, total_rows=3, inserts=2, rejected=1)
     trial.require_rows(written, [(1, "12.34"), (3, "-99.99")])

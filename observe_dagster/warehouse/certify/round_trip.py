@@ -7,7 +7,7 @@ from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.errors import UnsupportedTypeError
 from observe_dagster.warehouse.certify.expectations import NotOfferedError, require
 from observe_dagster.warehouse.certify.trial import Trial
-from observe_dagster.warehouse.certify.values import ID, Field, Row, comparable
+from observe_dagster.warehouse.certify.values import ID, Row, TypedField, comparable
 
 VALUE = "value"
 
@@ -45,7 +45,7 @@ def round_trip_or_quarantine(trial: Trial, data_type: DataType | Kind, values: S
     return f"{len(kept)} kept, {counts.rejected} quarantined"
 
 
-def load_or_refuse(trial: Trial, fields: Sequence[Field], rows: Sequence[Row]) -> None:
+def load_or_refuse(trial: Trial, fields: Sequence[TypedField], rows: Sequence[Row]) -> None:
     """A first load of all rows; raises NotOfferedError where the engine refuses a column's type by its name."""
     try:
         counts = trial.load(fields, rows)
@@ -54,10 +54,10 @@ def load_or_refuse(trial: Trial, fields: Sequence[Field], rows: Sequence[Row]) -
     trial.require_counts(counts, total_rows=len(rows), inserts=len(rows), table_rows=len(rows))
 
 
-def _fields(types: Sequence[DataType | Kind]) -> list[Field]:
+def _fields(types: Sequence[DataType | Kind]) -> list[TypedField]:
     names = [VALUE] if len(types) == 1 else [f"{VALUE}_{number}" for number in range(len(types))]
     data_types = [each if isinstance(each, DataType) else DataType(kind=each) for each in types]
-    return [ID, *map(Field, names, data_types)]
+    return [ID, *map(TypedField, names, data_types)]
 
 
 def _refused(error: UnsupportedTypeError) -> NotOfferedError:

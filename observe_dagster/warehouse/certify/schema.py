@@ -4,7 +4,7 @@ from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.warehouse.certify.cases import case
 from observe_dagster.warehouse.certify.expectations import require
 from observe_dagster.warehouse.certify.trial import Trial
-from observe_dagster.warehouse.certify.values import ID, Field, field
+from observe_dagster.warehouse.certify.values import ID, TypedField, field
 
 _NAME, _MORE = field("name", Kind.TEXT), field("more", Kind.DOUBLE)
 _ROWS = [(1, "a"), (2, None)]
@@ -24,8 +24,8 @@ def a_new_column_is_added_and_null_in_old_rows(trial: Trial) -> str:
 def a_column_is_widened_and_keeps_its_values(trial: Trial) -> str:
     """Whole numbers to larger ones, decimals to more digits."""
     narrow, wide = (DataType(kind=Kind.DECIMAL, precision=digits, scale=2) for digits in (6, 12))
-    trial.load([ID, field("n", Kind.SMALLINT), Field("price", narrow)], [(1, 7, "1.25"), (2, None, None)])
-    fields = [ID, field("n", Kind.BIGINT), Field("price", wide)]
+    trial.load([ID, field("n", Kind.SMALLINT), TypedField("price", narrow)], [(1, 7, "1.25"), (2, None, None)])
+    fields = [ID, field("n", Kind.BIGINT), TypedField("price", wide)]
     counts = trial.load(fields, [(1, 7, "1.25"), (3, 2**40, "1234567890.12")])
     trial.require_counts(counts, total_rows=2, inserts=1, unchanged=1, table_rows=3)
     trial.require_rows(fields, [(1, 7, "1.25"), (2, None, None), (3, 2**40, "1234567890.12")])

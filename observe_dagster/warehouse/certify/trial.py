@@ -10,7 +10,7 @@ from observe_dagster.datatypes import widens
 from observe_dagster.records import Counts, RunType, SyncRange, TableName
 from observe_dagster.warehouse.certify.expectations import CaseFailedError, NotOfferedError, require
 from observe_dagster.warehouse.certify.sandbox import Sandbox
-from observe_dagster.warehouse.certify.values import Field, Row, columns_of, comparable, rows_of, stream_of
+from observe_dagster.warehouse.certify.values import Row, TypedField, columns_of, comparable, rows_of, stream_of
 from observe_dagster.warehouse.dialects import Dialect
 from observe_dagster.warehouse.port.destination import Destination, noop
 from observe_dagster.warehouse.port.load import (
@@ -72,10 +72,10 @@ class Trial:
     def plan(
         self,
         destination: Destination,
-        fields: Sequence[Field],
+        fields: Sequence[TypedField],
         *,
-        written: Sequence[Field] | None = None,
-        constants: Mapping[Field, Any] | None = None,
+        written: Sequence[TypedField] | None = None,
+        constants: Mapping[TypedField, Any] | None = None,
         iterator: str | None = None,
         table: TableName | None = None,
         run: Mapping[str, Any] | None = None,
@@ -142,7 +142,9 @@ class Trial:
             rules=LoadRules(write_mode=write_mode, primary_key=tuple(primary_key), **rules),  # pyright: ignore[reportArgumentType] (one of the four)
         )
 
-    def stage(self, destination: Destination, plan: LoadPlan, fields: Sequence[Field], rows: Sequence[Row]) -> Staged:
+    def stage(
+        self, destination: Destination, plan: LoadPlan, fields: Sequence[TypedField], rows: Sequence[Row]
+    ) -> Staged:
         """Stage rows; every one of them must arrive."""
         self._staged.append(len(rows))
         if sum(self._staged) > MOST_ROWS:
@@ -166,7 +168,7 @@ class Trial:
             require(parts, counts.total_rows, "inserts + updates + unchanged + soft_deletes + rejected")
         return counts
 
-    def load(self, fields: Sequence[Field], rows: Sequence[Row], **options: Any) -> Counts:
+    def load(self, fields: Sequence[TypedField], rows: Sequence[Row], **options: Any) -> Counts:
         """Stage, prepare and commit rows in a session of their own, as a run does; `options` are those of `plan`."""
         with self.destination() as destination:
             plan = self.plan(destination, fields, **options)
@@ -178,7 +180,7 @@ class Trial:
 
     # Reading
 
-    def read(self, fields: Sequence[Field], *, sql: str | None = None, **selection: Any) -> list[Row]:
+    def read(self, fields: Sequence[TypedField], *, sql: str | None = None, **selection: Any) -> list[Row]:
         """The table's rows, or a query's, in the fields' columns, as a run would read them."""
         with self.source() as source:
             query = self.select(fields) if sql is None else sql
@@ -191,12 +193,12 @@ class Trial:
             finally:
                 stream.release()
 
-    def select(self, fields: Sequence[Field]) -> str:
+    def select(self, fields: Sequence[TypedField]) -> str:
         """The query for the fields' columns of the table."""
         names = ", ".join(self.dialect.quote(each.name) for each in fields)
         return f"SELECT {names} FROM {self.dialect.table(self.table)}"
 
-    def require_rows(self, fields: Sequence[Field], rows: Sequence[Row]) -> None:
+    def require_rows(self, fields: Sequence[TypedField], rows: Sequence[Row]) -> None:
         """The table must have these rows and no others, as a reader gives them."""
         actual = comparable(self.ask(self.select(fields)), fields)
         require(actual, comparable(rows, fields), "rows of the table")

@@ -31,27 +31,27 @@ _BATCH_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class TypedField:
     """A column of a case."""
 
     name: str
     data_type: DataType
 
 
-def field(name: str, kind: Kind, *, precision: int | None = None, scale: int | None = None) -> Field:
+def field(name: str, kind: Kind, *, precision: int | None = None, scale: int | None = None) -> TypedField:
     """A column of a kind."""
-    return Field(name, DataType(kind=kind, precision=precision, scale=scale))
+    return TypedField(name, DataType(kind=kind, precision=precision, scale=scale))
 
 
 ID = field("id", Kind.BIGINT)
 
 
-def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
+def columns_of(fields: Sequence[TypedField]) -> tuple[Column, ...]:
     """The fields as a source describes them; the native names are nobody's."""
     return tuple(Column(name=each.name, native=str(each.data_type), data_type=each.data_type) for each in fields)
 
 
-def stream_of(fields: Sequence[Field], rows: Sequence[Row]) -> RowStream:
+def stream_of(fields: Sequence[TypedField], rows: Sequence[Row]) -> RowStream:
     """Rows on their way, in Arrow batches as every destination takes them."""
     import pyarrow as pa
 
@@ -74,7 +74,7 @@ def stream_of(fields: Sequence[Field], rows: Sequence[Row]) -> RowStream:
     return stream
 
 
-def rows_of(fields: Sequence[Field], batches: "Sequence[pa.RecordBatch]") -> list[Row]:
+def rows_of(fields: Sequence[TypedField], batches: "Sequence[pa.RecordBatch]") -> list[Row]:
     """The rows of Arrow batches whose columns are the fields, as `comparable` has them."""
     rows: list[Row] = []
     for batch in batches:
@@ -83,7 +83,7 @@ def rows_of(fields: Sequence[Field], batches: "Sequence[pa.RecordBatch]") -> lis
     return rows
 
 
-def comparable(rows: Sequence[Row], fields: Sequence[Field]) -> list[Row]:
+def comparable(rows: Sequence[Row], fields: Sequence[TypedField]) -> list[Row]:
     """Rows in one form, whether they were made here or came from a driver, in an order of their own."""
     alike = [tuple(_plain(value, each.data_type) for value, each in zip(row, fields, strict=True)) for row in rows]
     return sorted(alike, key=repr)

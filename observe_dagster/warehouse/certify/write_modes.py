@@ -7,7 +7,7 @@ from observe_dagster.errors import LimitExceededError
 from observe_dagster.warehouse.certify.cases import case
 from observe_dagster.warehouse.certify.expectations import CaseFailedError, require
 from observe_dagster.warehouse.certify.trial import Trial
-from observe_dagster.warehouse.certify.values import ID, Field, field
+from observe_dagster.warehouse.certify.values import ID, TypedField, field
 from observe_dagster.warehouse.port.load import DELETED_AT
 
 _NAME = field("name", Kind.TEXT)
@@ -128,7 +128,7 @@ def mirror_refuses_to_delete_more_than_its_limit(trial: Trial) -> str:
 @case
 def late_rows_that_change_something_are_counted(trial: Trial) -> str:
     """Rows before the watermark: a new one and a changed one, but not an equal one."""
-    fields = [ID, Field("at", field("at", Kind.TIMESTAMPTZ).data_type), _NAME]
+    fields = [ID, TypedField("at", field("at", Kind.TIMESTAMPTZ).data_type), _NAME]
     early, edge = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
     trial.load(fields, [(1, early, "a"), (2, early, "b")], iterator="at")
     rows = [(1, early, "a"), (2, early, "B"), (3, early, "c"), (4, edge, "d")]

@@ -18,7 +18,7 @@ from observe_dagster.warehouse.port.warehouse import Session
 
 
 @dataclass(slots=True, kw_only=True)
-class Written:
+class WrittenRows:
     """How many rows a load changed; `gone` are those that a mirror no longer found at the source."""
 
     inserts: int = 0
@@ -169,17 +169,19 @@ class MergingDestination(ABC):
         """Keep other commits of the pipeline out until the transaction ends, where the engine would let them in."""
         del pipeline_id
 
-    def table_rows(self, plan: LoadPlan, statements: MergeStatements, staged: Staged | None, written: Written) -> int:
+    def table_rows(
+        self, plan: LoadPlan, statements: MergeStatements, staged: Staged | None, written: WrittenRows
+    ) -> int:
         """How many rows the table has now."""
         del plan, staged, written
         return self._count(statements.count_rows())
 
-    def upsert(self, plan: LoadPlan, statements: MergeStatements, staged: Staged) -> Written:
+    def upsert(self, plan: LoadPlan, statements: MergeStatements, staged: Staged) -> WrittenRows:
         """Insert new keys, update changed rows and leave equal ones."""
         inserted, changed, deleted, late = self._sql.fetch(statements.classify())[0]
         if inserted or changed:
             self.merge(plan, statements, staged, changed=changed)
-        return Written(inserts=inserted, updates=changed - deleted, read_deletes=deleted, late=late)
+        return WrittenRows(inserts=inserted, updates=changed - deleted, read_deletes=deleted, late=late)
 
     def merge(self, plan: LoadPlan, statements: MergeStatements, staged: Staged, *, changed: int) -> None:
         """Bring new and changed rows into the table."""
@@ -206,22 +208,24 @@ class MergingDestination(ABC):
             superseded = self._sql.changed(statements.delete_superseded())
         return rejected, superseded
 
-    def _write(self, plan: LoadPlan, statements: MergeStatements, staged: Staged | None, *, loadable: int) -> Written:
+    def _write(
+        self, plan: LoadPlan, statements: MergeStatements, staged: Staged | None, *, loadable: int
+    ) -> WrittenRows:
         """Write the staged rows that can be loaded."""
         rules, exists = plan.rules, plan.target.existing is not None
         if self.adopts_stage(plan):
             for statement in self.become_table(plan):
                 self._sql.execute(statement)
-            return Written(inserts=loadable)
+            return WrittenRows(inserts=loadable)
         gone = self._delete_gone(plan, statements) if rules.write_mode == "mirror" and exists else 0
         if rules.write_mode == "replace" and exists:
             self._sql.execute(statements.clear())
         if rules.deletes_range:
             self._sql.execute(statements.delete_range())
         if staged is None or not loadable:
-            return Written(gone=gone)
+            return WrittenRows(gone=gone)
         if not exists or rules.write_mode in ("append", "replace"):
-            return Written(inserts=self._sql.changed(statements.insert()), gone=gone)
+            return WrittenRows(inserts=self._sql.changed(statements.insert()), gone=gone)
         written = self.upsert(plan, statements, staged)
         written.gone = gone
         return written

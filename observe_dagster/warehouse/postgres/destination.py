@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from observe_dagster.datatypes import DataType
 from observe_dagster.errors import WarehouseError
 from observe_dagster.records import Column, TableName
-from observe_dagster.warehouse.load.destination import MergingDestination, Written
+from observe_dagster.warehouse.load.destination import MergingDestination, WrittenRows
 from observe_dagster.warehouse.load.infinity import ARRIVED_INFINITY, ARROW_TO_POSTGRES, has_positive_infinity, remapped
 from observe_dagster.warehouse.load.merge import MergeStatements
 from observe_dagster.warehouse.load.run_record import create_sync_run
@@ -214,18 +214,20 @@ class PostgresDestination(MergingDestination):
         """Keep other commits of the pipeline out until the transaction ends."""
         self.session.execute(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})", (_lock_name(pipeline_id),))
 
-    def upsert(self, plan: LoadPlan, statements: MergeStatements, staged: Staged) -> Written:
+    def upsert(self, plan: LoadPlan, statements: MergeStatements, staged: Staged) -> WrittenRows:
         """Insert new keys, update changed rows and leave equal ones."""
         del staged
         assert isinstance(statements, PostgresMerge)
-        written, rules = Written(), plan.rules
+        written, rules = WrittenRows(), plan.rules
         if rules.soft_delete_field is not None or rules.late_before is not None:
             _, _, written.read_deletes, written.late = self.session.fetch(statements.classify())[0]
         written.inserts, updated = self.session.fetch(statements.upsert())[0]
         written.updates = updated - written.read_deletes
         return written
 
-    def table_rows(self, plan: LoadPlan, statements: MergeStatements, staged: Staged | None, written: Written) -> int:
+    def table_rows(
+        self, plan: LoadPlan, statements: MergeStatements, staged: Staged | None, written: WrittenRows
+    ) -> int:
         """How many rows the table has now; those of a large one are counted on from the last run."""
         if self.adopts_stage(plan):
             return written.inserts

@@ -4,7 +4,7 @@ import httpx
 
 from observe_dagster.alerts import send_message
 from observe_dagster.config.models.alerts import Channel
-from observe_dagster.demo.webhook import Message, Receiver
+from observe_dagster.demo.webhook import ReceivedMessage, Receiver
 
 
 def test_a_message_of_a_channel_arrives_whole():
@@ -13,7 +13,7 @@ def test_a_message_of_a_channel_arrives_whole():
         record = {"title": "1 alert", "text": "It is late.", "markdown": "It is *late*.", "level": "error"}
         send_message(channel, record)
 
-        assert receiver.messages == [Message(title="1 alert", text="It is late.", type="failure")]
+        assert receiver.messages == [ReceivedMessage(title="1 alert", text="It is late.", type="failure")]
 
 
 def test_what_is_no_message_is_refused():

@@ -10,7 +10,7 @@ from observe_dagster.integrations.facts import (
     TABLE_METADATA,
     ColumnLineage,
     ColumnMapping,
-    Field,
+    FieldFact,
     QueryLogEntry,
     SourceColumn,
     Table,
@@ -28,7 +28,7 @@ def table(name: str, connection_id: str = "wh") -> Table:
 
 
 def metadata(name: str, rows: int = 1, columns: int = 1) -> TableMetadata:
-    fields = tuple(Field(name=f"column_{place}", type="integer") for place in range(columns))
+    fields = tuple(FieldFact(name=f"column_{place}", type="integer") for place in range(columns))
     return TableMetadata(table=table(name), fields=fields, row_count=rows, last_update_time=AT)
 
 

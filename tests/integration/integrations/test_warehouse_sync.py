@@ -17,7 +17,7 @@ from observe_dagster.errors import (
     SyncError,
 )
 from observe_dagster.integrations.warehouse_sync.apply import apply_changes, planned, secrets_sent
-from observe_dagster.integrations.warehouse_sync.client import PAGE_SIZE, WarehouseSync
+from observe_dagster.integrations.warehouse_sync.client import PAGE_SIZE, WarehouseSyncClient
 from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
 from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
 from observe_dagster.orchestration.build import build_definitions
@@ -40,7 +40,7 @@ class Remote:
         self.waits = []
         ledger.declared.synchronise(project, now=clock())
         access = WarehouseSyncSettings.from_environment(api.environment)
-        self.there = WarehouseSync(access, secrets=secrets_sent(project))
+        self.there = WarehouseSyncClient(access, secrets=secrets_sent(project))
 
     def apply(self, **options):
         changes = planned(self.project, self.there, **options)
@@ -316,7 +316,7 @@ def test_a_wrong_token_is_refused_without_showing_it(remote, clock):
     access = WarehouseSyncSettings(
         workspace_id=remote.api.workspace, token="wrong-token-77", url=f"{remote.api.url}/platform/v2"
     )
-    there = WarehouseSync(access)
+    there = WarehouseSyncClient(access)
 
     with pytest.raises(RefusedCredentialsError) as raised:
         there.resources("pipeline")
@@ -332,7 +332,7 @@ def test_an_error_that_repeats_a_secret_is_masked(remote):
             raise Refused(400, {"statusCode": 400, "errors": [{"message": raise_with}]})
 
     with Echoing() as api:
-        there = WarehouseSync(
+        there = WarehouseSyncClient(
             WarehouseSyncSettings.from_environment(api.environment), secrets=secrets_sent(remote.project)
         )
         with pytest.raises(PublishError) as raised:

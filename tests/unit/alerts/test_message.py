@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from observe_dagster.alerts import Change, HealthEvent, compose, due_reminders, transitions
+from observe_dagster.alerts import HealthEvent, Transition, compose, due_reminders, transitions
 from observe_dagster.alerts.message import span
 from observe_dagster.alerts.routing import channels_for, notified_channels
 from observe_dagster.config.models.alerts import Alerting, MessageTemplate
@@ -28,11 +28,11 @@ def failing(subject: str = "lake/analytics/flights", check: str = "freshness", *
     return HealthEvent(subject=subject, check=check, status=Status.FAIL, at=NOON, **{**known, **facts})
 
 
-def opened(*verdicts: HealthEvent) -> list[Change]:
+def opened(*verdicts: HealthEvent) -> list[Transition]:
     return transitions([], verdicts)
 
 
-def resolved(verdict: HealthEvent, *, reason: str = "") -> Change:
+def resolved(verdict: HealthEvent, *, reason: str = "") -> Transition:
     over = replace(verdict, status=Status.PASS, at=verdict.at + timedelta(hours=3, minutes=5), reason=reason)
     return transitions([], [verdict, over])[1]
 

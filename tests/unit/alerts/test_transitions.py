@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observe_dagster.alerts import Change, Event, HealthEvent, due_reminders, transitions
+from observe_dagster.alerts import Event, HealthEvent, Transition, due_reminders, transitions
 from observe_dagster.ledger import Alert
 from observe_dagster.records import Status
 
@@ -21,11 +21,11 @@ def verdict(status: str, minute: int = 0, **facts: Any) -> HealthEvent:
     return HealthEvent(status=Status(status), at=NOON + timedelta(minutes=minute), **known)
 
 
-def told(changes: list[Change]) -> list[str]:
+def told(changes: list[Transition]) -> list[str]:
     return [change.event.value for change in changes if change.event is not None]
 
 
-def after(changes: list[Change]) -> list[Alert]:
+def after(changes: list[Transition]) -> list[Alert]:
     return list({change.alert.key: change.alert for change in changes}.values())
 
 

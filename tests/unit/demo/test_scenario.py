@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from observe_dagster.demo.scenario import Stage, Stories, Story
-from observe_dagster.demo.webhook import Message
+from observe_dagster.demo.scenario import Scenario, Stories, Story
+from observe_dagster.demo.webhook import ReceivedMessage
 from observe_dagster.errors import DemoFailedError
 
 NOON = datetime(2026, 11, 14, 12, tzinfo=UTC)
@@ -27,9 +27,9 @@ class Watched:
     def failing(self) -> dict[Any, str]:
         return dict.fromkeys(self.failed, "It is late.")
 
-    def tell(self) -> list[Message]:
+    def tell(self) -> list[ReceivedMessage]:
         arrived, self.texts = self.texts, []
-        return [Message(title=text, text=text, type="failure") for text in arrived]
+        return [ReceivedMessage(title=text, text=text, type="failure") for text in arrived]
 
     def say(self, failed: Iterable[Any], *texts: str) -> None:
         self.failed, self.texts = set(failed), list(texts)
@@ -43,7 +43,7 @@ def watched():
 @pytest.fixture
 def stage(watched):
     nothing = cast("Any", None)
-    return Stage(runs=nothing, watching=watched, source=nothing, places=nothing, planned=[], day=NOON.date())
+    return Scenario(runs=nothing, watching=watched, source=nothing, places=nothing, planned=[], day=NOON.date())
 
 
 def test_a_fault_that_one_check_finds_and_that_is_told_once_and_once_when_it_is_over_is_as_it_must_be(stage, watched):
@@ -111,7 +111,7 @@ def test_stories_go_on_in_the_order_of_time(stage):
     played: list[str] = []
 
     def story(name: str, *minutes: int):
-        def play(stage: Stage) -> Story:
+        def play(stage: Scenario) -> Story:
             for minute in minutes:
                 yield NOON + timedelta(minutes=minute)
                 played.append(f"{name} {minute}")

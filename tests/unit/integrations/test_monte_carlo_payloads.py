@@ -18,7 +18,7 @@ from pycarlo.features.ingestion.models import (
 from observe_dagster.integrations.facts import (
     ColumnLineage,
     ColumnMapping,
-    Field,
+    FieldFact,
     QueryLogEntry,
     SourceColumn,
     Table,
@@ -49,7 +49,7 @@ def table(name: str, connection_id: str = "wh") -> Table:
 
 ORDERS = TableMetadata(
     table=table("orders"),
-    fields=(Field(name="id", type="integer"), Field(name="amount", type="numeric(10, 2)")),
+    fields=(FieldFact(name="id", type="integer"), FieldFact(name="amount", type="numeric(10, 2)")),
     description="Orders table",
     row_count=1_000_000,
     byte_count=111_111_111,
@@ -79,7 +79,7 @@ QUERY = QueryLogEntry(
 RICH = dataclasses.replace(
     ORDERS,
     tags={"env": "prod", "pii": ""},
-    fields=(*ORDERS.fields, Field(name="note", type="text", description="free text")),
+    fields=(*ORDERS.fields, FieldFact(name="note", type="text", description="free text")),
     row_count=0,
     byte_count=None,
 )
