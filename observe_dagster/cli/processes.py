@@ -56,7 +56,9 @@ def run_server(
         try:
             code = _follow(child, received, answers_at, announce)
         finally:
-            _end_group(child)
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
     if received:
         return 128 + received[0]
     raise ServerStoppedError(f"The server stopped by itself with exit code {code}; see what it wrote above.")
@@ -81,12 +83,6 @@ def _pass_on(child: subprocess.Popen[bytes], *, first: bool) -> None:
             child.send_signal(signal.SIGINT)
         else:
             os.killpg(child.pid, signal.SIGKILL)
-
-
-def _end_group(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
 
 
 def _answers(url: str) -> bool:

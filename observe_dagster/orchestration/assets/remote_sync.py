@@ -3,12 +3,40 @@
 Runs that somebody started there are picked up by a sensor.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.errors import RequestError, SettingsError
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.records import RunType, SyncResult
+
+if TYPE_CHECKING:
+    from observe_dagster.integrations.warehouse_sync import RemoteRun, RemoteRunner
+
+
+@contextmanager
+def remote_runner(observe: ObserveResource) -> Generator["RemoteRunner | None"]:
+    """Open what runs pipelines at Warehouse Sync; None where the environment does not name a workspace there."""
+    from observe_dagster.integrations.warehouse_sync import (
+        RemoteRunner,
+        WarehouseSync,
+        WarehouseSyncSettings,
+        secrets_sent,
+    )
+
+    access = WarehouseSyncSettings.from_environment()
+    if access is None:
+        yield None
+        return
+    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
+    try:
+        yield RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock)
+    finally:
+        client.close()
 
 
 def remote_run(
@@ -20,14 +48,6 @@ def remote_run(
     execution_key: str,
 ) -> SyncResult:
     """Run the pipeline at Warehouse Sync; raises ObserveError."""
-    from observe_dagster.integrations.warehouse_sync import (
-        RemoteRun,
-        RemoteRunner,
-        WarehouseSync,
-        WarehouseSyncSettings,
-        secrets_sent,
-    )
-
     config = context.op_execution_context.op_config
     if config.get("from") is not None or config.get("until") is not None or config.get("full_refresh"):
         raise RequestError(
@@ -35,47 +55,29 @@ def remote_run(
             f"Pipeline {pipeline.id} runs at Warehouse Sync, which goes on from its last run: "
             "`from`, `until` and `full_refresh` cannot be asked for.",
         )
-    access = WarehouseSyncSettings.from_environment()
-    if access is None:
-        raise SettingsError(
-            f"Pipeline {pipeline.id} has engine mparticle: set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN."
-        )
     statuses: list[str] = []
 
-    def log_status(run: RemoteRun) -> None:
+    def log_status(run: "RemoteRun") -> None:
         if not statuses or statuses[-1] != run.status:
             statuses.append(run.status)
             context.log.info(f"Run {run.id} at Warehouse Sync: {run.status}.")
 
-    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
-    try:
-        return RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).run(
+    with remote_runner(observe) as runner:
+        if runner is None:
+            message = f"Pipeline {pipeline.id} has engine mparticle: set MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN."
+            raise SettingsError(message)
+        return runner.run(
             pipeline.id,
             run_type=run_type,
             execution_key=execution_key,
             dagster_run_id=context.run.run_id,
             on_run=log_status,
         )
-    finally:
-        client.close()
 
 
 def reconcile_remote(observe: ObserveResource) -> int:
     """Close the executions whose run at Warehouse Sync ended while nobody followed it; returns how many."""
     if all(pipeline.is_local for pipeline in observe.project.pipelines):
         return 0
-    from observe_dagster.integrations.warehouse_sync import (
-        RemoteRunner,
-        WarehouseSync,
-        WarehouseSyncSettings,
-        secrets_sent,
-    )
-
-    access = WarehouseSyncSettings.from_environment()
-    if access is None:
-        return 0
-    client = WarehouseSync(access, secrets=secrets_sent(observe.project))
-    try:
-        return len(RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock).reconcile())
-    finally:
-        client.close()
+    with remote_runner(observe) as runner:
+        return 0 if runner is None else len(runner.reconcile())

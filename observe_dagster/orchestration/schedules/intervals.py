@@ -96,18 +96,10 @@ def _tick(
         else:
             requests = _request_windows(context, pipeline, schedule, partitions_def, now=now)
         for request in requests:
-            yield _with_checks(request, checks) if isinstance(request, dg.RunRequest) else request
+            is_run = isinstance(request, dg.RunRequest)
+            yield request.with_replaced_attrs(asset_check_keys=checks) if is_run else request
 
     return tick
-
-
-def _with_checks(request: dg.RunRequest, checks: Sequence[dg.AssetCheckKey]) -> dg.RunRequest:
-    return dg.RunRequest(
-        run_key=request.run_key,
-        tags=request.tags,
-        asset_selection=request.asset_selection,
-        asset_check_keys=checks,
-    )
 
 
 def _request_interval(
