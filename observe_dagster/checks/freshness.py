@@ -5,24 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from observe_dagster.checks.dateparts import add, allowed
-from observe_dagster.checks.thresholds import Threshold
+from observe_dagster.checks.thresholds import TimingRule
 from observe_dagster.records import Outcome, Status
 from observe_dagster.spans import moment, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """What is declared: `name` is for the sentence; with a `column` its newest value counts instead of the loads.
+class Freshness(TimingRule):
+    """What is declared of a table; with a `column` its newest value counts instead of the loads."""
 
-    Days and longer dateparts of the allowance are counted on the wall clock of `timezone`.
-    """
-
-    name: str
-    allowance: Threshold
     column: str | None = None
-    active: bool = True
-    paused: bool = False
-    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,20 @@ class Threshold:
     muted_by: Level | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingRule:
+    """What is declared: `name` is for the sentence.
+
+    Days and longer dateparts of the allowance are counted on the wall clock of `timezone`.
+    """
+
+    name: str
+    allowance: Threshold
+    active: bool = True
+    paused: bool = False
+    timezone: str = "UTC"
+
+
 def freshness_allowance(pipeline: Expecting, pipeline_type: Expecting | None = None) -> Threshold:
     """How old a table may be: the pipeline's own pair if it has one, else its type's. Muted by either is muted."""
     return _inherit(_freshness(pipeline), None if pipeline_type is None else _freshness(pipeline_type))

@@ -4,23 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from observe_dagster.checks.dateparts import add, allowed
-from observe_dagster.checks.thresholds import Threshold
+from observe_dagster.checks.thresholds import TimingRule
 from observe_dagster.records import Outcome, Status
 from observe_dagster.spans import moment, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeliness:
-    """What is declared: `name` is for the sentence.
-
-    Days and longer dateparts of the allowance are counted on the wall clock of `timezone`.
-    """
-
-    name: str
-    allowance: Threshold
-    active: bool = True
-    paused: bool = False
-    timezone: str = "UTC"
+class Timeliness(TimingRule):
+    """What is declared of the runs of a pipeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

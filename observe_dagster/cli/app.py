@@ -1,6 +1,7 @@
 """The root of `observe`: its commands, and the one place where an error becomes words and an exit code."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -54,17 +55,11 @@ class Root(click.Group):
         except (click.Abort, KeyboardInterrupt):
             return INTERRUPTED
         except BrokenPipeError:
-            return _stop_writing()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return BROKEN_PIPE
         except Exception as error:  # noqa: BLE001 (the outermost place: an error must end in words, not in a traceback)
             return _report(error, context)
         return result if isinstance(result, int) else 0
-
-
-def _stop_writing() -> int:
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return BROKEN_PIPE
 
 
 def _report(error: Exception, context: Context) -> int:
@@ -93,30 +88,9 @@ def main() -> None:
 
 
 for command in (
-    alerts,
-    warehouse_sync,
-    dev,
-    demo,
-    migrate,
-    validate,
-    connections,
-    data_models,
-    pipelines,
-    trigger,
-    report,
-    runs,
-    run,
-    pause,
-    resume,
-    status,
-    checks,
-    diff,
-    datafold,
-    unflag,
-    publications,
-    lineage,
-    ingest,
-    prune,
+    *(alerts, warehouse_sync, dev, demo, migrate, validate),
+    *(connections, data_models, pipelines, trigger, report, runs, run, pause, resume, status),
+    *(checks, diff, datafold, unflag, publications, lineage, ingest, prune),
 ):
     main.add_command(command)
 

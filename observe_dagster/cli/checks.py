@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.output import answer, table, write, write_json
 from observe_dagster.service.context import Context, Document
 from observe_dagster.service.times import in_utc, last_moment, to_the_second
 
@@ -32,7 +32,7 @@ def list_checks(context: Context, *, failing: bool) -> None:
     """Current status of all checks, the worst first."""
     statuses = context.ledger.checks.statuses()
     documents = [status_document(check) for check in statuses]
-    documents.sort(key=lambda document: _severity(document["status"]))
+    documents.sort(key=lambda document: (*_TROUBLE, "learning", "pass", "skipped").index(document["status"]))
     if failing:
         documents = [document for document in documents if document["status"] in _TROUBLE]
     if context.as_json:
@@ -41,7 +41,8 @@ def list_checks(context: Context, *, failing: bool) -> None:
         click.echo("No check fails." if failing else "No check was judged yet.")
     else:
         columns = [("Check", "left"), ("Status", "left"), ("Since", "left")]
-        write(table(columns, (_status_cells(document) for document in documents)))
+        rows = ((each["check"], each["status"], to_the_second(each["since"])) for each in documents)
+        write(table(columns, rows))
         for document in documents:
             if document["status"] in _TROUBLE:
                 click.echo(f"{document['check']}: {document['reason']}")
@@ -56,10 +57,7 @@ def show_check(context: Context, check: str) -> None:
     status = _find(context, check)
     latest = context.ledger.checks.history(status.asset, status.check_name, limit=1)
     document = {**status_document(status), "latest_verdict": result_document(latest[0]) if latest else None}
-    if context.as_json:
-        write_json(document)
-    else:
-        write(facts(document.items()))
+    answer(context, document)
 
 
 @checks.command("history")
@@ -121,21 +119,12 @@ def _find(context: Context, check: str) -> "CheckStatus":
     from observe_dagster.errors import NotFoundError
 
     asset, _, name = check.rpartition(":")
-    of_asset = context.ledger.checks.statuses(tuple(asset.split("/")))
-    for status in of_asset:
+    for status in context.ledger.checks.statuses(tuple(asset.split("/"))):
         if status.check_name == name:
             return status
     known = [document["check"] for document in map(status_document, context.ledger.checks.statuses())]
     close = difflib.get_close_matches(check, known, n=1)
     raise NotFoundError("check", check, close[0] if close else None)
-
-
-def _severity(status: str) -> int:
-    return (*_TROUBLE, "learning", "pass", "skipped").index(status)
-
-
-def _status_cells(document: Document) -> tuple[str, ...]:
-    return document["check"], document["status"], to_the_second(document["since"])
 
 
 def _result_cells(document: Document) -> tuple[str, ...]:

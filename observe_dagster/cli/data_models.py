@@ -3,7 +3,7 @@
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.output import answer_table, facts, write, write_json
 from observe_dagster.service.context import Context
 
 
@@ -21,11 +21,8 @@ def list_data_models(context: Context) -> None:
 
     rows = {row.id: row for row in context.ledger.declared.data_models()}
     documents = [data_model_document(declared, rows[declared.id]) for declared in context.project.data_models]
-    if context.as_json:
-        write_json(documents)
-        return
-    columns = [("Data model", "left"), ("State", "left"), ("Status", "left"), ("Name", "left")]
-    write(table(columns, ((item["id"], item["state"], item["status"], item["name"]) for item in documents)))
+    rows = ((item["id"], item["state"], item["status"], item["name"]) for item in documents)
+    answer_table(context, documents, ("Data model", "State", "Status", "Name"), rows)
 
 
 @data_models.command("show")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.output import answer, answer_table, write_json
 from observe_dagster.errors import NotFoundError, SettingsError
 from observe_dagster.service.context import Context, Document
 
@@ -47,7 +47,7 @@ def data_sources(context: Context, number: int | None, *, types: bool) -> None:
     """List every data source, or show one."""
     with datafold_client() as client:
         if number is not None:
-            _one(context, client.data_source(number))
+            answer(context, client.data_source(number))
         elif types:
             _many(context, client.data_source_types(), ("type", "name"))
         else:
@@ -80,7 +80,7 @@ def test_connection(context: Context, number: int) -> None:
     from observe_dagster.integrations.datafold.polling import await_data_source_test
 
     with datafold_client() as client:
-        _one(context, await_data_source_test(client, number))
+        answer(context, await_data_source_test(client, number))
 
 
 @datafold.command("diffs")
@@ -94,7 +94,7 @@ def diffs(context: Context, number: int | None, *, page: int) -> None:
         if number is None:
             _many(context, _items(client.data_diffs(page=page), "results"), ("id", "status", "result", "created_at"))
         else:
-            _one(context, {**client.data_diff_summary(number), "results": client.data_diff_results(number)})
+            answer(context, {**client.data_diff_summary(number), "results": client.data_diff_results(number)})
 
 
 @datafold.group()
@@ -121,7 +121,7 @@ def list_monitors(context: Context, *, page: int, tags: str | None) -> None:
 def show_monitor(context: Context, number: int) -> None:
     """Show a monitor."""
     with datafold_client() as client:
-        _one(context, client.monitor(number))
+        answer(context, client.monitor(number))
 
 
 @monitors.command("runs")
@@ -134,7 +134,7 @@ def monitor_runs(context: Context, number: int, run_id: int | None, *, page: int
     """List a monitor's runs, or show one."""
     with datafold_client() as client:
         if run_id is not None:
-            _one(context, client.monitor_run(number, run_id))
+            answer(context, client.monitor_run(number, run_id))
         else:
             monitor_runs_page = _items(client.monitor_runs(number, page=page), "runs")
             _many(context, monitor_runs_page, ("run_id", "state", "started_at", "diff_id"))
@@ -152,14 +152,11 @@ def create_monitor(context: Context, slug: str, *, dry_run: bool) -> None:
     declared = context.project.monitor(slug)
     body = monitor_body(declared, context.project)
     if dry_run:
-        _one(context, {"path": f"/api/v1/monitors/create/{declared.monitor.type}", "body": body})
+        answer(context, {"path": f"/api/v1/monitors/create/{declared.monitor.type}", "body": body})
         return
     with datafold_client() as client:
         number = client.create_monitor(declared.monitor.type, body)
-    if context.as_json:
-        write_json({"id": number})
-    else:
-        click.echo(f"Created monitor {number}; write `id: {number}` into {slug}.")
+    answer(context, {"id": number}, f"Created monitor {number}; write `id: {number}` into {slug}.")
 
 
 @datafold.command()
@@ -214,7 +211,7 @@ def bi(context: Context, number: int | None) -> None:
         if number is None:
             _many(context, client.bi_integrations(), ("id", "type", "name"))
         else:
-            _one(context, client.bi_integration(number))
+            answer(context, client.bi_integration(number))
 
 
 @datafold.command("audit-logs")
@@ -232,7 +229,7 @@ def audit_logs(context: Context) -> None:
 def spend(context: Context) -> None:
     """Show what was spent on language models, and the caps, in US dollars."""
     with datafold_client() as client:
-        _one(context, client.spend())
+        answer(context, client.spend())
 
 
 def _connection_number(context: Context, connection: str) -> int:
@@ -249,23 +246,5 @@ def _items(page: Document, name: str) -> list[Document]:
 
 
 def _many(context: Context, documents: Sequence[Document], names: Sequence[str]) -> None:
-    if context.as_json:
-        write_json(list(documents))
-        return
-    columns: list[tuple[str, str]] = [(name, "left") for name in names]
-    write(
-        table(
-            columns,
-            (
-                ["-" if (value := document.get(name)) is None else str(value) for name in names]
-                for document in documents
-            ),
-        )
-    )
-
-
-def _one(context: Context, document: Document) -> None:
-    if context.as_json:
-        write_json(document)
-    else:
-        write(facts(document.items()))
+    rows = (["-" if (value := document.get(name)) is None else str(value) for name in names] for document in documents)
+    answer_table(context, list(documents), names, rows)

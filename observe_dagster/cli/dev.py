@@ -16,11 +16,15 @@ load_from:
 """
 
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
-@click.option(
+_host = click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
+_port = click.option(
     "--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="The UI's port; 0 takes any."
 )
+
+
+@click.command()
+@_host
+@_port
 @common
 @click.pass_obj
 def dev(context: Context, host: str, port: int) -> int:
@@ -34,10 +38,8 @@ def dev(context: Context, host: str, port: int) -> int:
 
 @click.command()
 @click.option("--no-ui", is_flag=True, help="Stop when the demo has run, instead of leaving the UI running.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
-@click.option(
-    "--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="The UI's port; 0 takes any."
-)
+@_host
+@_port
 @common
 @click.pass_obj
 def demo(context: Context, *, no_ui: bool, host: str, port: int) -> int:

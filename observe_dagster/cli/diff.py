@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from observe_dagster.config.models.diff import DataDiffConfig
     from observe_dagster.monitoring.diff.compare import DiffResult
 
-_NULL = "NULL"
-
 
 @click.command("diff")
 @click.argument("a", metavar="A")
@@ -156,4 +154,4 @@ def _cells(row: Any) -> list[tuple[str, str, str, str]]:
 
 
 def _value(text: str | None) -> str:
-    return _NULL if text is None else text
+    return "NULL" if text is None else text

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import write_json
+from observe_dagster.cli.output import answer
 from observe_dagster.service.context import Context
 
 
@@ -22,10 +22,8 @@ def migrate(context: Context) -> None:
 
     upgrade(context.database_url)
     where = "embedded" if context.settings.database_url is None else "OBSERVE_DATABASE_URL"
-    if context.as_json:
-        write_json({"status": "migrated", "database": where})
-    else:
-        click.echo(f"The {where} database is at this version's schema.")
+    document = {"status": "migrated", "database": where}
+    answer(context, document, f"The {where} database is at this version's schema.")
 
 
 @click.command()
@@ -47,11 +45,8 @@ def validate(context: Context, path: Path | None) -> None:
         "pipeline_types": len(project.pipeline_types),
         "pipelines": len(project.pipelines),
     }
-    if context.as_json:
-        write_json({"status": "valid", "path": str(folder), **counts})
-        return
     nouns = {name: name.replace("_", " ") for name in counts}
-    summary = (
+    summary = ", ".join(
         f"{count} {nouns[name].removesuffix('s') if count == 1 else nouns[name]}" for name, count in counts.items()
     )
-    click.echo(f"{folder} is valid: {', '.join(summary)}.")
+    answer(context, {"status": "valid", "path": str(folder), **counts}, f"{folder} is valid: {summary}.")

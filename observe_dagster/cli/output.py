@@ -2,13 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from observe_dagster.service.context import Context
 
 
 def write_json(document: object) -> None:
@@ -28,6 +30,26 @@ def write(*renderables: "RenderableType") -> None:
     screen = console()
     for renderable in renderables:
         screen.print(renderable)
+
+
+def answer(context: "Context", document: Mapping[str, Any], sentence: str | None = None) -> None:
+    """Answer with a document as JSON, and to a human reader with a sentence, by default with the document's facts."""
+    if context.as_json:
+        write_json(document)
+    elif sentence is not None:
+        click.echo(sentence)
+    else:
+        write(facts(document.items()))
+
+
+def answer_table(
+    context: "Context", documents: Sequence[object], columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
+    """Answer with documents as JSON, and to a human reader with a row for each, all columns to the left."""
+    if context.as_json:
+        write_json(documents)
+    else:
+        write(table([(heading, "left") for heading in columns], rows))
 
 
 def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> "RenderableType":
@@ -74,8 +96,6 @@ def flattened(pairs: Iterable[tuple[str, Any]], prefix: str = "") -> Iterable[tu
 def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return str(value)
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value)
     return str(value)

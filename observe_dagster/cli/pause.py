@@ -3,7 +3,7 @@
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import write_json
+from observe_dagster.cli.output import answer
 from observe_dagster.service.context import Context
 
 
@@ -39,7 +39,4 @@ def _answer(context: Context, pipeline_id: str, message: str) -> None:
     from observe_dagster.service.documents import pipeline_document
 
     document = pipeline_document(context.project.pipeline(pipeline_id), context.ledger.declared.pipeline(pipeline_id))
-    if context.as_json:
-        write_json(document)
-    else:
-        click.echo(f"Pipeline {pipeline_id} {message}.")
+    answer(context, document, f"Pipeline {pipeline_id} {message}.")

@@ -3,7 +3,7 @@
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.output import answer, answer_table
 from observe_dagster.service.context import Context, Document
 
 
@@ -21,11 +21,8 @@ def list_pipelines(context: Context) -> None:
 
     rows = {row.pipeline_id: row for row in context.ledger.declared.pipelines()}
     documents = [pipeline_document(declared, rows[declared.id]) for declared in context.project.pipelines]
-    if context.as_json:
-        write_json(documents)
-        return
-    columns = [("Pipeline", "left"), ("State", "left"), ("Status", "left"), ("Schedule", "left"), ("Writes", "left")]
-    write(table(columns, (_cells(document) for document in documents)))
+    columns = ("Pipeline", "State", "Status", "Schedule", "Writes")
+    answer_table(context, documents, columns, (_cells(document) for document in documents))
 
 
 @pipelines.command("show")
@@ -37,11 +34,7 @@ def show_pipeline(context: Context, pipeline_id: str) -> None:
     from observe_dagster.service.documents import pipeline_document
 
     declared = context.project.pipeline(pipeline_id)
-    document = pipeline_document(declared, context.ledger.declared.pipeline(pipeline_id))
-    if context.as_json:
-        write_json(document)
-    else:
-        write(facts(document.items()))
+    answer(context, pipeline_document(declared, context.ledger.declared.pipeline(pipeline_id)))
 
 
 def _cells(document: Document) -> tuple[str, ...]:

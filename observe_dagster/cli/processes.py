@@ -56,7 +56,9 @@ def run_server(
         try:
             code = _follow(child, received, answers_at, announce)
         finally:
-            _end_group(child)
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
     if received:
         return 128 + received[0]
     raise ServerStoppedError(f"The server stopped by itself with exit code {code}; see what it wrote above.")
@@ -68,25 +70,15 @@ def _follow(child: subprocess.Popen[bytes], received: list[int], answers_at: str
         with suppress(subprocess.TimeoutExpired):
             return child.wait(_POLL_SECONDS)
         if len(received) > passed_on:
-            _pass_on(child, first=passed_on == 0 and len(received) == 1)
+            with suppress(ProcessLookupError):
+                if passed_on == 0 and len(received) == 1:
+                    child.send_signal(signal.SIGINT)
+                else:
+                    os.killpg(child.pid, signal.SIGKILL)
             passed_on = len(received)
         elif not announced and not received and _answers(answers_at):
             announce()
             announced = True
-
-
-def _pass_on(child: subprocess.Popen[bytes], *, first: bool) -> None:
-    with suppress(ProcessLookupError):
-        if first:
-            child.send_signal(signal.SIGINT)
-        else:
-            os.killpg(child.pid, signal.SIGKILL)
-
-
-def _end_group(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
 
 
 def _answers(url: str) -> bool:

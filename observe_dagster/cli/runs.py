@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import facts, table, write, write_json
+from observe_dagster.cli.output import answer, table, write, write_json
 from observe_dagster.errors import NotFoundError
 from observe_dagster.service.context import Context, Document
 from observe_dagster.service.times import duration, first_moment, last_moment, to_the_second
@@ -31,10 +31,7 @@ def report(context: Context, pipeline_id: str) -> None:
         latest=ledger.executions.latest(pipeline_id),
         latest_successful_id=ledger.executions.latest_successful_id(pipeline_id),
     )
-    if context.as_json:
-        write_json(document)
-    else:
-        write(facts(document.items()))
+    answer(context, document)
 
 
 @click.command()
@@ -86,11 +83,7 @@ def run(context: Context, pipeline_id: str, run_id: int) -> None:
     execution = context.ledger.executions.get(run_id)
     if execution.pipeline_id != pipeline_id:
         raise NotFoundError(f"run of pipeline {pipeline_id}", str(run_id))
-    document = run_document(execution)
-    if context.as_json:
-        write_json(document)
-    else:
-        write(facts(document.items()))
+    answer(context, run_document(execution))
 
 
 _COLUMNS = [

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,8 @@ def _run_and_answer(context: Context, pipeline_id: str, request: "TriggerRequest
     from observe_dagster.service.trigger import launch
 
     _ = context.ledger  # migrated and in step before Dagster starts
-    with _alone(context.ledger, pipeline_id), _waiting(f"Running {pipeline_id} ..."):
+    waiting = console(stderr=True).status(f"Running {pipeline_id} ...") if sys.stderr.isatty() else nullcontext()
+    with _alone(context.ledger, pipeline_id), waiting:
         numbers = launch(context, pipeline_id, request)
     documents = [run_document(context.ledger.executions.get(number)) for number in numbers]
     latest = documents[-1]
@@ -74,7 +75,3 @@ def _alone(ledger: "Ledger", pipeline_id: str) -> Generator[None]:
                 if not free:
                     raise AlreadyInProgressError(pipeline_id)
         yield
-
-
-def _waiting(text: str) -> AbstractContextManager[object]:
-    return console(stderr=True).status(text) if sys.stderr.isatty() else nullcontext()

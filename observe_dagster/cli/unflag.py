@@ -3,7 +3,7 @@
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import write_json
+from observe_dagster.cli.output import answer
 from observe_dagster.service.context import Context
 
 
@@ -19,7 +19,6 @@ def unflag(context: Context, pipeline_id: str, run_id: int, metric_fields: tuple
     Later runs are compared with it again. METRIC is one it was flagged for, such as total_rows.
     """
     unflagged = context.ledger.checks.unflag(pipeline_id, run_id, metric_fields)
-    if context.as_json:
-        write_json({"pipeline_id": pipeline_id, "pipeline_execution_id": run_id, "metric_field": list(unflagged)})
-    else:
-        click.echo(f"Run {run_id} of pipeline {pipeline_id} is no anomaly in {', '.join(unflagged)} any more.")
+    document = {"pipeline_id": pipeline_id, "pipeline_execution_id": run_id, "metric_field": list(unflagged)}
+    metrics = ", ".join(unflagged)
+    answer(context, document, f"Run {run_id} of pipeline {pipeline_id} is no anomaly in {metrics} any more.")

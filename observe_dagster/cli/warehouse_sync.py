@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from observe_dagster.cli.options import common
-from observe_dagster.cli.output import table, write, write_json
+from observe_dagster.cli.output import answer, table, write, write_json
 from observe_dagster.errors import SettingsError
 from observe_dagster.service.context import Context, Document
 
@@ -37,10 +37,7 @@ def apply(context: Context, *, dry_run: bool, send_secrets: bool) -> None:
 
     project = context.project
     if all(pipeline.is_local for pipeline in project.pipelines):
-        if context.as_json:
-            write_json({"dry_run": True, "changes": []})
-        else:
-            click.echo("No pipeline has engine mparticle.")
+        answer(context, {"dry_run": True, "changes": []}, "No pipeline has engine mparticle.")
         return
     settings = WarehouseSyncSettings.from_environment()
     if settings is None:

@@ -1,11 +1,10 @@
 """What a user declares, loaded from YAML and checked: connections, pipelines, monitors and alert channels."""
 
-from observe_dagster.config.documents.document import DOCUMENT_TYPE
 from observe_dagster.config.documents.items import ProjectDocument
 from observe_dagster.config.loader import SourceText, load_documents, load_project, project_from_attributes
 from observe_dagster.config.models.alerts import Alerting
-from observe_dagster.config.models.base import format_duration, parse_duration
-from observe_dagster.config.models.connections import PROVIDER_NAMES, Connection
+from observe_dagster.config.models.base import parse_duration
+from observe_dagster.config.models.connections import Connection
 from observe_dagster.config.models.connections.bigquery import BigQueryConfig, BigQueryConnection
 from observe_dagster.config.models.connections.databricks import DatabricksConfig, DatabricksConnection
 from observe_dagster.config.models.connections.duckdb import DuckDBConfig, DuckDBConnection
@@ -13,11 +12,10 @@ from observe_dagster.config.models.connections.postgres import PostgresConfig, P
 from observe_dagster.config.models.connections.redshift import RedshiftConfig, RedshiftConnection
 from observe_dagster.config.models.connections.snowflake import SnowflakeConfig, SnowflakeConnection
 from observe_dagster.config.models.data_model import DataModel, DataModelConfig
-from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor, MetricMonitor, Monitor, SchemaMonitor
+from observe_dagster.config.models.monitors import MetricMonitor
 from observe_dagster.config.models.pipeline import (
     AnomalyDetectionRule,
     DestinationTable,
-    Expectations,
     FieldTransformation,
     Pipeline,
     PipelineType,
@@ -28,17 +26,13 @@ from observe_dagster.config.models.schedule import (
     IntervalSchedule,
     OnceSchedule,
     OnDemandSchedule,
-    Schedule,
-    SyncMode,
 )
-from observe_dagster.config.project import DeclaredMonitor, Origin, Project, content_hash
+from observe_dagster.config.project import DeclaredMonitor, Project, content_hash
 from observe_dagster.config.secrets import masked, secrets_of
 from observe_dagster.redaction import MASK, redact
 
 __all__ = [
-    "DOCUMENT_TYPE",
     "MASK",
-    "PROVIDER_NAMES",
     "Alerting",
     "AnomalyDetectionRule",
     "BigQueryConfig",
@@ -46,24 +40,19 @@ __all__ = [
     "Connection",
     "DataModel",
     "DataModelConfig",
-    "DataTestMonitor",
     "DatabricksConfig",
     "DatabricksConnection",
     "DeclaredMonitor",
     "DestinationTable",
-    "DiffMonitor",
     "DuckDBConfig",
     "DuckDBConnection",
-    "Expectations",
     "FieldTransformation",
     "FullSync",
     "IncrementalSync",
     "IntervalSchedule",
     "MetricMonitor",
-    "Monitor",
     "OnDemandSchedule",
     "OnceSchedule",
-    "Origin",
     "Pipeline",
     "PipelineType",
     "PostgresConfig",
@@ -72,14 +61,10 @@ __all__ = [
     "ProjectDocument",
     "RedshiftConfig",
     "RedshiftConnection",
-    "Schedule",
-    "SchemaMonitor",
     "SnowflakeConfig",
     "SnowflakeConnection",
     "SourceText",
-    "SyncMode",
     "content_hash",
-    "format_duration",
     "load_documents",
     "load_project",
     "masked",

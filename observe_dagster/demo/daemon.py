@@ -7,9 +7,9 @@ import dagster as dg
 
 from observe_dagster.demo.runs import ExampleRuns
 from observe_dagster.demo.webhook import ReceivedMessage, Receiver
+from observe_dagster.orchestration.checks.kinds import pipeline_check_specs
 from observe_dagster.orchestration.checks.monitors import monitored_asset, run
 from observe_dagster.orchestration.checks.results import check_evaluation
-from observe_dagster.orchestration.checks.specs import pipeline_check_specs
 from observe_dagster.orchestration.checks.status import judge_and_report
 from observe_dagster.orchestration.checks.unevaluated import Check
 from observe_dagster.orchestration.sensors.alerts import alert_sensor

@@ -36,7 +36,8 @@ def pipeline_lineage(
     `columns` are the destination's. Dropped columns and constants come from nothing. `schema` has the source's tables
     by schema and table; without it a star over one table is taken for the columns that have arrived.
     """
-    read = _read(sql, dialect, default_schema, _frozen(schema or {}))
+    known = tuple((path, tuple(names)) for path, names in (schema or {}).items())
+    read = _read(sql, dialect, default_schema, known)
     if any(output.star for output in read.outputs) and not schema and len(read.reads) == 1:
         read = _read(sql, dialect, default_schema, ((read.reads[0], _arrived(transformation, columns)),))
     held = {same_name(target_dialect, name): name for name in columns}
@@ -61,10 +62,6 @@ def _arrived(transformation: FieldTransformation, columns: Sequence[str]) -> tup
     renamed = {new: old for old, new in transformation.rename.items()}
     own = [name for name in columns if name not in transformation.constant and not name.startswith("_observe_")]
     return (*(renamed.get(name, name) for name in own), *transformation.drop)
-
-
-def _frozen(schema: TableColumns) -> tuple[tuple[TablePath, tuple[str, ...]], ...]:
-    return tuple((path, tuple(columns)) for path, columns in schema.items())
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from observe_dagster.config.models.paths import path_text
 from observe_dagster.config.sql.select import STORED, Select, selected, stored_name, tables
-from observe_dagster.lineage.edges import ColumnRef, Output, QueryLineage, TablePath, Unresolved
+from observe_dagster.lineage.edges import ColumnRef, Output, QueryLineage, Unresolved
 from observe_dagster.lineage.names import Names
 from observe_dagster.lineage.pivots import pivot_columns
 from observe_dagster.lineage.qualifying import qualified
@@ -31,7 +31,8 @@ class _Step:
 
 def trace(query: "exp.Query", names: Names) -> QueryLineage:
     """The lineage of a query whose names are folded; never raises."""
-    reads = _reads(query, names)
+    read_tables = tables(Select(text="", dialect=names.dialect, tree=query))
+    reads = tuple(dict.fromkeys(names.path(table) for table in read_tables))
     scope, problem = qualified(query, names)
     if scope is None:
         return QueryLineage(reads=reads, unresolved=(_at(query, f"the query cannot be followed: {problem}"),))
@@ -40,11 +41,6 @@ def trace(query: "exp.Query", names: Names) -> QueryLineage:
         walk.note(query, f"followed by its text alone: {problem}")
     outputs = tuple(walk.outputs(scope))
     return QueryLineage(outputs=outputs, reads=reads, unresolved=tuple(walk.notes))
-
-
-def _reads(query: "exp.Query", names: Names) -> tuple[TablePath, ...]:
-    read_tables = tables(Select(text="", dialect=names.dialect, tree=query))
-    return tuple(dict.fromkeys(names.path(table) for table in read_tables))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,11 +6,11 @@ chooses, and records all of them.
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from observe_dagster.checks.freshness import Freshness, Loads
 from observe_dagster.checks.freshness import judge as judge_freshness
-from observe_dagster.checks.thresholds import freshness_allowance, timeliness_allowance
+from observe_dagster.checks.thresholds import Threshold, TimingRule, freshness_allowance, timeliness_allowance
 from observe_dagster.checks.timeliness import TimedRun, Timeliness
 from observe_dagster.checks.timeliness import judge as judge_timeliness
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from observe_dagster.ledger import CheckStatus, Ledger, RunTiming, TimingInputs
 
 _DAY = timedelta(days=1)
+_Rule = TypeVar("_Rule", bound=TimingRule)
 
 
 def judge_timing(
@@ -81,13 +82,7 @@ def _freshness(inputs: "TimingInputs", pipeline: Pipeline | None, now: datetime)
     allowance = freshness_allowance(inputs.own, inputs.inherited)
     if _nothing_to_report(allowance.number, inputs.freshness_status):
         return
-    declared = Freshness(
-        name=inputs.name,
-        allowance=allowance,
-        active=inputs.active,
-        paused=inputs.paused,
-        timezone=timezone_of(pipeline),
-    )
+    declared = _rule(Freshness, inputs, allowance, pipeline)
     loads = Loads(
         created_at=inputs.created_at,
         last_insert=inputs.last_insert,
@@ -101,13 +96,7 @@ def _timeliness(inputs: "TimingInputs", pipeline: Pipeline | None, now: datetime
     allowance = timeliness_allowance(inputs.own, inputs.inherited)
     if _nothing_to_report(allowance.number, inputs.timeliness_status):
         return
-    declared = Timeliness(
-        name=inputs.name,
-        allowance=allowance,
-        active=inputs.active,
-        paused=inputs.paused,
-        timezone=timezone_of(pipeline),
-    )
+    declared = _rule(Timeliness, inputs, allowance, pipeline)
 
     def judged(run: TimedRun) -> CheckResult:
         outcome = judge_timeliness(declared, run, now=now)
@@ -122,6 +111,11 @@ def _timeliness(inputs: "TimingInputs", pipeline: Pipeline | None, now: datetime
     overall = late or latest or next(iter(running), missing)
     yield from (result for result in ended if result.outcome.judged and result.execution_id != overall.execution_id)
     yield overall
+
+
+def _rule(kind: type[_Rule], inputs: "TimingInputs", allowance: Threshold, pipeline: Pipeline | None) -> _Rule:
+    zone = timezone_of(pipeline)
+    return kind(name=inputs.name, allowance=allowance, active=inputs.active, paused=inputs.paused, timezone=zone)
 
 
 def _nothing_to_report(number: int | None, status: Status | None) -> bool:

@@ -108,10 +108,15 @@ def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Defini
     described = {*(destination_key(pipeline) for pipeline in project.pipelines), *(spec.key for spec in sources)}
     watched = [] if scope else list(monitored_specs(project, keys, known=described))
     upkeep = [prune_schedule] if (project.pipelines or project.monitors) and owns_shared_definitions(scope) else []
+    monitors = monitors_job(project, keys, scope=scope)
     return dg.Definitions(
         assets=[*assets, *sources, *watched],
         asset_checks=[monitor_check(declared, project, keys) for declared in project.monitors],
-        jobs=[*_jobs(project, keys, job_name=job_name, scope=scope), *(schedule.job for schedule in upkeep)],
+        jobs=[
+            *([_job(project, keys, job_name)] if project.pipelines else []),
+            *([] if monitors is None else [monitors]),
+            *(schedule.job for schedule in upkeep),
+        ],
         schedules=[*schedules, *monitor_schedules(project, keys, scope=scope), *upkeep],
         sensors=[
             *_sensors(project, checks, job_name=job_name, scope=scope),
@@ -120,14 +125,6 @@ def _build(project: Project, resource: ObserveResource, scope: str) -> dg.Defini
         resources={"observe": resource},
         executor=None if scope else heartbeat_in_process_executor,
     )
-
-
-def _jobs(project: Project, keys: TableKeys, *, job_name: str, scope: str) -> Iterator[UnresolvedAssetJobDefinition]:
-    if project.pipelines:
-        yield _job(project, keys, job_name)
-    monitors = monitors_job(project, keys, scope=scope)
-    if monitors is not None:
-        yield monitors
 
 
 def _job(project: Project, keys: TableKeys, job_name: str) -> UnresolvedAssetJobDefinition:
@@ -145,21 +142,13 @@ def _job(project: Project, keys: TableKeys, job_name: str) -> UnresolvedAssetJob
 def _sensors(
     project: Project, checks: Mapping[str, Sequence[dg.AssetCheckKey]], *, job_name: str, scope: str
 ) -> Iterator[dg.SensorDefinition]:
-    alerts = alert_sensor(project, scope=scope)
-    if alerts is not None:
-        yield alerts
-    if not project.pipelines:
-        return
-    standing = check_status_sensor(project, scope=scope)
-    if standing is not None:
-        yield standing
-    once = run_once_sensor(project, checks, job_name=job_name, scope=scope)
-    if once is not None:
-        yield once
-    yield reaper_sensor(scope=scope)
-    elsewhere = remote_runs_sensor(project, scope=scope)
-    if elsewhere is not None:
-        yield elsewhere
-    datafold_ci = datafold_ci_sensor(scope=scope)
-    if datafold_ci is not None:
-        yield datafold_ci
+    sensors = [alert_sensor(project, scope=scope)]
+    if project.pipelines:
+        sensors += [
+            check_status_sensor(project, scope=scope),
+            run_once_sensor(project, checks, job_name=job_name, scope=scope),
+            reaper_sensor(scope=scope),
+            remote_runs_sensor(project, scope=scope),
+            datafold_ci_sensor(scope=scope),
+        ]
+    return (sensor for sensor in sensors if sensor is not None)

@@ -6,7 +6,7 @@ them and reports the results, as for pipelines. All of it needs the resource `ob
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,13 +74,7 @@ def build_freshness_checks(assets: Assets, *, number: int, datepart: Datepart) -
     Example:
         >>> build_freshness_checks([orders], number=24, datepart="hour")
     """
-    source = "build_freshness_checks"
-    allowed = _valid(_Allowance, source, number=number, datepart=datepart)
-    expected = AssetExpectations(
-        expectations=Expectations(freshness_number=allowed.number, freshness_datepart=allowed.datepart)
-    )
-    description = f"Rows must have arrived within {_count(number, datepart)}."
-    return _checks(keys_of(assets, source), FRESHNESS, "freshness", description, expected)
+    return _allowance_checks(assets, FRESHNESS, number, datepart, "Rows must have arrived within")
 
 
 def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) -> list[dg.AssetChecksDefinition]:
@@ -89,13 +83,7 @@ def build_timeliness_checks(assets: Assets, *, number: int, datepart: Datepart) 
     Example:
         >>> build_timeliness_checks([orders], number=30, datepart="minute")
     """
-    source = "build_timeliness_checks"
-    allowed = _valid(_Allowance, source, number=number, datepart=datepart)
-    expected = AssetExpectations(
-        expectations=Expectations(timeliness_number=allowed.number, timeliness_datepart=allowed.datepart)
-    )
-    description = f"An execution must end within {_count(number, datepart)}."
-    return _checks(keys_of(assets, source), TIMELINESS, "timeliness", description, expected)
+    return _allowance_checks(assets, TIMELINESS, number, datepart, "An execution must end within")
 
 
 def build_anomaly_checks(
@@ -185,6 +173,17 @@ def _valid(model: type[_Model], source: str, **arguments: Any) -> _Model:
         ) from None
 
 
+def _allowance_checks(
+    assets: Assets, name: str, number: int, datepart: Datepart, requirement: str
+) -> list[dg.AssetChecksDefinition]:
+    """The checks `freshness` or `timeliness`, whose kinds and expectations have the same name."""
+    source = f"build_{name}_checks"
+    allowed = _valid(_Allowance, source, number=number, datepart=datepart)
+    limits: dict[str, Any] = {f"{name}_number": allowed.number, f"{name}_datepart": allowed.datepart}
+    expected = AssetExpectations(expectations=Expectations(**limits))
+    return _checks(keys_of(assets, source), name, name, f"{requirement} {_count(number, datepart)}.", expected)
+
+
 def _checks(
     keys: Sequence[dg.AssetKey], name: str, kind: str, description: str, expected: AssetExpectations
 ) -> list[dg.AssetChecksDefinition]:
@@ -193,17 +192,14 @@ def _checks(
         return []
     metadata = {KIND_KEY: kind, _WATCH_KEY: dg.MetadataValue.json(expected.as_json())}
     specs = [dg.AssetCheckSpec(name=name, asset=key, description=description, metadata=metadata) for key in keys]
-    make = dg.multi_asset_check(name=f"watch_{name}_{digest(keys)}", specs=specs, can_subset=True)
-    return [make(_evaluation(dict.fromkeys(keys, expected)))]
 
-
-def _evaluation(watched: Watched) -> Callable[..., Iterator[dg.AssetCheckResult]]:
+    @dg.multi_asset_check(name=f"watch_{name}_{digest(keys)}", specs=specs, can_subset=True)
     def watch(
         context: dg.AssetCheckExecutionContext, observe: dg.ResourceParam[ObserveResource]
     ) -> Iterator[dg.AssetCheckResult]:
-        yield from evaluate_watched(context, observe, watched)
+        yield from evaluate_watched(context, observe, dict.fromkeys(keys, expected))
 
-    return watch
+    return [watch]
 
 
 def _expectations(checks: Iterable[dg.AssetChecksDefinition]) -> Watched:

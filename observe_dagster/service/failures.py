@@ -9,14 +9,7 @@ from typing import Any
 import click
 
 from observe_dagster import redaction
-from observe_dagster.errors import (
-    ConnectionFailedError,
-    NotFoundError,
-    ObserveError,
-    Problem,
-    SpecError,
-    SyncError,
-)
+from observe_dagster.errors import ConnectionFailedError, NotFoundError, ObserveError, Problem, SpecError, SyncError
 
 _URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:)[^\s'\"]*(?=@)", re.IGNORECASE)
 _SHORTEST_SECRET = 3

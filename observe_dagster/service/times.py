@@ -32,9 +32,7 @@ def _read(text: str, moment_of_a_date: time) -> datetime:
 
 def in_utc(instant: datetime | None) -> str | None:
     """Write a time as the API document does: `2023-10-25T18:11:57.321Z`."""
-    if instant is None:
-        return None
-    return iso(instant, "milliseconds")
+    return None if instant is None else iso(instant, "milliseconds")
 
 
 def to_the_second(text: str | None) -> str:
@@ -45,9 +43,7 @@ def to_the_second(text: str | None) -> str:
         instant = datetime.fromisoformat(text)
     except ValueError:
         return text
-    if instant.tzinfo is None:
-        return text
-    return iso(instant, "seconds")
+    return text if instant.tzinfo is None else iso(instant, "seconds")
 
 
 def duration(started: str | None, ended: str | None) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from observe_dagster.config import Pipeline
 
-_REPOSITORY = "__repository__@observe_dagster"
+_LABELS = {".dagster/repository": "__repository__@observe_dagster"}
+"""Without this label the run would be missing from the job's own list of runs in the UI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +98,6 @@ def execution_ids(events: "Iterable[dg.DagsterEvent]") -> Iterator[int]:
             if isinstance(number, int) and number not in seen:
                 seen.add(number)
                 yield number
-
-
-# Without this label the run would be missing from the job's own list of runs in the UI.
-_LABELS = {".dagster/repository": _REPOSITORY}
 
 
 @contextmanager

@@ -1,13 +1,7 @@
 """The Watcher's rule: the mean and sample deviation of earlier runs that started in the same hour."""
 
 from observe_dagster.checks.anomaly.band import Band, Compared, lower_bound
-from observe_dagster.checks.anomaly.baseline import (
-    MICROSECONDS_PER_HOUR,
-    Anomaly,
-    Baseline,
-    Measured,
-    local,
-)
+from observe_dagster.checks.anomaly.baseline import MICROSECONDS_PER_HOUR, Anomaly, Baseline, Measured, local
 from observe_dagster.clock import microseconds
 
 

@@ -91,17 +91,13 @@ class Channel(Declared):
         scheme, separator, rest = self.url.get_secret_value().partition("://")
         if not (scheme and separator and rest):
             raise ValueError("url must be an Apprise URL such as slack://…, mailto://… or json://…")
-        if _trusts_anyone(rest):
+        parameters = parse_qsl(rest.partition("?")[2], keep_blank_values=True)
+        if any(name.lower() == "verify" and value.lower() not in _YES for name, value in parameters):
             raise ValueError(
                 "url says verify=no: certificates are always verified; name those of an authority of your own in "
                 "the environment variable REQUESTS_CA_BUNDLE"
             )
         return self
-
-
-def _trusts_anyone(url: str) -> bool:
-    parameters = parse_qsl(url.partition("?")[2], keep_blank_values=True)
-    return any(name.lower() == "verify" and value.lower() not in _YES for name, value in parameters)
 
 
 class Route(Declared):

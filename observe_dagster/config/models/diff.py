@@ -60,10 +60,7 @@ class DiffDataset(Declared):
     filter: str | None = Field(default=None, min_length=1)
     materialize: bool = True
 
-    @model_validator(mode="before")
-    @classmethod
-    def _supported(cls, value: Any) -> Any:
-        return _refuse(value)
+    _supported = model_validator(mode="before")(_refuse)
 
     @model_validator(mode="after")
     def _table_or_query(self) -> "DiffDataset":

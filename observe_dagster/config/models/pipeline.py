@@ -180,10 +180,7 @@ class Pipeline(Expectations):
         """Whether its rows are moved here and not by another system."""
         return self.engine not in REMOTE_ENGINES
 
-    @model_validator(mode="before")
-    @classmethod
-    def _remote(cls, value: Any) -> Any:
-        return fill_in_remote(value)
+    _remote = model_validator(mode="before")(fill_in_remote)
 
     @model_validator(mode="after")
     def _engine_fits(self) -> "Pipeline":

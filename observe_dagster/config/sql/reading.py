@@ -6,7 +6,6 @@ both need them. So what was read is cached; the parsed trees, which are large, a
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from observe_dagster.config.sql.select import (
     OutputColumn,
@@ -17,9 +16,6 @@ from observe_dagster.config.sql.select import (
     stored_name,
     tables_in,
 )
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 _CACHE_SIZE = 20_000
 _AFTER_THE_LAST_WORD = "; \t\r\n"
@@ -57,13 +53,10 @@ def _read(text: str, dialect: str) -> Reading | SelectFault:
         return select
     scope = root_scope(select)
     columns = None if scope is None else projections(scope, lambda _: None)
+    names = ((stored_name(table.args.get("db")), stored_name(table.this)) for table in tables_in(select, scope))
     return Reading(
         text=select.text,
         dialect=dialect,
         columns=None if columns is None else tuple(column for column, _ in columns),
-        tables=tuple(dict.fromkeys(_name(table) for table in tables_in(select, scope))),
+        tables=tuple(dict.fromkeys(names)),
     )
-
-
-def _name(table: "exp.Table") -> tuple[str, str]:
-    return stored_name(table.args.get("db")), stored_name(table.this)

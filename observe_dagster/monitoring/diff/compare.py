@@ -128,7 +128,10 @@ class _Comparison:
         self._keys, self._columns = compared(config, self._aligned, dialect=dialect)
         # Only engines of one kind have one fast hash.
         self._portable = self._a.reader.dialect is not self._b.reader.dialect
-        self._unique = {side: self._is_unique(side) for side in _SIDES}
+        self._unique = {
+            side: keys_are_unique(dataset, [column.of(side).name for column in self._keys])
+            for side, dataset in zip(_SIDES, datasets, strict=True)
+        }
         self._spool: TextIO | None = None
 
     def run(self, now: datetime, spool: TextIO | None) -> DiffResult:
@@ -165,7 +168,8 @@ class _Comparison:
             return {int(bucket): (count, int(total)) for bucket, count, total in self._reader(side).rows(text)}
 
         sums = self._both(ask)
-        differing = [number for number in sums["a"].keys() | sums["b"].keys() if _differ(sums, number)]
+        in_a, in_b = sums["a"], sums["b"]
+        differing = [number for number in in_a.keys() | in_b.keys() if in_a.get(number) != in_b.get(number)]
         if not differing:
             return _Found(counts=(0,) * (3 + len(self._columns)), rows=(), keyless=(0, 0), copied=(0, 0))
         rows = sum(sums[side].get(number, (0, 0))[0] for side in _SIDES for number in differing)
@@ -200,19 +204,19 @@ class _Comparison:
             duplicates=any(stats[side].duplicates for side in _SIDES),
             compare_duplicates=self._config.compare_duplicates,
         )
-        told = asked.rows(statements.counts_and_sample(self._sample_rows))
+        rows = asked.rows(statements.counts_and_sample(self._sample_rows))
         if self._spool is not None:
             for batch in asked.stream(statements.differing_rows()):
                 self._spool.writelines(f"{json.dumps(asdict(self._row(row)))}\n" for row in batch)
         width = 3 + len(self._columns)
-        counts = next(row[1 : 1 + width] for row in told if row[0] == 0)
+        counts = next(row[1 : 1 + width] for row in rows if row[0] == 0)
         nulls_a, nulls_b = stats["a"].nulls, stats["b"].nulls
         keyless = (nulls_a, nulls_b)
         if nulls_a and nulls_b:
             keyless = asked.rows(statements.keyless())[0]
         return _Found(
             counts=tuple(int(count) for count in counts),
-            rows=tuple(self._row(row[1:]) for row in told if row[0] == 1),
+            rows=tuple(self._row(row[1:]) for row in rows if row[0] == 1),
             keyless=(int(keyless[0]), int(keyless[1])),
             copied=(0, 0),
         )
@@ -237,7 +241,8 @@ class _Comparison:
     ) -> DiffResult:
         a, b = stats["a"], stats["b"]
         only_a, only_b, changed, *differing = found.counts
-        matched = (a.distinct if self._only_first(stats) else a.rows - a.nulls) - only_a
+        only_first = not self._config.compare_duplicates and (a.duplicates or b.duplicates)
+        matched = (a.distinct if only_first else a.rows - a.nulls) - only_a
         values = Values(
             total_rows=matched,
             rows_with_differences=changed,
@@ -273,9 +278,6 @@ class _Comparison:
             judged_at=now,
         )
 
-    def _only_first(self, stats: Mapping[Side, KeyStats]) -> bool:
-        return not self._config.compare_duplicates and any(stats[side].duplicates for side in _SIDES)
-
     def _side(self, side: Side, part: int) -> SideStatements:
         dataset = self._a if side == "a" else self._b
         return SideStatements(
@@ -290,10 +292,6 @@ class _Comparison:
 
     def _reader(self, side: Side) -> Reader:
         return self._b.reader if side == "b" and (self._across or self._apart) else self._a.reader
-
-    def _is_unique(self, side: Side) -> bool:
-        dataset = self._a if side == "a" else self._b
-        return keys_are_unique(dataset, [column.of(side).name for column in self._keys])
 
     def _both(self, ask: Callable[[Side], _Answer]) -> dict[Side, _Answer]:
         """Ask both sides, at the same time where each has a session of its own."""
@@ -338,7 +336,3 @@ def _dealt(stats: Mapping[Side, KeyStats], *, ranged: bool) -> Buckets:
         width = -(-(max(highs) - min(lows) + 1) // count)
         return Buckets(count=count, low=min(lows), width=width)
     return Buckets(count=count)
-
-
-def _differ(sums: Mapping[Side, Mapping[int, tuple[int, int]]], number: int) -> bool:
-    return sums["a"].get(number) != sums["b"].get(number)

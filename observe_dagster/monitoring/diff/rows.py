@@ -16,15 +16,7 @@ from observe_dagster.config.project import Project
 from observe_dagster.datatypes import DataType, Kind
 from observe_dagster.records import Column, RunType, SyncRange, TableName
 from observe_dagster.warehouse import OpenOptions, open_warehouse
-from observe_dagster.warehouse.port.load import (
-    LoadColumn,
-    LoadPlan,
-    LoadRules,
-    LoadRun,
-    LoadSchema,
-    LoadTarget,
-    Staged,
-)
+from observe_dagster.warehouse.port.load import LoadColumn, LoadPlan, LoadRules, LoadRun, LoadSchema, LoadTarget, Staged
 from observe_dagster.warehouse.port.source import RowStream
 
 if TYPE_CHECKING:

@@ -12,13 +12,12 @@ from observe_dagster.config.project import Project
 from observe_dagster.errors import NothingToSyncError, ObserveError, RequestError
 from observe_dagster.orchestration.assets.partitions import is_partitioned
 from observe_dagster.orchestration.assets.remote_sync import remote_run
-from observe_dagster.orchestration.checks.specs import pipeline_check_specs
+from observe_dagster.orchestration.checks.kinds import pipeline_check_specs
 from observe_dagster.orchestration.checks.sync import evaluate
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import RUN_TYPE_TAG, destination_key, op_name, range_tags, run_tags
 from observe_dagster.orchestration.translator.metadata import result_metadata
-from observe_dagster.orchestration.translator.pools import pool_of
-from observe_dagster.orchestration.translator.specs import destination_spec
+from observe_dagster.orchestration.translator.specs import destination_spec, pool_of
 from observe_dagster.records import RunType, SyncResult
 from observe_dagster.sync.ranges import SyncRequest
 

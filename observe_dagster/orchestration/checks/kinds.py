@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import dagster as dg
+
 from observe_dagster.checks.thresholds import Threshold, freshness_allowance, timeliness_allowance
 from observe_dagster.config.models.check_names import FRESHNESS, TIMELINESS, VERIFY, anomaly_check_name
 from observe_dagster.config.models.pipeline import Pipeline, PipelineType
 from observe_dagster.config.project import Project
 from observe_dagster.orchestration.resource import ObserveResource
+from observe_dagster.orchestration.translator.keys import KIND_KEY, destination_key
 from observe_dagster.records import CheckResult, Outcome, Status, SyncResult
 
 
@@ -49,6 +52,22 @@ def pipeline_checks(pipeline: Pipeline, project: Project) -> Iterator[PipelineCh
     for kind in PIPELINE_CHECK_KINDS:
         for name, description in kind.declared(pipeline, declared):
             yield PipelineCheck(name=name, kind=kind, description=description)
+
+
+def pipeline_check_specs(pipeline: Pipeline, project: Project) -> list[dg.AssetCheckSpec]:
+    """The checks that ride on the runs of a pipeline; each can be run by hand as well."""
+    key = destination_key(pipeline)
+    return [
+        dg.AssetCheckSpec(
+            name=check.name, asset=key, description=check.description, metadata={KIND_KEY: check.kind.kind}
+        )
+        for check in pipeline_checks(pipeline, project)
+    ]
+
+
+def check_keys(pipeline: Pipeline, project: Project) -> list[dg.AssetCheckKey]:
+    """The keys of these checks."""
+    return [spec.key for spec in pipeline_check_specs(pipeline, project)]
 
 
 def unjudged(

@@ -1,7 +1,6 @@
 """Monitors as asset checks: each a step of its own, on its own schedule, by hand, and after syncs where it says so."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,14 +9,13 @@ from observe_dagster.config.models.monitors import DataTestMonitor, DiffMonitor,
 from observe_dagster.config.project import DeclaredMonitor, Project
 from observe_dagster.lineage import source_tables
 from observe_dagster.orchestration.checks.datafold.resource import run_at_datafold
+from observe_dagster.orchestration.checks.kinds import check_keys
 from observe_dagster.orchestration.checks.results import check_result
-from observe_dagster.orchestration.checks.specs import check_keys
 from observe_dagster.orchestration.instance.dagster_private import UnresolvedAssetJobDefinition
 from observe_dagster.orchestration.instance.heartbeat import heartbeat_in_process_executor
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import MONITORS_JOB, safe_group, scoped
-from observe_dagster.orchestration.translator.pools import pool_of
-from observe_dagster.orchestration.translator.specs import TableKeys, source_spec
+from observe_dagster.orchestration.translator.specs import TableKeys, pool_of, source_spec
 from observe_dagster.records import CheckResult, TableName
 
 if TYPE_CHECKING:
@@ -222,11 +220,7 @@ def _memory(observe: ObserveResource, declared: DeclaredMonitor, asset: dg.Asset
         if verdict.value is not None
     ]
     accepted = next((verdict.evidence for verdict in earlier if "accepted" in verdict.evidence), None)
-    return MonitorHistory(samples=samples, evidence=accepted, last_load=_last_load(observe, declared))
-
-
-def _last_load(observe: ObserveResource, declared: DeclaredMonitor) -> datetime | None:
-    if declared.writer_id is None:
-        return None
-    number = observe.ledger.executions.latest_successful_id(declared.writer_id)
-    return None if number is None else observe.ledger.executions.get(number).end_date
+    writer_id, executions = declared.writer_id, observe.ledger.executions
+    number = None if writer_id is None else executions.latest_successful_id(writer_id)
+    last_load = None if number is None else executions.get(number).end_date
+    return MonitorHistory(samples=samples, evidence=accepted, last_load=last_load)

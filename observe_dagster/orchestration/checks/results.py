@@ -12,8 +12,6 @@ from observe_dagster.records import CheckResult, Outcome, Status
 
 ROWS_KEY = "observe/rows"
 
-_PASSED = (Status.PASS, Status.LEARNING, Status.SKIPPED)
-
 
 def check_result(
     result: CheckResult,
@@ -25,14 +23,9 @@ def check_result(
     return dg.AssetCheckResult(**_fields(result, severity, metadata))
 
 
-def check_evaluation(
-    result: CheckResult,
-    *,
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-    metadata: Mapping[str, Any] | None = None,
-) -> dg.AssetCheckEvaluation:
+def check_evaluation(result: CheckResult, *, metadata: Mapping[str, Any] | None = None) -> dg.AssetCheckEvaluation:
     """What is reported outside of a run."""
-    return dg.AssetCheckEvaluation(**_fields(result, severity, metadata))
+    return dg.AssetCheckEvaluation(**_fields(result, dg.AssetCheckSeverity.ERROR, metadata))
 
 
 def _fields(result: CheckResult, severity: dg.AssetCheckSeverity, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -50,7 +43,7 @@ def _fields(result: CheckResult, severity: dg.AssetCheckSeverity, metadata: Mapp
 
 def passed(outcome: Outcome) -> bool:
     """Whether Dagster shows a pass: also where nothing was judged, for the reason in the description."""
-    return outcome.status in _PASSED
+    return outcome.status in (Status.PASS, Status.LEARNING, Status.SKIPPED)
 
 
 def result_metadata(result: CheckResult) -> dict[str, Any]:

@@ -143,8 +143,10 @@ class HealthEventReader:
         if tags.get(_WILL_RETRY) == "true":
             return
         assets, checks = self._not_materialized(entry.run_id, run)
-        reason = self._redacted(_first_line(entry))
-        facts: dict[str, Any] = {"at": at, "reason": reason, "run_id": entry.run_id, "notify_each": True}
+        event = entry.get_dagster_event()
+        error = event.job_failure_data.error
+        line = _error_line(error) if error is not None else _line(event.message or "The run failed.")
+        facts: dict[str, Any] = {"at": at, "reason": self._redacted(line), "run_id": entry.run_id, "notify_each": True}
         pipeline_id = tags.get(PIPELINE_TAG) if len(assets) == 1 else None
         for key in assets:
             yield self._about(key, RUN, RUN, Status.FAIL, pipeline_id=pipeline_id, **facts)
@@ -236,12 +238,6 @@ def _number(metadata: Mapping[str, Any], name: str) -> float | None:
         if isinstance(value, int | float):
             return float(value)
     return None
-
-
-def _first_line(entry: dg.EventLogEntry) -> str:
-    event = entry.get_dagster_event()
-    error = event.job_failure_data.error
-    return _error_line(error) if error is not None else _line(event.message or "The run failed.")
 
 
 def _error_line(error: Any) -> str:

@@ -17,18 +17,14 @@ from observe_dagster.errors import SettingsError
 _VARIABLE = "OBSERVE_CELERY_URL"
 _RUNS_PER_PROCESS = 100
 
-
-def _url() -> str:
-    url = os.environ.get(_VARIABLE)
-    if not url:
-        raise SettingsError(f"{_VARIABLE} is not set: the URL of the broker, such as redis://broker.example:6379/0.")
-    return url
-
+_url = os.environ.get(_VARIABLE)
+if not _url:
+    raise SettingsError(f"{_VARIABLE} is not set: the URL of the broker, such as redis://broker.example:6379/0.")
 
 app = make_app(
     {
-        "broker": _url(),
-        "backend": _url(),
+        "broker": _url,
+        "backend": _url,
         "config_source": {
             **DEFAULT_CONFIG,
             # What a run leaves in memory goes with its process.

@@ -1,6 +1,6 @@
 """One schedule per interval pipeline: each tick asks the planner what is due and requests exactly that."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -54,32 +54,7 @@ def pipeline_schedule(
     """
     expression, zone = cron(schedule)
     active = pipeline.state == "active"
-    return dg.ScheduleDefinition(
-        name=schedule_name(safe_name),
-        job_name=job_name,
-        cron_schedule=expression,
-        execution_timezone=zone,
-        execution_fn=_tick(pipeline, schedule, checks, partitions_def),
-        required_resource_keys={"observe"},
-        description=f"{pipeline.name}: {describe_schedule(pipeline)}",
-        default_status=dg.DefaultScheduleStatus.RUNNING if active else dg.DefaultScheduleStatus.STOPPED,
-        metadata={PIPELINE_TAG: pipeline.id},
-        owners=list(pipeline.owners),
-    )
 
-
-def unfinished_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> str | None:
-    """The id of a Dagster run of the pipeline that is queued or running, if there is one."""
-    filters = dg.RunsFilter(tags={PIPELINE_TAG: pipeline.id}, statuses=_UNFINISHED)
-    return next(iter(instance.get_run_ids(filters, limit=1)), None)
-
-
-def _tick(
-    pipeline: Pipeline,
-    schedule: IntervalSchedule,
-    checks: Sequence[dg.AssetCheckKey],
-    partitions_def: dg.TimeWindowPartitionsDefinition | None,
-) -> Callable[[dg.ScheduleEvaluationContext], Iterator[dg.SkipReason | dg.RunRequest]]:
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.SkipReason | dg.RunRequest]:
         observe: ObserveResource = context.resources.observe
         now = max(observe.clock(), context.scheduled_execution_time.astimezone(UTC))
@@ -96,18 +71,27 @@ def _tick(
         else:
             requests = _request_windows(context, pipeline, schedule, partitions_def, now=now)
         for request in requests:
-            yield _with_checks(request, checks) if isinstance(request, dg.RunRequest) else request
+            is_run = isinstance(request, dg.RunRequest)
+            yield request.with_replaced_attrs(asset_check_keys=checks) if is_run else request
 
-    return tick
-
-
-def _with_checks(request: dg.RunRequest, checks: Sequence[dg.AssetCheckKey]) -> dg.RunRequest:
-    return dg.RunRequest(
-        run_key=request.run_key,
-        tags=request.tags,
-        asset_selection=request.asset_selection,
-        asset_check_keys=checks,
+    return dg.ScheduleDefinition(
+        name=schedule_name(safe_name),
+        job_name=job_name,
+        cron_schedule=expression,
+        execution_timezone=zone,
+        execution_fn=tick,
+        required_resource_keys={"observe"},
+        description=f"{pipeline.name}: {describe_schedule(pipeline)}",
+        default_status=dg.DefaultScheduleStatus.RUNNING if active else dg.DefaultScheduleStatus.STOPPED,
+        metadata={PIPELINE_TAG: pipeline.id},
+        owners=list(pipeline.owners),
     )
+
+
+def unfinished_run(instance: dg.DagsterInstance, pipeline: Pipeline) -> str | None:
+    """The id of a Dagster run of the pipeline that is queued or running, if there is one."""
+    filters = dg.RunsFilter(tags={PIPELINE_TAG: pipeline.id}, statuses=_UNFINISHED)
+    return next(iter(instance.get_run_ids(filters, limit=1)), None)
 
 
 def _request_interval(

@@ -1,6 +1,6 @@
 """The sensor that runs pipelines whose schedule is once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -46,28 +46,20 @@ def run_once_sensor(
     def run_once_pipelines(
         context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]
     ) -> dg.SkipReason | list[dg.RunRequest]:
-        requests = list(_due_once(context.instance, observe, pipelines, checks))
+        now = observe.clock().astimezone(UTC)
+        recorded = {row.pipeline_id: row for row in observe.ledger.declared.pipelines()}
+        requests: list[dg.RunRequest] = []
+        for pipeline in pipelines:
+            row = recorded.get(pipeline.id)
+            if row is None or row.watermark is not None or blocked_by_config(pipeline):
+                continue
+            if blocked_by_state(pipeline, row) or row.created_at + pipeline.schedule.delay > now:
+                continue
+            if unfinished_run(context.instance, pipeline) is None:
+                requests.append(_request(pipeline, now, checks[pipeline.id]))
         return requests or dg.SkipReason("Every pipeline that runs once has run, or cannot run now.")
 
     return run_once_pipelines
-
-
-def _due_once(
-    instance: dg.DagsterInstance,
-    observe: ObserveResource,
-    pipelines: list[Pipeline],
-    checks: Mapping[str, Sequence[dg.AssetCheckKey]],
-) -> Iterator[dg.RunRequest]:
-    now = observe.clock().astimezone(UTC)
-    recorded = {row.pipeline_id: row for row in observe.ledger.declared.pipelines()}
-    for pipeline in pipelines:
-        row = recorded.get(pipeline.id)
-        if row is None or row.watermark is not None or blocked_by_config(pipeline):
-            continue
-        if blocked_by_state(pipeline, row) or row.created_at + pipeline.schedule.delay > now:
-            continue
-        if unfinished_run(instance, pipeline) is None:
-            yield _request(pipeline, now, checks[pipeline.id])
 
 
 def _request(pipeline: Pipeline, now: datetime, checks: Sequence[dg.AssetCheckKey]) -> dg.RunRequest:

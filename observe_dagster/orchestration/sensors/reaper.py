@@ -5,10 +5,7 @@ import dagster as dg
 from observe_dagster.orchestration.assets.remote_sync import reconcile_remote
 from observe_dagster.orchestration.instance.heartbeat import end_lost_runs
 from observe_dagster.orchestration.resource import ObserveResource
-from observe_dagster.orchestration.translator.keys import (
-    REAPER_SENSOR,
-    scoped,
-)
+from observe_dagster.orchestration.translator.keys import REAPER_SENSOR, scoped
 
 _SECONDS_BETWEEN_TICKS = 60
 

@@ -10,13 +10,13 @@ import dagster as dg
 from observe_dagster.config.models.pipeline import Pipeline
 from observe_dagster.config.project import Project
 from observe_dagster.errors import PublishError
+from observe_dagster.orchestration.assets.remote_sync import remote_runner
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import REMOTE_RUNS_SENSOR, destination_key, instant_text, scoped
 
 if TYPE_CHECKING:
     from observe_dagster.integrations.warehouse_sync.client import RemoteRun
-    from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
-
+    from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
 
 RUN_KEY = "observe/warehouse_sync_run_id"
 _SECONDS_BETWEEN_TICKS = 60
@@ -37,50 +37,33 @@ def remote_runs_sensor(project: Project, *, scope: str) -> dg.SensorDefinition |
         description="Records runs that were started at Warehouse Sync itself (MPARTICLE_WORKSPACE_ID).",
     )
     def import_runs(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
-        from observe_dagster.integrations.warehouse_sync.settings import WarehouseSyncSettings
-
-        settings = WarehouseSyncSettings.from_environment()
-        if settings is None:
-            return dg.SkipReason("Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set.")
-        return dg.SkipReason(_import_runs(context, observe, settings, pipelines))
+        with remote_runner(observe) as runner:
+            if runner is None:
+                return dg.SkipReason("Warehouse Sync is off: MPARTICLE_WORKSPACE_ID and MPARTICLE_TOKEN are not set.")
+            return dg.SkipReason(_import_runs(context, runner, pipelines))
 
     return import_runs
 
 
-def _after(last: str | None, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
-    """The pipelines, beginning with the one after the last that was polled."""
-    cursor = next((at for at, pipeline in enumerate(pipelines, start=1) if pipeline.id == last), 0)
-    return [*pipelines[cursor:], *pipelines[:cursor]]
-
-
-def _import_runs(
-    context: dg.SensorEvaluationContext,
-    observe: ObserveResource,
-    settings: "WarehouseSyncSettings",
-    pipelines: Sequence[Pipeline],
-) -> str:
-    from observe_dagster.integrations.warehouse_sync.apply import secrets_sent
-    from observe_dagster.integrations.warehouse_sync.client import WarehouseSyncClient
-    from observe_dagster.integrations.warehouse_sync.runner import RemoteRunner
-
+def _import_runs(context: dg.SensorEvaluationContext, runner: "RemoteRunner", pipelines: Sequence[Pipeline]) -> str:
     def report(pipeline: Pipeline, run: "RemoteRun") -> None:
         report_remote_run(context.instance, pipeline, run)
 
     deadline, count, notices = monotonic() + _SECONDS_PER_TICK, 0, dict[str, None]()
     cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"last": None, "seen": {}}
     seen: dict[str, int] = cursor["seen"]
-    with WarehouseSyncClient(settings, secrets=secrets_sent(observe.project)) as client:
-        runner = RemoteRunner(observe.project, observe.ledger, client, clock=observe.clock)
-        for pipeline in _after(cursor["last"], pipelines):
-            if monotonic() > deadline:
-                break
-            try:
-                imported, seen[pipeline.id] = runner.import_runs(pipeline, report, seen=seen.get(pipeline.id, 0))
-                count += imported
-            except PublishError as error:
-                unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe warehouse-sync apply` creates it."
-                notices[unknown if error.status == 404 else str(error)] = None
-            context.update_cursor(json.dumps({"last": pipeline.id, "seen": seen}))
+    # The one after the last that was polled comes first.
+    first = next((at for at, pipeline in enumerate(pipelines, start=1) if pipeline.id == cursor["last"]), 0)
+    for pipeline in [*pipelines[first:], *pipelines[:first]]:
+        if monotonic() > deadline:
+            break
+        try:
+            made, seen[pipeline.id] = runner.import_runs(pipeline, report, seen=seen.get(pipeline.id, 0))
+            count += made
+        except PublishError as error:
+            unknown = f"Warehouse Sync has no pipeline {pipeline.id}; `observe warehouse-sync apply` creates it."
+            notices[unknown if error.status == 404 else str(error)] = None
+        context.update_cursor(json.dumps({"last": pipeline.id, "seen": seen}))
     runs = "1 run that was" if count == 1 else f"{count} runs that were"
     return " ".join([f"Imported {runs} started at Warehouse Sync.", *notices])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -12,8 +13,8 @@ from observe_dagster.config.sql.select import same_name
 from observe_dagster.lineage import source_tables
 from observe_dagster.orchestration.translator.descriptions import describe_pipeline
 from observe_dagster.orchestration.translator.keys import asset_key, destination_key, group_name, safe_group
-from observe_dagster.orchestration.translator.locations import qualified_name, table_uri
 from observe_dagster.records import TableName
+from observe_dagster.warehouse import dialect_of
 
 
 class TableKeys:
@@ -117,6 +118,25 @@ def _pipeline_metadata(pipeline: Pipeline, project: Project, destination: Connec
         reference = dg.LocalFileCodeReference(file_path=origin.file, line_number=origin.line, label=pipeline.id)
         metadata["dagster/code_references"] = dg.CodeReferencesMetadataValue(code_references=[reference])
     return metadata
+
+
+def table_uri(connection: Connection, table: TableName) -> str:
+    """The URI of a table without credentials, such as `postgres://db.example:5432/ops/public/flights`."""
+    return "/".join([connection.base_uri, quote(table.schema, safe=""), quote(table.table, safe="")])
+
+
+def qualified_name(connection: Connection, table: TableName) -> str:
+    """The table with its schema and, where there is one, its database."""
+    return f"{connection.qualifier}.{table}" if connection.qualifier else str(table)
+
+
+def pool_of(project: Project, connection_ids: Iterable[str]) -> str | None:
+    """The first of these connections whose engine admits one writing process, and no reader beside it."""
+    for connection_id in connection_ids:
+        dialect = dialect_of(project.connection(connection_id))
+        if dialect is not None and dialect.capabilities.single_writer:
+            return connection_id
+    return None
 
 
 def _table_metadata(connection: Connection, table: TableName) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 The sensor never waits for a result: it starts a monitor in one tick and polls it in later ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -12,27 +12,23 @@ import dagster as dg
 from pydantic import StrictInt, TypeAdapter, ValidationError
 
 from observe_dagster.errors import ObserveError, Problem, PublishError, SpecError
-from observe_dagster.orchestration.checks.datafold.follower import MonitorFollower
+from observe_dagster.orchestration.checks.datafold.follower import KIND, MonitorFollower, datafold_result
 from observe_dagster.orchestration.checks.results import check_result
 from observe_dagster.orchestration.checks.watched.selection import Assets, digest, keys_of
 from observe_dagster.orchestration.events.follower import SETTLE
 from observe_dagster.orchestration.resource import ObserveResource
 from observe_dagster.orchestration.translator.keys import KIND_KEY
-from observe_dagster.records import CheckResult, Outcome, Status
+from observe_dagster.records import Outcome, Status
 
 if TYPE_CHECKING:
     from observe_dagster.integrations.datafold.client import Datafold
 
-KIND = "datafold"
 NUMBER_KEY = "observe/datafold_monitor_id"
 NO_KEY = "DATAFOLD_API_KEY is not set."
 
 _SECONDS_BETWEEN_TICKS = 30
 _SECONDS_PER_TICK = 20.0
 """With a last request that is tried again, a tick stays below the 60 seconds that Dagster grants it."""
-
-Monitors = Mapping[dg.AssetCheckKey, int]
-"""The number at Datafold of each check's monitor."""
 
 
 def build_datafold_checks(assets: Assets, *, monitor_ids: Sequence[int]) -> list[dg.AssetChecksDefinition]:
@@ -58,8 +54,25 @@ def build_datafold_checks(assets: Assets, *, monitor_ids: Sequence[int]) -> list
         for check, number in monitors.items()
     ]
     name = "_".join(["datafold", *map(str, numbers), digest(keys)])
-    make = dg.multi_asset_check(name=name, specs=specs, can_subset=True)
-    return [make(_evaluation(monitors))]
+
+    @dg.multi_asset_check(name=name, specs=specs, can_subset=True)
+    def run_monitors(
+        context: dg.AssetCheckExecutionContext, observe: dg.ResourceParam[ObserveResource]
+    ) -> Iterator[dg.AssetCheckResult]:
+        client = _open()
+        try:
+            for check in sorted(context.op_execution_context.selected_asset_check_keys):
+                result = datafold_result(check, _run(client, check, monitors[check]), observe.clock())
+                try:
+                    observe.ledger.checks.record_results([result])
+                except ObserveError as error:
+                    context.log.warning(f"The ledger has no record of the result of {check.name}: {error}")
+                yield check_result(result)
+        finally:
+            if client is not None:
+                client.close()
+
+    return [run_monitors]
 
 
 def build_datafold_sensor(
@@ -87,11 +100,7 @@ def build_datafold_sensor(
         client = _open()
         if client is None:
             return dg.SkipReason(f"Datafold is off: {NO_KEY}")
-
-        def judged(check: dg.AssetCheckKey, outcome: Outcome) -> CheckResult:
-            return _result(check, outcome, observe.clock())
-
-        follower = MonitorFollower(context.instance, observe, client, monitors, judged=judged)
+        follower = MonitorFollower(context.instance, observe, client, monitors)
         try:
             summary = follower.tick(context, deadline=monotonic() + _SECONDS_PER_TICK, settle=settle)
         finally:
@@ -99,26 +108,6 @@ def build_datafold_sensor(
         return dg.SkipReason(summary)
 
     return follow_monitors
-
-
-def _evaluation(monitors: Monitors) -> Callable[..., Iterator[dg.AssetCheckResult]]:
-    def run_monitors(
-        context: dg.AssetCheckExecutionContext, observe: dg.ResourceParam[ObserveResource]
-    ) -> Iterator[dg.AssetCheckResult]:
-        client = _open()
-        try:
-            for check in sorted(context.op_execution_context.selected_asset_check_keys):
-                result = _result(check, _run(client, check, monitors[check]), observe.clock())
-                try:
-                    observe.ledger.checks.record_results([result])
-                except ObserveError as error:
-                    context.log.warning(f"The ledger has no record of the result of {check.name}: {error}")
-                yield check_result(result)
-        finally:
-            if client is not None:
-                client.close()
-
-    return run_monitors
 
 
 def _run(client: "Datafold | None", check: dg.AssetCheckKey, number: int) -> Outcome:
@@ -138,17 +127,6 @@ def _open() -> "Datafold | None":
 
     access = DatafoldSettings.from_environment()
     return None if access is None else Datafold(access)
-
-
-def _result(check: dg.AssetCheckKey, outcome: Outcome, now: datetime) -> CheckResult:
-    return CheckResult(
-        asset=tuple(check.asset_key.path),
-        check_name=check.name,
-        kind=KIND,
-        outcome=outcome,
-        judged_at=now,
-        evaluated_at=now,
-    )
 
 
 def _numbers(monitor_ids: Sequence[int], source: str) -> list[int]:

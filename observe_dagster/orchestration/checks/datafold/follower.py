@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -17,6 +17,8 @@ from observe_dagster.records import CheckResult, Outcome, Status
 
 if TYPE_CHECKING:
     from observe_dagster.integrations.datafold.client import Datafold
+
+KIND = "datafold"
 
 _BATCH = 200
 _WRONG_KEY = 401
@@ -44,11 +46,9 @@ class MonitorFollower:
         observe: ObserveResource,
         client: "Datafold",
         monitors: Mapping[dg.AssetCheckKey, int],
-        *,
-        judged: Callable[[dg.AssetCheckKey, Outcome], CheckResult],
     ) -> None:
-        self._instance, self._observe, self._client = instance, observe, client
-        self._monitors, self._judged = monitors, judged
+        """`monitors` has the number at Datafold of each check's monitor."""
+        self._instance, self._observe, self._client, self._monitors = instance, observe, client, monitors
         self._of_asset: dict[dg.AssetKey | None, list[dg.AssetCheckKey]] = {}
         for check in monitors:
             self._of_asset.setdefault(check.asset_key, []).append(check)
@@ -60,7 +60,11 @@ class MonitorFollower:
     def tick(self, context: dg.SensorEvaluationContext, *, deadline: float, settle: timedelta = SETTLE) -> str:
         """Poll what runs, start what is due, keep what is left in the cursor; returns a summary in a sentence."""
         kept = json.loads(context.cursor) if context.cursor else {}
-        self._pending = {check: state for check, state in _read(kept) if check in self._monitors}
+        self._pending = {
+            check: _PendingRun(due=due, run_id=run_id, since=since)
+            for path, name, due, run_id, since in kept.get("open", ())
+            if (check := dg.AssetCheckKey(dg.AssetKey(path), name)) in self._monitors
+        }
         follower = EventFollower(self._instance, _FOLLOWED, kept.get("follower"), settle=settle)
         self._follow(follower, deadline=deadline)
         for step in (self._poll, self._start):
@@ -138,7 +142,7 @@ class MonitorFollower:
             self._started += 1
 
     def _report(self, check: dg.AssetCheckKey, outcome: Outcome) -> None:
-        result = self._judged(check, outcome)
+        result = datafold_result(check, outcome, self._observe.clock())
         self._instance.report_runless_asset_event(check_evaluation(result))
         self._observe.ledger.checks.record_results([result])
         self._results += 1
@@ -150,8 +154,13 @@ class MonitorFollower:
         return " ".join([f"{counts}, {due} to start." if due else f"{counts}.", *self._notices])
 
 
-def _read(kept: Mapping[str, Any]) -> list[tuple[dg.AssetCheckKey, _PendingRun]]:
-    return [
-        (dg.AssetCheckKey(dg.AssetKey(path), name), _PendingRun(due=due, run_id=run_id, since=since))
-        for path, name, due, run_id, since in kept.get("open", ())
-    ]
+def datafold_result(check: dg.AssetCheckKey, outcome: Outcome, now: datetime) -> CheckResult:
+    """The result of a check whose monitor ran at Datafold."""
+    return CheckResult(
+        asset=tuple(check.asset_key.path),
+        check_name=check.name,
+        kind=KIND,
+        outcome=outcome,
+        judged_at=now,
+        evaluated_at=now,
+    )

@@ -1,4 +1,4 @@
-"""Datafold in Dagster: monitors that run client as asset checks, and a resource for assets of one's own."""
+"""Datafold in Dagster: monitors that run there as asset checks, and a resource for assets of one's own."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr
 
 from observe_dagster.config.project import DeclaredMonitor
 from observe_dagster.errors import PublishError, SettingsError
+from observe_dagster.orchestration.checks.results import passed
 from observe_dagster.records import Outcome, Status
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class DatafoldResource(dg.ConfigurableResource["DatafoldResource"]):
 def _check_result(outcome: Outcome, **metadata: Any) -> dg.AssetCheckResult:
     severity = dg.AssetCheckSeverity.WARN if outcome.status is Status.ERROR else dg.AssetCheckSeverity.ERROR
     return dg.AssetCheckResult(
-        passed=outcome.status in (Status.PASS, Status.LEARNING, Status.SKIPPED),
+        passed=passed(outcome),
         severity=severity,
         description=outcome.reason,
         metadata={**metadata, "observe/evidence": dg.MetadataValue.json(dict(outcome.evidence))},

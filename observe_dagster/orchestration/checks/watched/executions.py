@@ -37,12 +37,13 @@ class ExecutionReader:
         metadata: dict[str, Any] = {**numbers}
         if materialization.partition is not None:
             metadata["observe/partition"] = materialization.partition
+        rows = next((numbers[name] for name in ROW_KEYS if name in numbers), None)
         return EndedExecution(
             asset_key=materialization.asset_key.to_user_string(),
             execution_key=execution_key(record),
             started_at=self._started_at(record, numbers, ended_at),
             ended_at=ended_at,
-            counts=_counts(numbers),
+            counts=Counts(total_rows=int(rows)) if rows is not None and 0 <= rows <= _MOST_ROWS else None,
             execution_metadata=metadata,
             dagster_run_id=record.run_id or None,
             is_past=is_past,
@@ -81,11 +82,6 @@ def measured(metadata: Mapping[str, dg.MetadataValue[Any]]) -> dict[str, float]:
         and value.value is not None
         and math.isfinite(value.value)
     }
-
-
-def _counts(numbers: Mapping[str, float]) -> Counts | None:
-    rows = next((numbers[name] for name in ROW_KEYS if name in numbers), None)
-    return Counts(total_rows=int(rows)) if rows is not None and 0 <= rows <= _MOST_ROWS else None
 
 
 def _instant(timestamp: float) -> datetime:

@@ -17,7 +17,7 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 from inline_snapshot import snapshot
 
-from observe_dagster.orchestration.checks.specs import check_keys
+from observe_dagster.orchestration.checks.kinds import check_keys
 from observe_dagster.orchestration.checks.status import judge_and_report
 from observe_dagster.orchestration.translator.keys import CHECK_STATUS_SENSOR, RUN_TYPE_TAG, SYNC_JOB, destination_key
 from observe_dagster.records import Counts, RunType

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from observe_dagster.config import Connection
-from observe_dagster.orchestration.translator.locations import qualified_name, table_uri
+from observe_dagster.orchestration.translator.specs import qualified_name, table_uri
 from observe_dagster.records import TableName
 
 TABLE = TableName(schema="sales", table="Orders 2024")
