@@ -124,7 +124,7 @@ def _tell(telling: "DemoPublisher", *, console: "Console") -> None:
     """Let the sensors write what they would send about the last runs, and show it."""
     told = telling.publish()
     if not told:
-        console.print("\nOther publications wait in this ledger, so nothing was told about the last runs.")
+        console.print("\nOther publications are pending in this ledger, so none were made about the last runs.")
         return
     console.print(publications_table(told))
     console.print(

@@ -101,4 +101,4 @@ def leave_faults(watching: DemoDaemon, places: DemoDatabases, *, console: "Conso
         console.print(f"  {'/'.join(check[0])}: {check[1]}: {failing.get(check)}")
     console.print("From now on the source stands still, and with the hours the checks will say so.")
     if failing.keys() != set(left) or len(watching.tell()) != 1:
-        raise DemoFailedError("The two faults that were left are not those that people were told about.")
+        raise DemoFailedError("The two faults that were left are not those that alerts are open for.")

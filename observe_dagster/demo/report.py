@@ -80,7 +80,7 @@ def faults_table(found: Iterable["Found"]) -> "Table":
 
 def publications_table(told: Iterable["Publication"]) -> "Table":
     """How many publications of each kind there are for each system, and one of each, with its receipt."""
-    table = _table("What the neighbours would be told of these last runs", "to")
+    table = _table("Publications about the last runs", "to")
     table.add_column("kind", no_wrap=True)
     table.add_column("publications", justify="right")
     table.add_column("one of them", overflow="fold")

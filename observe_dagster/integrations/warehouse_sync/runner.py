@@ -100,7 +100,7 @@ class RemoteRunner:
         """Close the executions whose follower is gone and whose run has ended, as what the run says it became."""
         closed: list[ExecutionRow] = []
         for pipeline in self.project.pipelines:
-            if pipeline.engine != "mparticle" or not self.ledger.executions.open(pipeline.id):
+            if pipeline.is_local or not self.ledger.executions.open(pipeline.id):
                 continue
             with self.ledger.executions.lock(pipeline.id) as lock:
                 if lock:

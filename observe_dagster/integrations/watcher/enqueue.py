@@ -65,7 +65,7 @@ def _sources(pipeline: Pipeline, project: Project) -> list[Table]:
 
 
 def _destination(pipeline: Pipeline, project: Project) -> Table:
-    if pipeline.engine != "local":
+    if not pipeline.is_local:
         return Table(connection_id=None, database=pipeline.engine, schema=pipeline.environment, name=pipeline.id)
     connection_id, schema, name = pipeline.table_key
     database = project.connection(connection_id).database_name
