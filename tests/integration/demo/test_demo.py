@@ -107,7 +107,7 @@ def test_the_demo_moves_everything_finds_every_fault_once_and_can_be_run_again(s
     said = demo(settings, Pace(days=10, hourly_days=2, fault_days=1))
 
     moves_everything(said)
-    assert "Other publications wait in this ledger, so nothing was told" in said
+    assert "Other publications are pending in this ledger, so none were made" in said
     with open_ledger() as ledger:
         assert ledger.outbox.counts("monte_carlo") == {"pending": 1}
     for fault, check in FAULTS.items():
