@@ -84,7 +84,7 @@ class Burst:
         ]
         publisher = MonteCarloPublisher(monte_carlo_settings(url), metadata_interval=timedelta())
         entry = PublisherEntry(name=PUBLISHER, open=lambda _: publisher, declared=lambda _: True)
-        sensor = publisher_sensor(entry, settle=timedelta())
+        sensor = publisher_sensor(entry, settle_time=timedelta())
         self.repository = dg.Definitions(assets=specs, sensors=[sensor]).get_repository_def()
         self.sensor = self.repository.get_sensor_def(sensor.name)
 

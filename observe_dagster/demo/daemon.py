@@ -18,7 +18,7 @@ from observe_dagster.records import Status
 
 BAD = (Status.FAIL, Status.WARN, Status.ERROR)
 _SECONDS_TO_JUDGE = 60.0
-_MOST_VERDICTS = 10_000
+_MOST_RESULTS = 10_000
 
 
 class DemoDaemon:
@@ -35,7 +35,7 @@ class DemoDaemon:
             for spec in pipeline_check_specs(pipeline, self._project)
         }
         # Nothing else writes events, so none has to settle before it is read.
-        self._sensor = alert_sensor(self._project, settle=timedelta())
+        self._sensor = alert_sensor(self._project, settle_time=timedelta())
 
     def judge(self, at: datetime) -> None:
         """Judge freshness and timeliness at `at`, as the sensor does every minute."""
@@ -74,16 +74,16 @@ class DemoDaemon:
 
     def failing(self) -> dict[Check, str]:
         """The checks that fail, warn or could not be judged, with what they say."""
-        standing = self._observe.ledger.checks.statuses()
-        return {(check.asset, check.check_name): check.reason for check in standing if check.status in BAD}
+        statuses = self._observe.ledger.checks.statuses()
+        return {(check.asset, check.check_name): check.reason for check in statuses if check.status in BAD}
 
-    def verdicts(self) -> tuple[int, dict[Check, list[str]]]:
-        """How many verdicts are on record, and by check the sentences of those that were bad."""
-        book, count, bad = self._observe.ledger.checks, 0, dict[Check, list[str]]()
-        for check in book.statuses():
-            history = book.history(check.asset, check.check_name, limit=_MOST_VERDICTS)
+    def results(self) -> tuple[int, dict[Check, list[str]]]:
+        """How many check results are on record, and by check the reasons of the bad ones."""
+        checks, count, bad = self._observe.ledger.checks, 0, dict[Check, list[str]]()
+        for check in checks.statuses():
+            history = checks.history(check.asset, check.check_name, limit=_MOST_RESULTS)
             count += len(history)
-            said = [verdict.reason for verdict in history if verdict.status in BAD]
-            if said:
-                bad[check.asset, check.check_name] = said
+            reasons = [result.reason for result in history if result.status in BAD]
+            if reasons:
+                bad[check.asset, check.check_name] = reasons
         return count, bad

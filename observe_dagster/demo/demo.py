@@ -122,11 +122,11 @@ def _change_and_trigger(runs: "ExampleRuns", project: "Project", places: DemoDat
 
 def _tell(telling: "DemoPublisher", *, console: "Console") -> None:
     """Let the sensors write what they would send about the last runs, and show it."""
-    told = telling.publish()
-    if not told:
+    publications = telling.publish()
+    if not publications:
         console.print("\nOther publications are pending in this ledger, so none were made about the last runs.")
         return
-    console.print(publications_table(told))
+    console.print(publications_table(publications))
     console.print(
         f"\nThe requests are in {telling.folder}; `observe publications list` shows them with their receipts."
     )

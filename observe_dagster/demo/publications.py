@@ -35,7 +35,7 @@ class DemoPublisher:
         token = uuid.uuid4().hex
         environment = {"MCD_INGEST_ID": "nobody", "MCD_INGEST_TOKEN": token, "DATASCALE_TOKEN": token}
         # Nothing else writes events, so none has to settle before it is read.
-        self._sensors = publishing_sensors(self._project, settings, settle=timedelta(), environment=environment)
+        self._sensors = publishing_sensors(self._project, settings, settle_time=timedelta(), environment=environment)
         self._cursors: list[str | None] = [None] * len(self._sensors)
         self._outbox.delete(self._keys())
         self._possible = not any(self._outbox.counts(each).get("pending") for each in _PUBLISHERS)

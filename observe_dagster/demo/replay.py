@@ -69,13 +69,15 @@ def _report(
     watching: DemoDaemon, found: Mapping[str, Found], unasked: Sequence[ReceivedMessage], *, console: "Console"
 ) -> None:
     """Show how each fault was found, and that nothing else was: neither a check that failed nor a message."""
-    count, bad = watching.verdicts()
+    count, bad = watching.results()
     meant = {each.check for each in found.values()}
-    false = {check: said for check, said in bad.items() if check not in meant or len(said) > _VERDICTS_OF_A_FAULT}
+    false = {
+        check: reasons for check, reasons in bad.items() if check not in meant or len(reasons) > _VERDICTS_OF_A_FAULT
+    }
     if found:
         in_order = sorted(found.values(), key=lambda each: each.at)
         console.print(faults_table(in_order))
-        console.print("\nWhat they said:")
+        console.print("\nTheir reasons:")
         for each in in_order:
             console.print(f"  {each.fault}: {each.sentence}")
     console.print(

@@ -78,14 +78,14 @@ def faults_table(found: Iterable["Found"]) -> "Table":
     return table
 
 
-def publications_table(told: Iterable["Publication"]) -> "Table":
+def publications_table(publications: Iterable["Publication"]) -> "Table":
     """How many publications of each kind there are for each system, and one of each, with its receipt."""
     table = _table("Publications about the last runs", "to")
     table.add_column("kind", no_wrap=True)
     table.add_column("publications", justify="right")
     table.add_column("one of them", overflow="fold")
     kinds = defaultdict[tuple[str, str], list["Publication"]](list)
-    for each in told:
+    for each in publications:
         kinds[each.publisher, each.kind].append(each)
     for (publisher, kind), alike in kinds.items():
         text = json.dumps(alike[-1].record, ensure_ascii=False)

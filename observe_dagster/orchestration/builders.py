@@ -113,7 +113,7 @@ def build_anomaly_checks(
 
 
 def build_watch_sensor(
-    checks: Sequence[dg.AssetChecksDefinition], *, name: str = "watched_assets", settle: timedelta = SETTLE
+    checks: Sequence[dg.AssetChecksDefinition], *, name: str = "watched_assets", settle_time: timedelta = SETTLE
 ) -> dg.SensorDefinition:
     """Make the sensor that records the executions of the checks' assets, judges them in a few queries, and reports.
 
@@ -134,7 +134,7 @@ def build_watch_sensor(
     def watch_assets(context: dg.SensorEvaluationContext, observe: dg.ResourceParam[ObserveResource]) -> dg.SkipReason:
         started = time.monotonic()
         recorder = ExecutionRecorder(context.instance, observe)
-        batch = recorder.tick(context, watched, deadline=started + _SECONDS_TO_RECORD, settle=settle)
+        batch = recorder.tick(context, watched, deadline=started + _SECONDS_TO_RECORD, settle_time=settle_time)
         ids = watched_ids(batch.backfilled | batch.unwatched)
         loaded = {tuple(key.path) for key in batch.loaded}
         until = started + _SECONDS_PER_TICK
@@ -146,7 +146,7 @@ def build_watch_sensor(
     return watch_assets
 
 
-def build_alert_sensor(observe: ObserveResource, *, settle: timedelta = SETTLE) -> dg.SensorDefinition:
+def build_alert_sensor(observe: ObserveResource, *, settle_time: timedelta = SETTLE) -> dg.SensorDefinition:
     """Make the sensor that alerts about failing checks and runs of the whole Dagster instance.
 
     The channels are those of the `alerts` of `observe_resource`; raises SpecError when there are none. Events
@@ -155,7 +155,7 @@ def build_alert_sensor(observe: ObserveResource, *, settle: timedelta = SETTLE) 
     Example:
         >>> build_alert_sensor(observe_resource(alerts={"channels": [{"id": "team", "url": "{{ env.TEAM_URL }}"}]}))
     """
-    sensor = alert_sensor(observe.project, settle=settle)
+    sensor = alert_sensor(observe.project, settle_time=settle_time)
     if sensor is None:
         message = "there is no channel; declare channels in observe_resource"
         raise SpecError([Problem(file="build_alert_sensor", path="alerts.channels", message=message)])

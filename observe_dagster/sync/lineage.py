@@ -17,11 +17,11 @@ def lineage_of(
     pipeline: Pipeline, project: Project, columns: Sequence[Column], options: OpenOptions
 ) -> PipelineLineage:
     """The lineage of a pipeline's columns; asks the source for its tables' columns where the SQL does not tell."""
-    told = _follow(pipeline, project, columns, {})
-    if not told.unresolved:
-        return told
-    schema = _read_schema(project.connection(pipeline.connection_id), told.reads, options)
-    return _follow(pipeline, project, columns, schema) if schema else told
+    traced = _follow(pipeline, project, columns, {})
+    if not traced.unresolved:
+        return traced
+    schema = _read_schema(project.connection(pipeline.connection_id), traced.reads, options)
+    return _follow(pipeline, project, columns, schema) if schema else traced
 
 
 def lineage_edges(pipeline: Pipeline, project: Project, lineage: PipelineLineage) -> tuple[LineageEdge, ...]:

@@ -1,4 +1,4 @@
-"""One run while it goes on: what stays the same over its attempts, and how the ledger is told that it went wrong."""
+"""One run while it goes on: what stays the same over its attempts, and how the ledger learns that it went wrong."""
 
 import time
 from contextlib import suppress

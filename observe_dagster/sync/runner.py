@@ -127,9 +127,9 @@ class SyncRunner:
                         raise
         except BaseException as error:
             run.attempting.commit_in_doubt = run.attempting.commit_in_doubt and self._may_have_committed(run)
-            told = run.end_badly(started[0] if started else None, error)
-            if told is not error:
-                raise told from None
+            final_error = run.end_badly(started[0] if started else None, error)
+            if final_error is not error:
+                raise final_error from None
             raise
         raise AssertionError
 
@@ -251,7 +251,7 @@ class SyncRunner:
         )
 
     def _record_lineage(self, run: SyncRun, moved: TransferResult) -> tuple[ColumnFlow, ...]:
-        """Say where the columns come from; the ledger is told when what is declared or the columns have changed."""
+        """Say where the columns come from; it is recorded when what is declared or the columns have changed."""
         if not moved.columns:
             return ()
         found = lineage_of(run.pipeline, self.project, moved.columns, self._options(run))

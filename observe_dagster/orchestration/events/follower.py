@@ -85,10 +85,10 @@ class EventFollower:
         types: Sequence[dg.DagsterEventType],
         cursor: str | None,
         *,
-        settle: timedelta = SETTLE,
+        settle_time: timedelta = SETTLE,
         overlap: timedelta = OVERLAP,
     ) -> None:
-        self._storage, self._settle = instance.event_log_storage, settle.total_seconds()
+        self._storage, self._settle = instance.event_log_storage, settle_time.total_seconds()
         kept: dict[str, list[Any]] = json.loads(cursor) if cursor else {}
         self._streams: dict[str, _Stream] = {}
         for each in types:

@@ -26,7 +26,7 @@ DELIVER_SECONDS = 10.0
 """With a last message that takes its time, a tick stays below 40 of the 60 seconds that Dagster grants it."""
 
 
-def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTLE) -> dg.SensorDefinition | None:
+def alert_sensor(project: Project, *, scope: str = "", settle_time: timedelta = SETTLE) -> dg.SensorDefinition | None:
     """Make the sensor that alerts about everything in the instance; None when no channel is declared."""
     if not project.alerting.channels:
         return None
@@ -42,7 +42,7 @@ def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTL
         from observe_dagster.alerts import PUBLISHER
         from observe_dagster.alerts.publisher import AlertPublisher
 
-        processed, error = _process(context, observe, settle)
+        processed, error = _process(context, observe, settle_time)
         work, enqueued = publisher_context(observe), processed.messages
         summary = deliver_due(
             context, observe, PUBLISHER, AlertPublisher(), work, enqueued=enqueued, seconds=DELIVER_SECONDS
@@ -54,7 +54,7 @@ def alert_sensor(project: Project, *, scope: str = "", settle: timedelta = SETTL
 
 
 def _process(
-    context: dg.SensorEvaluationContext, observe: ObserveResource, settle: timedelta
+    context: dg.SensorEvaluationContext, observe: ObserveResource, settle_time: timedelta
 ) -> tuple["ProcessedEvents", Exception | None]:
     """Process new events batch by batch, then current faults and ticks; an error ends it, but keeps earlier batches."""
     from observe_dagster.alerts import FORGOTTEN_AFTER, ProcessedEvents, process_events
@@ -67,7 +67,7 @@ def _process(
     )
     processed, batches = ProcessedEvents(), 0
     try:
-        for records in event_batches(context, FOLLOWED, settle=settle, seconds=FOLLOW_SECONDS):
+        for records in event_batches(context, FOLLOWED, settle_time=settle_time, seconds=FOLLOW_SECONDS):
             events = [event for record in records for event in reader.verdicts(record)]
             processed += process(events, now=observe.clock())
             batches += 1

@@ -33,7 +33,7 @@ def publishing_sensors(
     settings: Settings,
     *,
     scope: str = "",
-    settle: timedelta = SETTLE,
+    settle_time: timedelta = SETTLE,
     environment: Mapping[str, str] | None = None,
     publishers: Sequence[PublisherEntry] = PUBLISHERS,
 ) -> list[dg.SensorDefinition]:
@@ -43,7 +43,7 @@ def publishing_sensors(
     """
     env = os.environ if environment is None else environment
     return [
-        publisher_sensor(entry, scope=scope, settle=settle, environment=environment)
+        publisher_sensor(entry, scope=scope, settle_time=settle_time, environment=environment)
         for entry in publishers
         if not entry.own_sensor
         and entry.is_on(env, project)
@@ -67,7 +67,7 @@ def publisher_sensor(
     entry: PublisherEntry,
     *,
     scope: str = "",
-    settle: timedelta = SETTLE,
+    settle_time: timedelta = SETTLE,
     environment: Mapping[str, str] | None = None,
 ) -> dg.SensorDefinition:
     """Make the sensor of one publisher; while that is off, ticks report which variables are missing."""
@@ -86,7 +86,7 @@ def publisher_sensor(
             return dg.SkipReason(f"{entry.name.replace('_', ' ').title()} is off: {missing}.")
         publisher = entry.open(env)
         missing = publisher.missing_config(observe.project)
-        return dg.SkipReason(missing or _tick(context, observe, entry, publisher, settle=settle))
+        return dg.SkipReason(missing or _tick(context, observe, entry, publisher, settle_time=settle_time))
 
     return publish
 
@@ -97,7 +97,7 @@ def _tick(
     entry: PublisherEntry,
     publisher: "Publisher",
     *,
-    settle: timedelta,
+    settle_time: timedelta,
 ) -> str:
     from observe_dagster.orchestration.events.facts import FactBuilder
 
@@ -105,7 +105,7 @@ def _tick(
     if entry.follows_materializations:
         facts = FactBuilder(observe.project, context.repository_def, selection=observe.settings.publish_assets)
         work = replace(work, tables={table: tuple(asset.path) for table, asset in facts.assets.items()})
-        for records in event_batches(context, _FOLLOWED, settle=settle, seconds=FOLLOW_SECONDS):
+        for records in event_batches(context, _FOLLOWED, settle_time=settle_time, seconds=FOLLOW_SECONDS):
             batch = [(str(record.storage_id), fact) for record in records for fact in facts.of(record)]
             with observe.ledger.transaction() as tx:
                 enqueued += publisher.enqueue_facts(replace(work, ledger=tx), batch)
@@ -129,11 +129,11 @@ def event_batches(
     context: dg.SensorEvaluationContext,
     event_types: Sequence[dg.DagsterEventType],
     *,
-    settle: timedelta,
+    settle_time: timedelta,
     seconds: float,
 ) -> Iterator[list[dg.EventLogRecord]]:
     """The events since the last tick; the cursor passes a batch when the next is asked for."""
-    follower = EventFollower(context.instance, event_types, context.cursor, settle=settle)
+    follower = EventFollower(context.instance, event_types, context.cursor, settle_time=settle_time)
     until = monotonic() + seconds
     while True:
         records = list(follower.take(limit=BATCH, seconds=until - monotonic()))

@@ -49,7 +49,7 @@ class Watch:
         if hasattr(self, "observe"):
             self.observe.close()
         self.observe = self.process()
-        sensor = alert_sensor(self.project, settle=timedelta())
+        sensor = alert_sensor(self.project, settle_time=timedelta())
         assert sensor is not None
         self.sensor = sensor
         self.definitions = dg.Definitions(

@@ -37,7 +37,7 @@ class Location:
         self.instance = dg.DagsterInstance.ephemeral()
         self.cursor: str | None = None
         checks = build_datafold_checks([orders], monitor_ids=[501, 502])
-        self.sensor = build_datafold_sensor(checks, settle=timedelta())
+        self.sensor = build_datafold_sensor(checks, settle_time=timedelta())
         self.definitions = dg.Definitions(
             assets=[orders], asset_checks=checks, sensors=[self.sensor], resources={"observe": self.observe}
         )

@@ -46,7 +46,11 @@ class Location:
         settings = Settings(home=folder, defs=folder, database_url=ledger_url, publish_assets="orders")
         self.api, self.observe = api, ObserveResource(Project(), settings)
         sensors = publishing_sensors(
-            Project(), settings, settle=timedelta(), environment=environment, publishers=[*PUBLISHERS, catalog.ENTRY]
+            Project(),
+            settings,
+            settle_time=timedelta(),
+            environment=environment,
+            publishers=[*PUBLISHERS, catalog.ENTRY],
         )
         assets = [dg.AssetSpec(ORDERS, metadata=TABLE), dg.AssetSpec("unrelated")]
         self.repository = dg.Definitions(assets=assets, sensors=sensors).get_repository_def()

@@ -51,7 +51,7 @@ class Neighbours:
     ) -> None:
         self.instance, self.settings, self.project = instance, settings, project
         self.observe = ObserveResource(project, settings)
-        sensors = publishing_sensors(project, settings, settle=timedelta(), environment=environment)
+        sensors = publishing_sensors(project, settings, settle_time=timedelta(), environment=environment)
         others = [
             dg.AssetSpec(
                 "marts", deps=[FLIGHTS], metadata={"dagster/table_name": "lakehouse.gold.marts"}, kinds={"view"}

@@ -313,7 +313,7 @@ def test_people_hear_of_an_asset_that_fails_its_check_and_once_that_it_is_mended
         here.observe.close()
         here.observe = observe_resource(alerts, settings=here.settings, environment={"TEAM_URL": receiver.url()})
         here.observe.clock = lambda: datetime.now(UTC) + here.later
-        sensor, cursor = build_alert_sensor(here.observe, settle=AT_ONCE), None
+        sensor, cursor = build_alert_sensor(here.observe, settle_time=AT_ONCE), None
 
         def tell() -> None:
             nonlocal cursor

@@ -30,7 +30,7 @@ class Location:
 
     def watch(self, checks: list[dg.AssetChecksDefinition]) -> None:
         """Deploy other checks."""
-        self.sensor = build_watch_sensor(checks, settle=AT_ONCE)
+        self.sensor = build_watch_sensor(checks, settle_time=AT_ONCE)
         self.definitions = dg.Definitions(
             assets=self.assets, asset_checks=checks, sensors=[self.sensor], resources={"observe": self.observe}
         )

@@ -76,7 +76,7 @@ def build_datafold_checks(assets: Assets, *, monitor_ids: Sequence[int]) -> list
 
 
 def build_datafold_sensor(
-    checks: Sequence[dg.AssetChecksDefinition], *, name: str = "datafold_monitors", settle: timedelta = SETTLE
+    checks: Sequence[dg.AssetChecksDefinition], *, name: str = "datafold_monitors", settle_time: timedelta = SETTLE
 ) -> dg.SensorDefinition:
     """Make the sensor that runs the checks' monitors at Datafold after materializations and reports the verdicts.
 
@@ -102,7 +102,7 @@ def build_datafold_sensor(
             return dg.SkipReason(f"Datafold is off: {NO_KEY}")
         follower = MonitorFollower(context.instance, observe, client, monitors)
         try:
-            summary = follower.tick(context, deadline=monotonic() + _SECONDS_PER_TICK, settle=settle)
+            summary = follower.tick(context, deadline=monotonic() + _SECONDS_PER_TICK, settle_time=settle_time)
         finally:
             client.close()
         return dg.SkipReason(summary)

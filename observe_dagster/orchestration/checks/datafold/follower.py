@@ -57,7 +57,7 @@ class MonitorFollower:
         self._started = self._results = 0
         self._notices: dict[str, None] = {}
 
-    def tick(self, context: dg.SensorEvaluationContext, *, deadline: float, settle: timedelta = SETTLE) -> str:
+    def tick(self, context: dg.SensorEvaluationContext, *, deadline: float, settle_time: timedelta = SETTLE) -> str:
         """Poll what runs, start what is due, keep what is left in the cursor; returns a summary in a sentence."""
         kept = json.loads(context.cursor) if context.cursor else {}
         self._pending = {
@@ -65,7 +65,7 @@ class MonitorFollower:
             for path, name, due, run_id, since in kept.get("open", ())
             if (check := dg.AssetCheckKey(dg.AssetKey(path), name)) in self._monitors
         }
-        follower = EventFollower(self._instance, _FOLLOWED, kept.get("follower"), settle=settle)
+        follower = EventFollower(self._instance, _FOLLOWED, kept.get("follower"), settle_time=settle_time)
         self._follow(follower, deadline=deadline)
         for step in (self._poll, self._start):
             for check, state in list(self._pending.items()):

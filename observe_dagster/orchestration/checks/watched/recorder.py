@@ -43,7 +43,7 @@ class ExecutionRecorder:
         self._read = ExecutionReader(instance)
 
     def tick(
-        self, context: dg.SensorEvaluationContext, watched: Watched, *, deadline: float, settle: timedelta = SETTLE
+        self, context: dg.SensorEvaluationContext, watched: Watched, *, deadline: float, settle_time: timedelta = SETTLE
     ) -> RecordedBatch:
         """Record what happened since the last tick, and backfill assets that are new, until `deadline`.
 
@@ -56,7 +56,7 @@ class ExecutionRecorder:
         ledger.watched.upsert([watched_asset(key, watch) for key, watch in watched.items()], now=now)
         if unwatched:
             ledger.watched.unwatch([key.to_user_string() for key in unwatched], now=now)
-        follower = EventFollower(self._instance, _FOLLOWED, cursor.get("follower"), settle=settle)
+        follower = EventFollower(self._instance, _FOLLOWED, cursor.get("follower"), settle_time=settle_time)
         loaded = self._follow(follower, watched, deadline=deadline)
         count = len(loaded)
         for key, watch in watched.items():

@@ -43,9 +43,9 @@ def instance(
 
 
 def follow(
-    instance: dg.DagsterInstance, cursor: str | None = None, settle: timedelta = NOW, **options: timedelta
+    instance: dg.DagsterInstance, cursor: str | None = None, settle_time: timedelta = NOW, **options: timedelta
 ) -> EventFollower:
-    return EventFollower(instance, [CHECKS, MADE, FAILED], cursor, settle=settle, **options)
+    return EventFollower(instance, [CHECKS, MADE, FAILED], cursor, settle_time=settle_time, **options)
 
 
 def evaluate(instance: dg.DagsterInstance, *names: str) -> None:
@@ -160,7 +160,7 @@ def test_what_is_too_young_waits(instance):
     start = follow(instance).cursor
     evaluate(instance, "young")
 
-    follower = follow(instance, start, settle=timedelta(hours=1))
+    follower = follow(instance, start, settle_time=timedelta(hours=1))
     assert take(follower) == []
     assert take(follow(instance, follower.cursor)) == ["young"]
 
@@ -214,7 +214,7 @@ def test_what_is_older_than_the_overlap_is_not_remembered(instance):
 
 
 def test_a_type_that_is_added_later_starts_at_its_end(instance):
-    only_checks = EventFollower(instance, [CHECKS], None, settle=NOW)
+    only_checks = EventFollower(instance, [CHECKS], None, settle_time=NOW)
     make(instance, "old")
     evaluate(instance, "new")
 
