@@ -46,7 +46,7 @@ def main() -> int:
     options.add_argument("--quick", action="store_true", help="few facts, few events, once")
     chosen = options.parse_args()
     if chosen.quick:
-        chosen.tables, chosen.events, chosen.tick, chosen.repeat = 50, 12_000, 0.2, 1
+        chosen.tables, chosen.events, chosen.tick, chosen.repeat = 50, 12_000, 2.0, 1
         chosen.types = TYPES[1:]
     with _server() as (home, server):
         delivered = in_turn({way: partial(_deliver, server, way, chosen.tables) for way in DELIVERIES}, chosen.repeat)
