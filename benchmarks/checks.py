@@ -128,7 +128,7 @@ def _read(project: Project, ledger: Ledger, **chosen: Any) -> list[str]:
     """Read what the latest runs are judged by, and judge nothing."""
     del project
     with ledger.checks.anomaly_cases(latest=True, **chosen) as cases:
-        return [case.pipeline_pk for case in cases]
+        return [case.pipeline_id for case in cases]
 
 
 _JUDGES: dict[str, Callable[..., list[Any]]] = {

@@ -59,7 +59,7 @@ class SyncRun:
     lock: PipelineLock
     clock: Clock
     on_progress: Progress
-    queries: QueryRecorder = field(default_factory=QueryRecorder)
+    queries: QueryRecorder
     began: float = field(default_factory=time.monotonic)
     attempting: AttemptState = field(default_factory=AttemptState)
 

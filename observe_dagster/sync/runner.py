@@ -31,7 +31,7 @@ from observe_dagster.sync.ranges import SyncRequest, plan
 from observe_dagster.sync.reconcile import close_abandoned
 from observe_dagster.sync.run import SyncRun
 from observe_dagster.sync.transfer import TransferResult, transfer
-from observe_dagster.warehouse import OpenOptions, open_warehouse
+from observe_dagster.warehouse import OpenOptions, QueryRecorder, open_warehouse
 from observe_dagster.warehouse.port.load import Committed, NotCommitted, Running
 
 _SOURCE_COLUMNS = "source_columns"
@@ -74,6 +74,7 @@ class SyncRunner:
                 lock=lock,
                 clock=self.clock,
                 on_progress=on_progress or (lambda _rows, _bytes: None),
+                queries=QueryRecorder(),
             )
             return self._attempts(run)
 
