@@ -102,7 +102,7 @@ def test_the_json_schema_tells_editors_both_spellings():
 
     assert schema["$defs"]["PostgresConnection"]["properties"]["service_provider"]["enum"] == ["postgres", "Postgres"]
     assert schema["$defs"]["OnDemandSchedule"]["properties"]["type"]["enum"] == ["on_demand", "on-demand"]
-    assert schema["$defs"]["Destination"]["properties"]["schema"]["type"] == "string"
+    assert schema["$defs"]["DestinationTable"]["properties"]["schema"]["type"] == "string"
 
 
 @pytest.mark.parametrize("spelling", ["postgres", "Postgres", "POSTGRES"])
